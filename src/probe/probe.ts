@@ -1,0 +1,153 @@
+import type { Dispatcher } from 'undici'
+import type { z } from 'zod'
+import type { Judgement } from '../domain/answer.ts'
+import type { Decoy } from '../domain/control.ts'
+import { RevenantError } from '../domain/error.ts'
+import type { Transport } from '../domain/system.ts'
+
+/**
+ * What a replay can change at the system. Read-only probes declare none. `prolongs-life` keeps a credential from expiring of
+ * disuse and is marked in the evidence; every other effect must be allowed by the system's `allowEffects`.
+ */
+export const EFFECTS = ['prolongs-life', 'rotates-token', 'consumes-use', 'mints-session', 'writes'] as const
+export type Effect = (typeof EFFECTS)[number]
+
+/** What an attempt is given beside its target and secret. */
+export interface AttemptContext {
+  /** Aborts when the attempt's time is up: the probe closes its socket and lets the abort reason through. */
+  signal: AbortSignal
+  /** Reaches the registered origins of the target and nothing else. Follows no redirect, retries nothing. */
+  http: Dispatcher
+  /** Who we say we are: a User-Agent, an application_name, an SSH client banner. ASCII, at most 64 characters. */
+  attribution: string
+  /** The peer identity pinned on first use (an SSH host key fingerprint), if one is. */
+  pinnedPeer?: string
+}
+
+/** What a probe says of one attempt; `rotated` is the successor of a credential that the replay spent. */
+export interface Answer<Secret = unknown> extends Judgement {
+  rotated?: Secret
+}
+
+/**
+ * How one kind of system is asked. One attempt is one authentication message: no retries, pools, reconnects, fallbacks or
+ * redirects. A probe never times itself, retries, logs or sleeps: the trial does. A thrown error means that we could not
+ * judge; the trial records it as inconclusive (see `judgeFailure`).
+ */
+export interface Probe<Target, Secret> {
+  /** `postgres`; equals the file name. */
+  readonly kind: string
+  /** One line for lists and documentation. */
+  readonly summary: string
+  /** Strict: unknown keys are errors. */
+  readonly target: z.ZodType<Target>
+  /** Strict; no empty secret passes it. */
+  readonly secret: z.ZodType<Secret>
+  /** What a replay can change, the most there is for this kind. */
+  readonly effects: readonly Effect[]
+  /** `postgres://db.internal:5432`: what a secret is bound to. */
+  origin(target: Target): string
+  /** Further origins that an attempt must reach (a registry's token server), part of what a secret is bound to. */
+  alsoReaches?(target: Target): readonly string[]
+  /** How the path to the system is protected; anything but `verified` marks the evidence. */
+  transport(target: Target): Transport
+  /** How `ctx.http` must verify this target; left out by probes that do not speak HTTP. `ca`: PEM certificates. */
+  http?(target: Target): HttpTrust
+  /**
+   * The account that a wrong try counts against, or undefined where no wrong try can lock anyone (most bearer tokens).
+   * Given in the form the lockout budget should be kept by: lower case where the system folds case.
+   */
+  account(secret: Secret): string | undefined
+  /** Who the credential should turn out to be, where its secret says so; compared with the answer's principal. */
+  expects?(secret: Secret): string | undefined
+  /** A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing. */
+  decoy(secret: Secret, of: Decoy): Secret | undefined
+  /**
+   * One authentication message. For the decoy `nobody` the secret is what `decoy` returned for it.
+   * Throws (or rejects) when it could not judge; aborts with `ctx.signal.reason` when told to stop.
+   */
+  attempt(target: Target, secret: Secret, ctx: AttemptContext): Promise<Answer<Secret>>
+}
+
+/** `rejectUnauthorized: false` only where the target spells `tls: insecure`. */
+export interface HttpTrust {
+  rejectUnauthorized: boolean
+  ca?: string
+}
+
+/** A probe whose types are hidden behind parsing, as the registry hands it out. */
+export interface AnyProbe {
+  readonly kind: string
+  readonly summary: string
+  readonly effects: readonly Effect[]
+  readonly targetSchema: z.ZodType
+  readonly secretSchema: z.ZodType
+  /** Parses a target. Throws a ZodError. */
+  bind(target: unknown): BoundProbe
+}
+
+/** A probe with its target captured: what a trial works with. */
+export interface BoundProbe {
+  readonly kind: string
+  readonly effects: readonly Effect[]
+  /** All origins, space-separated, the first one the main one: what a secret is sealed for. */
+  readonly origin: string
+  readonly origins: readonly string[]
+  readonly transport: Transport
+  readonly http: HttpTrust
+  /** Parses a secret. Throws a RevenantError `SECRET_INVALID` that names the field and never the value. */
+  secret(value: unknown): BoundSecret
+}
+
+/** A parsed secret, closed over: it cannot be printed, only tried. */
+export interface BoundSecret {
+  readonly account: string | undefined
+  readonly expects: string | undefined
+  decoy(of: Decoy): BoundSecret | undefined
+  attempt(ctx: AttemptContext): Promise<Answer>
+}
+
+/** Hides a probe's types: everything that comes in is parsed. */
+export function anyProbe<Target, Secret>(probe: Probe<Target, Secret>): AnyProbe {
+  return {
+    kind: probe.kind,
+    summary: probe.summary,
+    effects: probe.effects,
+    targetSchema: probe.target,
+    secretSchema: probe.secret,
+    bind: (value) => bindProbe(probe, probe.target.parse(value)),
+  }
+}
+
+function bindProbe<Target, Secret>(probe: Probe<Target, Secret>, target: Target): BoundProbe {
+  const origins = [probe.origin(target), ...(probe.alsoReaches?.(target) ?? [])]
+  return {
+    kind: probe.kind,
+    effects: probe.effects,
+    origin: origins.join(' '),
+    origins,
+    transport: probe.transport(target),
+    http: probe.http?.(target) ?? { rejectUnauthorized: true },
+    secret: (value) => bindSecret(probe, target, parseSecret(probe.secret, value)),
+  }
+}
+
+function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target, secret: Secret): BoundSecret {
+  return {
+    account: probe.account(secret),
+    expects: probe.expects?.(secret),
+    decoy: (of) => {
+      const decoy = probe.decoy(secret, of)
+      return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
+    },
+    attempt: (ctx) => probe.attempt(target, secret, ctx),
+  }
+}
+
+function parseSecret<Secret>(schema: z.ZodType<Secret>, value: unknown): Secret {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  // The path only: a message of zod may quote the value.
+  const fields = parsed.error.issues.map((issue) => issue.path.join('.') || '(the whole secret)')
+  throw new RevenantError('SECRET_INVALID', `the secret does not fit this probe: check ${[...new Set(fields)].join(', ')}`)
+}
