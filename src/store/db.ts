@@ -1,0 +1,153 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Kysely, PGliteDialect, type PGliteDialectConfig, PostgresDialect, sql, type Transaction } from 'kysely'
+import { errorCode, RevenantError, toError } from '../domain/error.ts'
+import { lockFolder } from './folder-lock.ts'
+import { migrate } from './migrate.ts'
+import type { Tables } from './tables.ts'
+
+export type Db = Kysely<Tables>
+/** A database or an open transaction: what every question of the store is asked of. */
+export type Queryable = Db | Transaction<Tables>
+
+export interface PostgresOptions {
+  url: string
+  poolSize: number
+  /** Shown in pg_stat_activity. */
+  applicationName: string
+}
+export interface EmbeddedOptions {
+  /** The folder of PGlite's files; made when missing. One process at a time. */
+  dataDir: string
+}
+
+/** What a queue needs to share the database: a pool of its own, or the one embedded connection. */
+export type QueueConnection =
+  | { kind: 'postgres'; url: string; applicationName: string }
+  | { kind: 'embedded'; pglite: import('@electric-sql/pglite').PGlite }
+
+export interface Store {
+  readonly kind: 'postgres' | 'embedded'
+  readonly db: Db
+  readonly queueConnection: QueueConnection
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database and brings its schema up to date.
+ * Throws `DATABASE_UNAVAILABLE`, `DATABASE_IN_USE` (the embedded folder belongs to a running process), `DATABASE_TOO_OLD`.
+ */
+export async function openStore(options: PostgresOptions | EmbeddedOptions): Promise<Store> {
+  const store = 'url' in options ? await openPostgres(options) : await openEmbedded(options)
+  try {
+    await migrate(store.db)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+  return store
+}
+
+const OLDEST_POSTGRES = 150000
+const TIMESTAMPTZ = 1184
+const INT8 = 20
+
+async function openPostgres(options: PostgresOptions): Promise<Store> {
+  const { default: pg } = await import('pg')
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    application_name: options.applicationName,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    types: {
+      getTypeParser: (oid, format) =>
+        format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : textParser(oid, pg.types.getTypeParser),
+    },
+    options: '-c timezone=UTC',
+  })
+  // An idle connection that dies is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {})
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db)
+    const version = rows[0]?.version ?? 0
+    if (version < OLDEST_POSTGRES) {
+      throw new RevenantError('DATABASE_TOO_OLD', `Postgres 15 or newer is needed; this server says ${version}`)
+    }
+  } catch (error) {
+    await db.destroy()
+    if (error instanceof RevenantError) throw error
+    throw new RevenantError(
+      'DATABASE_UNAVAILABLE',
+      `the database cannot be reached (${errorCode(error) ?? toError(error).name}): check database.url and that Postgres runs`,
+    )
+  }
+  return {
+    kind: 'postgres',
+    db,
+    queueConnection: { kind: 'postgres', url: options.url, applicationName: options.applicationName },
+    close: () => db.destroy(),
+  }
+}
+
+async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
+  const lock = await lockFolder(options.dataDir)
+  try {
+    const { PGlite } = await import('@electric-sql/pglite')
+    const pglite = await PGlite.create({ dataDir: join(options.dataDir, 'pg') })
+    await pglite.exec(`set timezone = 'UTC'`)
+    const parsers = { [TIMESTAMPTZ]: parseInstant, [INT8]: Number }
+    const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: withParsers(pglite, parsers) }) })
+    return {
+      kind: 'embedded',
+      db,
+      queueConnection: { kind: 'embedded', pglite },
+      close: async () => {
+        if (!pglite.closed) await pglite.close()
+        await lock.release()
+      },
+    }
+  } catch (error) {
+    await lock.release()
+    throw new RevenantError(
+      'DATABASE_UNAVAILABLE',
+      `the embedded database in ${options.dataDir} does not open: ${toError(error).message}`,
+    )
+  }
+}
+
+type Parsers = Record<number, (value: string) => unknown>
+type PGlite = import('@electric-sql/pglite').PGlite
+type KyselyPGlite = Exclude<PGliteDialectConfig['pglite'], (...args: never[]) => unknown>
+
+/** Kysely's view of the one embedded connection. The queues share it and expect Dates, so the parsers go with each query. */
+function withParsers(pglite: PGlite, parsers: Parsers): KyselyPGlite {
+  return {
+    close: () => pglite.close(),
+    get closed() {
+      return pglite.closed
+    },
+    get ready() {
+      return pglite.ready
+    },
+    waitReady: pglite.waitReady,
+    query: (text, params) => pglite.query(text, params, { parsers }),
+    transaction: (callback) =>
+      pglite.transaction((tx) =>
+        callback({ query: (text, params) => tx.query(text, params, { parsers }), rollback: () => tx.rollback() }),
+      ),
+  }
+}
+
+function textParser(oid: number, fallback: (oid: number, format: 'text') => (value: string) => unknown) {
+  if (oid === TIMESTAMPTZ) return parseInstant
+  if (oid === INT8) return Number
+  return fallback(oid, 'text')
+}
+
+/** Postgres prints `2026-11-22 08:15:34.123+00`, which Temporal reads as it is. */
+function parseInstant(text: string): Temporal.Instant {
+  return Temporal.Instant.from(text)
+}

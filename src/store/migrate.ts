@@ -1,0 +1,38 @@
+import { sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import * as first from '../../migrations/0001-first.ts'
+import { RevenantError, toError } from '../domain/error.ts'
+import type { Db } from './db.ts'
+import { ensurePartitions } from './partition.ts'
+
+/** Every migration, in order. A new one is one file and one line. */
+const MIGRATIONS: Record<string, Migration> = {
+  '0001-first': first,
+}
+
+/**
+ * Brings the schema up to date; replicas that start together take turns (Kysely holds an advisory lock). Nothing is done, and
+ * no lock is taken, when the newest migration is already there.
+ */
+export async function migrate(db: Db): Promise<void> {
+  if (!(await isCurrent(db))) {
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
+    const { error } = await migrator.migrateToLatest()
+    if (error !== undefined) {
+      throw new RevenantError(
+        'DATABASE_UNAVAILABLE',
+        `the database schema cannot be brought up to date: ${toError(error).message}`,
+        { cause: error },
+      )
+    }
+  }
+  await ensurePartitions(db, Temporal.Now.instant())
+}
+
+async function isCurrent(db: Db): Promise<boolean> {
+  const table = await sql<{ found: boolean }>`select to_regclass('kysely_migration') is not null as found`.execute(db)
+  if (table.rows[0]?.found !== true) return false
+  const done = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  const names = new Set(done.rows.map((row) => row.name))
+  return Object.keys(MIGRATIONS).every((name) => names.has(name))
+}

@@ -1,0 +1,299 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { Alert } from '../domain/alert.ts'
+import type { Wire } from '../domain/answer.ts'
+import type { Control } from '../domain/control.ts'
+import type { Privilege } from '../domain/credential.ts'
+import type { FindingEvent, FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { IdentityKind } from '../domain/identity.ts'
+import type { Reason } from '../domain/reason.ts'
+import type { Tier, Transport } from '../domain/system.ts'
+import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
+
+/** An instant: read as Temporal.Instant, written as an RFC 3339 string. */
+type At = ColumnType<Temporal.Instant, string, string>
+type MaybeAt = ColumnType<Temporal.Instant | null, string | null | undefined, string | null>
+
+/** The tables as Kysely sees them; `migrations/` makes them. Column comments live in `docs/store.md`. */
+export interface Tables {
+  identity: IdentityTable
+  system: SystemTable
+  pause: PauseTable
+  credential: CredentialTable
+  data_key: DataKeyTable
+  secret: SecretTable
+  check_state: CheckStateTable
+  trial: TrialTable
+  control: ControlTable
+  observation: ObservationTable
+  finding: FindingTable
+  finding_event: FindingEventTable
+  exemption: ExemptionTable
+  alert: AlertTable
+  delivery: DeliveryTable
+  lockout_budget: LockoutBudgetTable
+  audit: AuditTable
+}
+
+export interface IdentityTable {
+  id: string
+  external_id: string
+  kind: IdentityKind
+  name: string
+  email: string | null
+  owner_external_id: string | null
+  terminated_at: MaybeAt
+  source: string
+  created_at: Generated<At>
+  updated_at: Generated<At>
+}
+
+export interface SystemTable {
+  id: string
+  name: string
+  probe: string
+  /** What the configuration says today; `bound_origin` is what secrets were sealed for. */
+  origin: string
+  bound_origin: string
+  tier: Tier
+  zone: string
+  owner: string | null
+  schedule: string | null
+  schedule_due_at: MaybeAt
+  retired_at: MaybeAt
+  shards: Generated<number>
+  /** No trial before: set by Retry-After and by the circuit breaker. */
+  hold_until: MaybeAt
+  hold_reason: Reason | null
+  breaker_failures: Generated<number>
+  controls: JSONColumnType<PassedControls> | null
+  pinned_peer: string | null
+  created_at: Generated<At>
+  updated_at: Generated<At>
+}
+
+/** The last pair of controls that passed, which serves every trial of the system until `validUntil`. */
+export interface PassedControls {
+  trialId: string
+  assurance: Assurance
+  at: string
+  validUntil: string
+  controls: { control: Control; verdict: Verdict; reason: Reason; at: string }[]
+}
+
+export interface PauseTable {
+  scope: string
+  paused_at: At
+  paused_by: string
+  note: string
+}
+
+export interface CredentialTable {
+  id: string
+  identity_id: string
+  system_id: string
+  label: string
+  kind: string
+  principal: string | null
+  privilege: Privilege
+  shared: Generated<boolean>
+  handover_by: MaybeAt
+  fingerprint: string
+  retired_at: MaybeAt
+  created_at: Generated<At>
+  updated_at: Generated<At>
+}
+
+export interface DataKeyTable {
+  id: string
+  wrapped: Uint8Array
+  ring_key_id: string
+  created_at: Generated<At>
+  retired_at: MaybeAt
+}
+
+export interface SecretTable {
+  credential_id: string
+  system_id: string
+  origin: string
+  sealed: Uint8Array | null
+  data_key_id: string | null
+  reference: string | null
+  updated_at: Generated<At>
+}
+
+export interface CheckStateTable {
+  credential_id: string
+  system_id: string
+  /** 0..1023, from the credential's id: the shard is `slot % shards`. */
+  slot: number
+  /** Null while nothing is to be replayed: the identity is active or the credential retired. */
+  due_at: MaybeAt
+  /** When the lack of a judgement becomes a finding; null once it is one. */
+  verify_by: MaybeAt
+  terminated_at: MaybeAt
+  verdict: Verdict | null
+  reason: Reason | null
+  strength: Strength | null
+  assurance: Assurance | null
+  observed_at: MaybeAt
+  /** The last accepted or proven-rejected answer. */
+  judged_at: MaybeAt
+  accepted_at: MaybeAt
+  /** The last confirmation of an acceptance by a same-principal decoy. */
+  confirmed_at: MaybeAt
+  /** Proven rejections in a row. */
+  rejections: Generated<number>
+  /** First proven rejection since the last acceptance: the end of the revocation latency. */
+  first_rejected_at: MaybeAt
+  /** When enough proven rejections had come in a row; null after an acceptance. */
+  dead_at: MaybeAt
+  attempts: Generated<number>
+  /** Inconclusive answers in a row. */
+  failures: Generated<number>
+}
+
+export interface TrialTable {
+  id: string
+  system_id: string
+  shard: number
+  zone: string
+  instance: string
+  trace_id: string
+  started_at: At
+  finished_at: MaybeAt
+  outcome: string | null
+  assurance: Assurance | null
+  accepted: Generated<number>
+  rejected: Generated<number>
+  inconclusive: Generated<number>
+}
+
+export interface ControlTable {
+  id: string
+  trial_id: string
+  system_id: string
+  credential_id: string | null
+  control: Control
+  observed_at: At
+  verdict: Verdict
+  reason: Reason
+  strength: Strength
+  wire: JSONColumnType<Wire>
+  latency_ms: number
+  transport: Transport
+  leaf: Uint8Array
+}
+
+export interface ObservationTable {
+  id: string
+  observed_at: At
+  trial_id: string
+  credential_id: string
+  identity_id: string
+  system_id: string
+  verdict: Verdict
+  reason: Reason
+  strength: Strength
+  assurance: Assurance
+  confirmed: boolean
+  principal: string | null
+  transport: Transport
+  effects: string | null
+  wire: JSONColumnType<Wire>
+  latency_ms: number
+  trace_id: string
+  leaf: Uint8Array
+}
+
+export interface FindingTable {
+  id: string
+  /** `kind:scope`: one finding per kind and thing, reopened rather than made again. */
+  key: string
+  kind: FindingKind
+  severity: Severity
+  state: FindingState
+  system_id: string | null
+  identity_id: string | null
+  credential_id: string | null
+  episode: number
+  sequence: number
+  rejections: Generated<number>
+  opened_at: At
+  last_seen_at: At
+  alerted_at: MaybeAt
+  resolved_at: MaybeAt
+  acknowledged_at: MaybeAt
+  acknowledged_by: string | null
+  observation_id: string | null
+  trial_id: string | null
+  trace_id: string | null
+  data: Generated<JSONColumnType<Record<string, string | number>>>
+}
+
+export interface FindingEventTable {
+  id: string
+  finding_id: string
+  sequence: number
+  event: FindingEvent | 'acknowledged' | 'exempted' | 'seen'
+  at: At
+  severity: Severity
+  state: FindingState
+  observation_id: string | null
+  trace_id: string | null
+  actor: string | null
+  note: string | null
+}
+
+export interface ExemptionTable {
+  id: string
+  finding_kind: FindingKind | null
+  credential_id: string | null
+  identity_id: string | null
+  system_id: string | null
+  owner: string
+  reason: string
+  starts_at: At
+  ends_at: At
+  created_at: At
+  created_by: string
+  revoked_at: MaybeAt
+}
+
+export interface AlertTable {
+  id: string
+  finding_id: string
+  sequence: number
+  event: FindingEvent
+  severity: Severity
+  at: At
+  body: JSONColumnType<Alert>
+}
+
+export interface DeliveryTable {
+  id: string
+  alert_id: string
+  sink: string
+  state: 'pending' | 'delivered' | 'dead'
+  attempts: Generated<number>
+  created_at: At
+  next_at: MaybeAt
+  finished_at: MaybeAt
+  detail: string | null
+}
+
+export interface LockoutBudgetTable {
+  realm: string
+  account: string
+  window_ends_at: At
+  tries: number
+  locked_until: MaybeAt
+}
+
+export interface AuditTable {
+  id: string
+  at: At
+  actor: string
+  action: string
+  subject: string
+  detail: JSONColumnType<Record<string, unknown>>
+}
