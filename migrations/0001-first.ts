@@ -193,7 +193,7 @@ const STATEMENTS = [
     observation_id uuid,
     trial_id uuid,
     trace_id text,
-    data jsonb not null default '{}'
+    exempted boolean not null default false
   )`,
   `create index finding_credential on finding (credential_id) where credential_id is not null`,
   `create index finding_system on finding (system_id) where state <> 'resolved'`,

@@ -11,6 +11,7 @@ import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
 
 /** An instant: read as Temporal.Instant, written as an RFC 3339 string. */
 type At = ColumnType<Temporal.Instant, string, string>
+type DefaultAt = ColumnType<Temporal.Instant, string | undefined, string>
 type MaybeAt = ColumnType<Temporal.Instant | null, string | null | undefined, string | null>
 
 /** The tables as Kysely sees them; `migrations/` makes them. Column comments live in `docs/store.md`. */
@@ -43,8 +44,8 @@ export interface IdentityTable {
   owner_external_id: string | null
   terminated_at: MaybeAt
   source: string
-  created_at: Generated<At>
-  updated_at: Generated<At>
+  created_at: DefaultAt
+  updated_at: DefaultAt
 }
 
 export interface SystemTable {
@@ -67,8 +68,8 @@ export interface SystemTable {
   breaker_failures: Generated<number>
   controls: JSONColumnType<PassedControls> | null
   pinned_peer: string | null
-  created_at: Generated<At>
-  updated_at: Generated<At>
+  created_at: DefaultAt
+  updated_at: DefaultAt
 }
 
 /** The last pair of controls that passed, which serves every trial of the system until `validUntil`. */
@@ -99,15 +100,15 @@ export interface CredentialTable {
   handover_by: MaybeAt
   fingerprint: string
   retired_at: MaybeAt
-  created_at: Generated<At>
-  updated_at: Generated<At>
+  created_at: DefaultAt
+  updated_at: DefaultAt
 }
 
 export interface DataKeyTable {
   id: string
   wrapped: Uint8Array
   ring_key_id: string
-  created_at: Generated<At>
+  created_at: DefaultAt
   retired_at: MaybeAt
 }
 
@@ -118,7 +119,7 @@ export interface SecretTable {
   sealed: Uint8Array | null
   data_key_id: string | null
   reference: string | null
-  updated_at: Generated<At>
+  updated_at: DefaultAt
 }
 
 export interface CheckStateTable {
@@ -227,7 +228,8 @@ export interface FindingTable {
   observation_id: string | null
   trial_id: string | null
   trace_id: string | null
-  data: Generated<JSONColumnType<Record<string, string | number>>>
+  /** Silenced by an exemption that was in force when it was last seen. */
+  exempted: Generated<boolean>
 }
 
 export interface FindingEventTable {

@@ -1,0 +1,141 @@
+import type { Selectable } from 'kysely'
+import type { FindingEvent, FindingKind } from '../domain/finding.ts'
+import { newId } from '../domain/id.ts'
+import type { Policy } from '../domain/policy.ts'
+import type { Queryable } from '../store/db.ts'
+import { addFindingEvent, exemptionsAt, type FindingRow, lockFindings, type NewFinding, saveFinding } from '../store/finding.ts'
+import type { ExemptionTable } from '../store/tables.ts'
+import type { KeyedSignal } from './signals.ts'
+import { type Episode, type Signal, transition } from './transition.ts'
+
+/** One edge of one finding, to be alerted about in the transaction that made it. */
+export interface FindingEdge {
+  /** UUIDv7: the finding event's id and the alert's. */
+  eventId: string
+  findingId: string
+  event: FindingEvent
+  sequence: number
+  at: Temporal.Instant
+  observationId: string | undefined
+}
+
+/** Called inside the transaction for the edges of a page, before it commits. */
+export type Raise = (db: Queryable, edges: readonly FindingEdge[]) => Promise<void>
+
+/**
+ * Moves findings on by the signals of one page, in the caller's transaction: reads and locks them, asks `transition`, writes what
+ * changed and hands the edges to `raise`. Signals of one key are taken in their order.
+ */
+export async function applySignals(
+  db: Queryable,
+  signals: readonly KeyedSignal[],
+  policy: Policy,
+  raise: Raise,
+): Promise<FindingEdge[]> {
+  const first = signals[0]
+  if (first === undefined) return []
+  const rows = await lockFindings(db, [...new Set(signals.map((each) => each.key))])
+  const exemptions = signals.some((each) => each.signal.holds) ? await exemptionsAt(db, first.signal.at) : []
+  const edges: FindingEdge[] = []
+  for (const each of signals) {
+    const row = rows.get(each.key)
+    const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, exemptions), policy)
+    if (moved.finding === undefined) continue
+    const next = rowOf(each, row, moved.finding)
+    await saveFinding(db, next)
+    rows.set(each.key, asStored(next, row))
+    if (moved.event === undefined) continue
+    const edge: FindingEdge = {
+      eventId: newId(),
+      findingId: next.id,
+      event: moved.event,
+      sequence: moved.finding.sequence,
+      at: each.signal.at,
+      observationId: each.observationId,
+    }
+    await addFindingEvent(db, {
+      id: edge.eventId,
+      finding_id: next.id,
+      sequence: edge.sequence,
+      event: edge.event,
+      at: edge.at.toString(),
+      severity: next.severity,
+      state: next.state,
+      observation_id: each.observationId ?? null,
+      trace_id: each.traceId ?? null,
+      actor: null,
+      note: null,
+    })
+    edges.push(edge)
+  }
+  if (edges.length > 0) await raise(db, edges)
+  return edges
+}
+
+function withExemption(each: KeyedSignal, exemptions: readonly Selectable<ExemptionTable>[]): Signal {
+  const { signal } = each
+  if (!signal.holds) return signal
+  return { ...signal, exempt: exemptions.some((exemption) => covers(exemption, each, signal.kind)) }
+}
+
+function covers(exemption: Selectable<ExemptionTable>, each: KeyedSignal, kind: FindingKind): boolean {
+  return (
+    (exemption.finding_kind === null || exemption.finding_kind === kind) &&
+    (exemption.credential_id === null || exemption.credential_id === each.credentialId) &&
+    (exemption.identity_id === null || exemption.identity_id === each.identityId) &&
+    (exemption.system_id === null || exemption.system_id === each.systemId)
+  )
+}
+
+function episodeOf(row: FindingRow): Episode {
+  return {
+    kind: row.kind,
+    severity: row.severity,
+    state: row.state,
+    episode: row.episode,
+    sequence: row.sequence,
+    rejections: row.rejections,
+    openedAt: row.opened_at,
+    lastSeenAt: row.last_seen_at,
+    alertedAt: row.alerted_at ?? undefined,
+    resolvedAt: row.resolved_at ?? undefined,
+    exempted: row.exempted,
+  }
+}
+
+function rowOf(each: KeyedSignal, row: FindingRow | undefined, episode: Episode): NewFinding {
+  return {
+    id: row?.id ?? newId(),
+    key: each.key,
+    kind: episode.kind,
+    severity: episode.severity,
+    state: episode.state,
+    system_id: each.systemId,
+    identity_id: each.identityId ?? null,
+    credential_id: each.credentialId ?? null,
+    episode: episode.episode,
+    sequence: episode.sequence,
+    rejections: episode.rejections,
+    opened_at: episode.openedAt.toString(),
+    last_seen_at: episode.lastSeenAt.toString(),
+    alerted_at: episode.alertedAt?.toString() ?? null,
+    resolved_at: episode.resolvedAt?.toString() ?? null,
+    observation_id: each.observationId ?? row?.observation_id ?? null,
+    trial_id: each.trialId ?? row?.trial_id ?? null,
+    trace_id: each.traceId ?? row?.trace_id ?? null,
+    exempted: episode.exempted,
+  }
+}
+
+/** The row as a later signal of the same page must see it. */
+function asStored(next: NewFinding, row: FindingRow | undefined): FindingRow {
+  return {
+    ...next,
+    opened_at: Temporal.Instant.from(next.opened_at),
+    last_seen_at: Temporal.Instant.from(next.last_seen_at),
+    alerted_at: next.alerted_at === null ? null : Temporal.Instant.from(next.alerted_at),
+    resolved_at: next.resolved_at === null ? null : Temporal.Instant.from(next.resolved_at),
+    acknowledged_at: row?.acknowledged_at ?? null,
+    acknowledged_by: row?.acknowledged_by ?? null,
+  }
+}

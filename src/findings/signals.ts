@@ -1,0 +1,170 @@
+import type { Privilege } from '../domain/credential.ts'
+import type { FindingKind } from '../domain/finding.ts'
+import type { IdentityKind } from '../domain/identity.ts'
+import type { Policy } from '../domain/policy.ts'
+import type { Reason } from '../domain/reason.ts'
+import type { Tier } from '../domain/system.ts'
+import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
+import { severityOf } from './severity.ts'
+import type { Signal } from './transition.ts'
+
+/** A signal and the finding it is about. */
+export interface KeyedSignal {
+  /** `scope:id`, see `findingKey`. */
+  key: string
+  signal: Signal
+  systemId: string
+  identityId?: string
+  credentialId?: string
+  observationId?: string
+  trialId?: string
+  traceId?: string
+}
+
+/** What a recorded observation says, with what is known of its credential. */
+export interface ObservedCredential {
+  at: Temporal.Instant
+  systemId: string
+  identityId: string
+  credentialId: string
+  observationId: string
+  trialId: string
+  traceId: string
+  verdict: Verdict
+  reason: Reason
+  strength: Strength
+  assurance: Assurance
+  confirmed: boolean
+  /** The system named another principal than the credential's. */
+  otherPrincipal: boolean
+  tier: Tier
+  identityKind: IdentityKind
+  privilege: Privilege
+  shared: boolean
+  handoverBy: Temporal.Instant | undefined
+  terminatedAt: Temporal.Instant
+  /** It had been proven dead before this observation. */
+  wasDead: boolean
+}
+
+/**
+ * The scopes of findings: one finding per scope and thing, for good. `access` is residual access in all its kinds, so that a door
+ * that opens again reopens the finding that it had.
+ */
+export const SCOPES = ['access', 'mismatch', 'any-secret', 'unverified', 'open', 'blind', 'orphan'] as const
+export type Scope = (typeof SCOPES)[number]
+
+export function findingKey(scope: Scope, id: string): string {
+  return `${scope}:${id}`
+}
+
+/** Everything that one observation says about its credential's findings. Inconclusive answers say almost nothing. */
+export function signalsOf(seen: ObservedCredential, policy: Policy): KeyedSignal[] {
+  const proven = isProvenRejection(seen)
+  const accepted = seen.verdict === 'accepted' && seen.confirmed
+  const signals: KeyedSignal[] = []
+  const add = (scope: Scope, signal: Signal) => signals.push(keyed(seen, scope, signal))
+  const present = (kind: FindingKind): Signal => ({
+    holds: true,
+    kind,
+    severity: severity(seen, kind, policy),
+    at: seen.at,
+    exempt: false,
+  })
+  const absent = (needed: number): Signal => ({ holds: false, at: seen.at, needed })
+
+  if (accepted && seen.otherPrincipal) add('mismatch', present('principal_mismatch'))
+  if (accepted && !seen.otherPrincipal) {
+    add('access', present(accessKind(seen)))
+    add('mismatch', absent(1))
+  }
+  if (proven) {
+    add('access', absent(policy.confirmRejections))
+    add('mismatch', absent(policy.confirmRejections))
+  }
+  if (seen.reason === 'any_secret_accepted') add('any-secret', present('any_secret_accepted'))
+  if (accepted || proven) {
+    add('any-secret', absent(1))
+    add('unverified', absent(1))
+  }
+  return signals
+}
+
+/** The signal of a credential that nobody could judge in time. */
+export function unverifiedSignal(
+  of: Pick<
+    ObservedCredential,
+    'at' | 'systemId' | 'identityId' | 'credentialId' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'
+  >,
+  policy: Policy,
+): KeyedSignal {
+  const kind = 'unverified_past_deadline'
+  return {
+    key: findingKey('unverified', of.credentialId),
+    systemId: of.systemId,
+    identityId: of.identityId,
+    credentialId: of.credentialId,
+    signal: { holds: true, kind, severity: severity(of, kind, policy), at: of.at, exempt: false },
+  }
+}
+
+/** A system whose decoys were accepted, or whose controls tell nothing; `holds: false` when its controls passed. */
+export function systemSignal(
+  scope: 'open' | 'blind',
+  of: { at: Temporal.Instant; systemId: string; tier: Tier; trialId?: string; traceId?: string; holds: boolean },
+): KeyedSignal {
+  const kind: FindingKind = scope === 'open' ? 'open_system' : 'blind_system'
+  const severity = severityOf({ kind, tier: of.tier, overdueMs: 0, withinMs: 1 })
+  return {
+    key: findingKey(scope, of.systemId),
+    systemId: of.systemId,
+    ...(of.trialId === undefined ? {} : { trialId: of.trialId }),
+    ...(of.traceId === undefined ? {} : { traceId: of.traceId }),
+    signal: of.holds ? { holds: true, kind, severity, at: of.at, exempt: false } : { holds: false, at: of.at, needed: 1 },
+  }
+}
+
+/** When access had to be gone: the handover's date where there is one, otherwise the policy's time after termination. */
+export function revokeBy(
+  of: { tier: Tier; terminatedAt: Temporal.Instant; handoverBy: Temporal.Instant | undefined },
+  policy: Policy,
+): Temporal.Instant {
+  return of.handoverBy ?? of.terminatedAt.add({ milliseconds: policy.revokeWithinMs[of.tier] })
+}
+
+function accessKind(seen: ObservedCredential): FindingKind {
+  if (seen.wasDead) return 'resurrected_access'
+  if (seen.handoverBy !== undefined) return 'handover_overdue'
+  return seen.shared ? 'shared_secret_not_rotated' : 'residual_access'
+}
+
+function severity(
+  of: Pick<ObservedCredential, 'at' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'> & {
+    handoverBy?: Temporal.Instant | undefined
+  },
+  kind: FindingKind,
+  policy: Policy,
+) {
+  const deadline = revokeBy({ ...of, handoverBy: of.handoverBy }, policy)
+  return severityOf({
+    kind,
+    tier: of.tier,
+    identityKind: of.identityKind,
+    privilege: of.privilege,
+    overdueMs: of.at.epochMilliseconds - deadline.epochMilliseconds,
+    withinMs: policy.revokeWithinMs[of.tier],
+  })
+}
+
+function keyed(seen: ObservedCredential, scope: Scope, signal: Signal): KeyedSignal {
+  return {
+    key: findingKey(scope, seen.credentialId),
+    signal,
+    systemId: seen.systemId,
+    identityId: seen.identityId,
+    credentialId: seen.credentialId,
+    observationId: seen.observationId,
+    trialId: seen.trialId,
+    traceId: seen.traceId,
+  }
+}

@@ -1,0 +1,104 @@
+import { sql } from 'kysely'
+import type { Privilege } from '../domain/credential.ts'
+import type { IdentityKind } from '../domain/identity.ts'
+import type { Queryable } from './db.ts'
+
+export interface DueSystem {
+  id: string
+  name: string
+  zone: string
+  shards: number
+}
+
+/**
+ * The systems of these zones that have a credential due and may be tried: not paused, not held, not outside their window. One
+ * index probe a system, whatever the number of credentials.
+ */
+export async function dueSystems(db: Queryable, zones: readonly string[], now: Temporal.Instant): Promise<DueSystem[]> {
+  if (zones.length === 0) return []
+  const at = now.toString()
+  return db
+    .selectFrom('system as s')
+    .select(['s.id', 's.name', 's.zone', 's.shards'])
+    .where('s.zone', 'in', [...zones])
+    .where('s.retired_at', 'is', null)
+    .where((eb) => eb.or([eb('s.hold_until', 'is', null), eb('s.hold_until', '<=', sql<Temporal.Instant>`${at}`)]))
+    .where((eb) => eb.or([eb('s.schedule', 'is', null), eb('s.schedule_due_at', '<=', sql<Temporal.Instant>`${at}`)]))
+    .where((eb) =>
+      eb.not(eb.exists(eb.selectFrom('pause as p').select('p.scope').where('p.scope', 'in', ['*', sql<string>`s.id::text`]))),
+    )
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('check_state as c')
+          .select('c.credential_id')
+          .whereRef('c.system_id', '=', 's.id')
+          .where('c.due_at', '<=', sql<Temporal.Instant>`${at}`),
+      ),
+    )
+    .execute()
+}
+
+/** A credential that is due, with what the replay and the judgement of it need. */
+export interface DueCredential {
+  credential_id: string
+  identity_id: string
+  due_at: string
+  terminated_at: Temporal.Instant
+  identity_kind: IdentityKind
+  privilege: Privilege
+  shared: boolean
+  handover_by: Temporal.Instant | null
+  principal: string | null
+  secret_origin: string
+  sealed: Uint8Array | null
+  data_key_id: string | null
+  reference: string | null
+  dead_at: Temporal.Instant | null
+  confirmed_at: Temporal.Instant | null
+  rejections: number
+  failures: number
+}
+
+export interface DueQuestion {
+  systemId: string
+  shard: number
+  shards: number
+  now: Temporal.Instant
+  limit: number
+  /** The last row of the page before. */
+  after: { dueAt: string; credentialId: string } | undefined
+}
+
+/** One page of what is due in a system's shard, oldest first (keyset). `due_at` is text, exact to the microsecond, to go on from. */
+export async function duePage(db: Queryable, question: DueQuestion): Promise<DueCredential[]> {
+  const { after } = question
+  const past =
+    after === undefined
+      ? sql`true`
+      : sql`(c.due_at, c.credential_id) > (${after.dueAt}::timestamptz, ${after.credentialId}::uuid)`
+  const shard = question.shards === 1 ? sql`true` : sql`c.slot % ${question.shards}::smallint = ${question.shard}::smallint`
+  const { rows } = await sql<DueCredential>`
+    select c.credential_id, k.identity_id, c.due_at::text as due_at, coalesce(c.terminated_at, c.due_at) as terminated_at,
+      i.kind as identity_kind, k.privilege, k.shared, k.handover_by, k.principal,
+      s.origin as secret_origin, s.sealed, s.data_key_id, s.reference,
+      c.dead_at, c.confirmed_at, c.rejections, c.failures
+    from check_state c
+    join credential k on k.id = c.credential_id
+    join identity i on i.id = k.identity_id
+    join secret s on s.credential_id = c.credential_id
+    where c.system_id = ${question.systemId}::uuid and c.due_at <= ${question.now.toString()}::timestamptz and ${shard} and ${past}
+    order by c.due_at, c.credential_id
+    limit ${question.limit}
+  `.execute(db)
+  return rows
+}
+
+/** How many credentials of a system are due. For summaries, not for the hot path. */
+export async function countDue(db: Queryable, now: Temporal.Instant, systemId?: string): Promise<number> {
+  const scope = systemId === undefined ? sql`true` : sql`system_id = ${systemId}::uuid`
+  const { rows } = await sql<{
+    n: number
+  }>`select count(*)::int as n from check_state where due_at <= ${now.toString()}::timestamptz and ${scope}`.execute(db)
+  return rows[0]?.n ?? 0
+}

@@ -1,0 +1,139 @@
+import { type Selectable, sql } from 'kysely'
+import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { Queryable } from './db.ts'
+import type { ExemptionTable, FindingEventTable, FindingTable } from './tables.ts'
+
+export type FindingRow = Selectable<FindingTable>
+/** A finding as it is written: instants are RFC 3339 strings. Who acknowledged it is written elsewhere. */
+export type NewFinding = Omit<
+  FindingRow,
+  'opened_at' | 'last_seen_at' | 'alerted_at' | 'resolved_at' | 'acknowledged_at' | 'acknowledged_by'
+> & {
+  opened_at: string
+  last_seen_at: string
+  alerted_at: string | null
+  resolved_at: string | null
+}
+
+/** The findings of these keys, locked until the transaction ends, so that two replicas take turns over one finding. */
+export async function lockFindings(db: Queryable, keys: readonly string[]): Promise<Map<string, FindingRow>> {
+  if (keys.length === 0) return new Map()
+  const { rows } = await sql<FindingRow>`
+    select * from finding where key in (select json_array_elements_text(${JSON.stringify(keys)}::json)) order by key for update
+  `.execute(db)
+  return new Map(rows.map((row) => [row.key, row]))
+}
+
+/** Which of these credentials have any finding: the cheap question before the locking one. */
+export async function credentialsWithFindings(db: Queryable, credentialIds: readonly string[]): Promise<Set<string>> {
+  if (credentialIds.length === 0) return new Set()
+  const { rows } = await sql<{ id: string }>`
+    select distinct credential_id as id from finding
+    where credential_id in (select json_array_elements_text(${JSON.stringify(credentialIds)}::json)::uuid)
+  `.execute(db)
+  return new Set(rows.map((row) => row.id))
+}
+
+/** Writes a finding as it now is. */
+export async function saveFinding(db: Queryable, finding: NewFinding): Promise<void> {
+  const { id: _id, key: _key, ...changed } = finding
+  await db
+    .insertInto('finding')
+    .values(finding)
+    .onConflict((conflict) => conflict.column('key').doUpdateSet(changed))
+    .execute()
+}
+
+export async function addFindingEvent(
+  db: Queryable,
+  event: Omit<Selectable<FindingEventTable>, 'at'> & { at: string },
+): Promise<void> {
+  await db.insertInto('finding_event').values(event).execute()
+}
+
+/** The exemptions in force at an instant. There are few: one page of results reads them once. */
+export async function exemptionsAt(db: Queryable, at: Temporal.Instant): Promise<Selectable<ExemptionTable>[]> {
+  const now = sql<Temporal.Instant>`${at.toString()}::timestamptz`
+  return db
+    .selectFrom('exemption')
+    .selectAll()
+    .where('revoked_at', 'is', null)
+    .where('starts_at', '<=', now)
+    .where('ends_at', '>', now)
+    .execute()
+}
+
+export interface FindingFilter {
+  state?: FindingState | 'unresolved'
+  kind?: FindingKind
+  minSeverity?: readonly Severity[]
+  system?: string
+  identity?: string
+  limit: number
+}
+
+export interface FindingListing {
+  id: string
+  kind: FindingKind
+  severity: Severity
+  state: FindingState
+  episode: number
+  opened_at: Temporal.Instant
+  last_seen_at: Temporal.Instant
+  resolved_at: Temporal.Instant | null
+  system: string | null
+  identity: string | null
+  external_id: string | null
+  credential: string | null
+  fingerprint: string | null
+}
+
+/** Findings with the names of what they are about, the most severe and oldest first. */
+export async function listFindings(db: Queryable, filter: FindingFilter): Promise<FindingListing[]> {
+  let query = db
+    .selectFrom('finding as f')
+    .leftJoin('system as s', 's.id', 'f.system_id')
+    .leftJoin('identity as i', 'i.id', 'f.identity_id')
+    .leftJoin('credential as c', 'c.id', 'f.credential_id')
+    .select([
+      'f.id',
+      'f.kind',
+      'f.severity',
+      'f.state',
+      'f.episode',
+      'f.opened_at',
+      'f.last_seen_at',
+      'f.resolved_at',
+      's.name as system',
+      'i.name as identity',
+      'i.external_id',
+      'c.label as credential',
+      'c.fingerprint',
+    ])
+  if (filter.state === 'unresolved') query = query.where('f.state', '<>', 'resolved')
+  else if (filter.state !== undefined) query = query.where('f.state', '=', filter.state)
+  if (filter.kind !== undefined) query = query.where('f.kind', '=', filter.kind)
+  if (filter.minSeverity !== undefined) query = query.where('f.severity', 'in', [...filter.minSeverity])
+  if (filter.system !== undefined) query = query.where('s.name', '=', filter.system)
+  if (filter.identity !== undefined) query = query.where('i.external_id', '=', filter.identity)
+  return query
+    .orderBy(sql`array_position(array['critical', 'high', 'medium', 'low', 'info'], f.severity)`)
+    .orderBy('f.opened_at')
+    .limit(filter.limit)
+    .execute()
+}
+
+export async function findFinding(db: Queryable, id: string): Promise<FindingRow | undefined> {
+  return db.selectFrom('finding').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** The whole history of one finding, oldest first. */
+export async function findingEvents(db: Queryable, findingId: string): Promise<Selectable<FindingEventTable>[]> {
+  return db
+    .selectFrom('finding_event')
+    .selectAll()
+    .where('finding_id', '=', findingId)
+    .orderBy('at')
+    .orderBy('sequence')
+    .execute()
+}

@@ -1,0 +1,128 @@
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import { newId } from '../domain/id.ts'
+import type { Reason } from '../domain/reason.ts'
+import type { Tier } from '../domain/system.ts'
+import type { Queryable } from './db.ts'
+import type { PassedControls, SystemTable } from './tables.ts'
+
+export type SystemRow = Selectable<SystemTable>
+
+/** What the configuration says of a system. */
+export interface SystemEntry {
+  name: string
+  probe: string
+  origin: string
+  tier: Tier
+  zone: string
+  owner: string | undefined
+  schedule: string | undefined
+  /** The next instant of `schedule`. */
+  scheduleDueAt: Temporal.Instant | undefined
+  shards: number
+}
+
+/**
+ * Makes the `system` rows what the configuration says. A new system is bound to its origin; a known one keeps the origin that its
+ * secrets were sealed for, until an operator rebinds it. Systems that the configuration no longer names are retired, not deleted.
+ * Answers the rows by name.
+ */
+export async function syncSystems(
+  db: Queryable,
+  entries: readonly SystemEntry[],
+  now: Temporal.Instant,
+): Promise<Map<string, SystemRow>> {
+  for (const entry of entries) {
+    const common = {
+      probe: entry.probe,
+      origin: entry.origin,
+      tier: entry.tier,
+      zone: entry.zone,
+      owner: entry.owner ?? null,
+      schedule: entry.schedule ?? null,
+      shards: entry.shards,
+      retired_at: null,
+      updated_at: now.toString(),
+    }
+    const scheduleDueAt = entry.scheduleDueAt?.toString() ?? null
+    await db
+      .insertInto('system')
+      .values({
+        id: newId(),
+        name: entry.name,
+        bound_origin: entry.origin,
+        schedule_due_at: scheduleDueAt,
+        created_at: now.toString(),
+        ...common,
+      })
+      .onConflict((conflict) =>
+        conflict.column('name').doUpdateSet({
+          ...common,
+          // A schedule that did not change keeps a window that is open; controls are void once the address changes.
+          schedule_due_at: sql`case when system.schedule is not distinct from excluded.schedule then system.schedule_due_at else excluded.schedule_due_at end`,
+          controls: sql`case when system.origin = excluded.origin and system.probe = excluded.probe then system.controls end`,
+          pinned_peer: sql`case when system.origin = excluded.origin then system.pinned_peer end`,
+        }),
+      )
+      .execute()
+  }
+  const names = entries.map((entry) => entry.name)
+  let stale = db.updateTable('system').set({ retired_at: now.toString() }).where('retired_at', 'is', null)
+  if (names.length > 0) stale = stale.where('name', 'not in', names)
+  await stale.execute()
+  const rows = await db.selectFrom('system').selectAll().where('retired_at', 'is', null).execute()
+  return new Map(rows.map((row) => [row.name, row]))
+}
+
+/** All systems, retired ones last. */
+export async function listSystems(db: Queryable): Promise<SystemRow[]> {
+  return db.selectFrom('system').selectAll().orderBy(sql`retired_at is not null`).orderBy('name').execute()
+}
+
+export async function findSystem(db: Queryable, id: string): Promise<SystemRow | undefined> {
+  return db.selectFrom('system').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export async function findSystemByName(db: Queryable, name: string): Promise<SystemRow | undefined> {
+  return db.selectFrom('system').selectAll().where('name', '=', name).executeTakeFirst()
+}
+
+/** Binds a system to the origin that the configuration names today; answers whether that changed anything. */
+export async function rebindSystem(db: Queryable, id: string, origin: string): Promise<void> {
+  await db.updateTable('system').set({ bound_origin: origin, controls: null, pinned_peer: null }).where('id', '=', id).execute()
+}
+
+/** Keeps trials away until an instant. */
+export async function holdSystem(
+  db: Queryable,
+  id: string,
+  until: Temporal.Instant | undefined,
+  reason: Reason | undefined,
+  failures: number,
+): Promise<void> {
+  await db
+    .updateTable('system')
+    .set({ hold_until: until?.toString() ?? null, hold_reason: reason ?? null, breaker_failures: failures })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function saveControls(db: Queryable, id: string, controls: PassedControls | undefined): Promise<void> {
+  await db
+    .updateTable('system')
+    .set({ controls: controls === undefined ? null : JSON.stringify(controls) })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Pins the peer of a system unless one is pinned; answers the pinned one. */
+export async function pinPeer(db: Queryable, id: string, peer: string): Promise<string> {
+  await db.updateTable('system').set({ pinned_peer: peer }).where('id', '=', id).where('pinned_peer', 'is', null).execute()
+  const row = await db.selectFrom('system').select('pinned_peer').where('id', '=', id).executeTakeFirst()
+  return row?.pinned_peer ?? peer
+}
+
+/** Closes a schedule's window: the system is next due at `next`. */
+export async function closeWindow(db: Queryable, id: string, next: Temporal.Instant): Promise<void> {
+  await db.updateTable('system').set({ schedule_due_at: next.toString() }).where('id', '=', id).execute()
+}
