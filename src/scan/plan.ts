@@ -1,0 +1,47 @@
+import type { Policy } from '../domain/policy.ts'
+import { applySignals, type Raise } from '../findings/apply.ts'
+import { unverifiedSignal } from '../findings/signals.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Db } from '../store/db.ts'
+import { dueSystems } from '../store/due.ts'
+import { takeOverdue } from '../store/overdue.ts'
+
+export interface PlanDeps {
+  db: Db
+  jobs: Pick<Jobs, 'enqueueTrial'>
+  zones: readonly string[]
+  policy(): Policy
+  raise: Raise
+  now(): Temporal.Instant
+}
+
+/** Credentials whose missing judgement becomes a finding in one transaction. */
+const OVERDUE_PAGE = 200
+
+/**
+ * One tick: enqueues a trial for each shard of each system that has something due, and opens a finding for each credential that
+ * nobody could judge in time. Costs one index probe a system when nothing is due. Answers how many trials were enqueued.
+ */
+export async function tick(deps: PlanDeps): Promise<number> {
+  let enqueued = 0
+  for (const system of await dueSystems(deps.db, deps.zones, deps.now())) {
+    for (let shard = 0; shard < system.shards; shard++) {
+      if (await deps.jobs.enqueueTrial(deps.db, system.zone, { systemId: system.id, shard })) enqueued++
+    }
+  }
+  await openOverdue(deps)
+  return enqueued
+}
+
+async function openOverdue(deps: PlanDeps): Promise<void> {
+  for (;;) {
+    const now = deps.now()
+    const taken = await deps.db.transaction().execute(async (tx) => {
+      const overdue = await takeOverdue(tx, now, OVERDUE_PAGE)
+      const signals = overdue.map((row) => unverifiedSignal({ ...row, at: now }, deps.policy()))
+      await applySignals(tx, signals, deps.policy(), deps.raise)
+      return overdue.length
+    })
+    if (taken < OVERDUE_PAGE) return
+  }
+}

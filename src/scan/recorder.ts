@@ -1,0 +1,72 @@
+import { type Outcome, record } from './record.ts'
+import type { Session } from './session.ts'
+
+export interface Recorder {
+  /** Takes an outcome. Answers a promise when the caller must wait: an acceptance until it is safe, anything while writing lags. */
+  add(outcome: Outcome): Promise<void> | undefined
+  /** Writes what is left and waits for everything. Throws what a write threw. */
+  flush(): Promise<void>
+  /** Like flush, and for a trial that already failed: writes what can be written. */
+  close(): Promise<void>
+  counts(): { accepted: number; rejected: number; inconclusive: number }
+}
+
+/** Pages that may wait to be written before the lanes are slowed down. */
+const PAGES_BEHIND = 2
+
+/**
+ * Gathers outcomes into pages and writes them behind the lanes' backs, one page at a time. An acceptance is written at once, in a
+ * transaction of its own: it must not be lost with a half-full page.
+ */
+export function openRecorder(session: Session): Recorder {
+  const counts = { accepted: 0, rejected: 0, inconclusive: 0 }
+  let page: Outcome[] = []
+  let behind = 0
+  let tail: Promise<void> = Promise.resolve()
+  let failure: unknown
+
+  const write = (outcomes: Outcome[]): Promise<void> => {
+    behind++
+    const done = tail.then(async () => {
+      // After one write failed the rest is left due rather than recorded out of order.
+      if (failure !== undefined) throw failure
+      await record(session, outcomes)
+      for (const outcome of outcomes) counts[outcome.verdict]++
+    })
+    tail = done.then(
+      () => {
+        behind--
+      },
+      (error: unknown) => {
+        behind--
+        failure ??= error
+      },
+    )
+    return done
+  }
+  const cut = (): Promise<void> => {
+    const full = page
+    page = []
+    return write(full)
+  }
+  const settle = async (): Promise<void> => {
+    if (page.length > 0) await cut()
+    await tail
+    if (failure !== undefined) throw failure
+  }
+  return {
+    add: (outcome) => {
+      if (outcome.verdict === 'accepted') return write([outcome])
+      page.push(outcome)
+      if (page.length < session.deps.pageSize) return failure === undefined ? undefined : Promise.reject(failure)
+      const done = cut()
+      if (behind > PAGES_BEHIND) return done
+      // Its failure reaches the caller by the next add or by flush.
+      done.catch(() => {})
+      return undefined
+    },
+    flush: settle,
+    close: () => settle().catch(() => {}),
+    counts: () => ({ ...counts }),
+  }
+}

@@ -1,0 +1,78 @@
+import type { Policy } from '../domain/policy.ts'
+import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
+
+export interface CheckOutcome {
+  at: Temporal.Instant
+  verdict: Verdict
+  strength: Strength
+  assurance: Assurance
+  terminatedAt: Temporal.Instant
+  /** Proven rejections in a row before this one. */
+  rejections: number
+  /** Inconclusive answers in a row before this one. */
+  failures: number
+  /** Nothing may be tried before: a Retry-After, the end of a budget's window, an open circuit. */
+  notBefore: Temporal.Instant | undefined
+}
+
+export interface NextCheck {
+  dueAt: Temporal.Instant
+  /** Set when this outcome was a judgement: when the lack of a next one becomes a finding. */
+  verifyBy: Temporal.Instant | undefined
+  judged: boolean
+  rejections: number
+  failures: number
+  /** Enough proven rejections have come in a row. */
+  dead: boolean
+}
+
+/** The first pause after an answer that could not be judged; it doubles with each further one, up to the cadence. */
+const FIRST_RETRY_MS = 60_000
+/** Checks that fell due together are spread over this share of their pause. */
+const JITTER = 0.1
+
+/**
+ * When a credential is looked at next. Pure. Accepted: by the cadence of its age. Proven dead: seldom, but for ever, since access
+ * comes back. Not judged: soon, then ever less often.
+ *
+ * @param random 0..1, for the jitter
+ */
+export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number): NextCheck {
+  const proven = isProvenRejection(outcome)
+  const judged = proven || outcome.verdict === 'accepted'
+  const rejections = outcome.verdict === 'accepted' ? 0 : proven ? outcome.rejections + 1 : outcome.rejections
+  const failures = outcome.verdict === 'inconclusive' ? outcome.failures + 1 : 0
+  const dead = proven && rejections >= policy.confirmRejections
+  const ageMs = outcome.at.epochMilliseconds - outcome.terminatedAt.epochMilliseconds
+  const everyMs = cadence(ageMs, policy)
+  const pauseMs = proven
+    ? dead
+      ? policy.provenEveryMs
+      : policy.confirmAfterMs
+    : outcome.verdict === 'inconclusive'
+      ? retryPause(failures, everyMs)
+      : everyMs
+  // The pause before the second proof is exact: latency is measured by it.
+  const jittered = proven && !dead ? pauseMs : pauseMs * (1 + JITTER * (random - 0.5))
+  const planned = outcome.at.add({ milliseconds: Math.round(jittered) })
+  const dueAt =
+    outcome.notBefore !== undefined && Temporal.Instant.compare(outcome.notBefore, planned) > 0 ? outcome.notBefore : planned
+  return {
+    dueAt,
+    verifyBy: judged ? dueAt.add({ milliseconds: policy.verifyWithinMs }) : undefined,
+    judged,
+    rejections,
+    failures,
+    dead,
+  }
+}
+
+/** How often a credential of this age is tried. */
+function cadence(ageMs: number, policy: Policy): number {
+  const row = policy.cadence.find((each) => each.untilMs === undefined || ageMs < each.untilMs)
+  return row?.everyMs ?? policy.provenEveryMs
+}
+
+function retryPause(failures: number, everyMs: number): number {
+  return Math.min(everyMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20))
+}

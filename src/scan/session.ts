@@ -1,0 +1,116 @@
+import type { Control } from '../domain/control.ts'
+import { newId } from '../domain/id.ts'
+import { leafOf } from '../evidence/leaf.ts'
+import type { BoundSecret } from '../probe/probe.ts'
+import { markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
+import type { ControlRow } from '../store/observation.ts'
+import { pinPeer } from '../store/system.ts'
+import { attempt, type TimedJudgement } from './attempt.ts'
+import type { Trace, TrialDeps } from './deps.ts'
+import type { ScanSystem } from './system.ts'
+
+/** What the attempts of one trial share. */
+export interface Session {
+  readonly trialId: string
+  readonly system: ScanSystem
+  readonly deps: TrialDeps
+  readonly trace: Trace
+  /** Aborts when the trial must stop at once. */
+  readonly signal: AbortSignal
+  readonly running: Set<AbortController>
+  pinnedPeer: string | undefined
+}
+
+/** An attempt that the lockout budget forbade. */
+export const EXHAUSTED = 'exhausted'
+
+/** Reasons with which no wrong try was counted: the secret never reached the system. */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  'unreachable',
+  'tls_error',
+  'host_key_mismatch',
+  'client_error',
+  'config_error',
+  'auth_method_disabled',
+  'auth_method_unsupported',
+])
+
+/**
+ * One attempt within the trial's limits: waits for the rate, takes a try of the account's lockout budget beforehand and gives it
+ * back where the system counted none, stops the account at the first lock signal, pins the peer, writes the span and the metric.
+ *
+ * @param account the account that a wrong try counts against; undefined for made-up principals and bearer tokens
+ */
+export async function tryWithin(
+  session: Session,
+  secret: BoundSecret,
+  account: string | undefined,
+  what: Control | 'replay',
+): Promise<TimedJudgement | typeof EXHAUSTED> {
+  const { system, deps } = session
+  if (account !== undefined) {
+    const granted = await reserveTries(deps.db, system.realm, [account], windowOf(system), deps.now())
+    if (!granted.has(account)) return EXHAUSTED
+  }
+  const turn = system.rate.acquire(session.signal)
+  if (turn !== undefined) await turn
+  const span = session.trace.attempt({ 'revenant.attempt': what })
+  const judgement = await attempt(secret, {
+    timeoutMs: system.limits.timeoutMs,
+    http: system.http,
+    attribution: system.attribution,
+    pinnedPeer: session.pinnedPeer,
+    running: session.running,
+  })
+  span.end(judgement)
+  deps.meters.attempt({
+    system: system.name,
+    probe: system.probe.kind,
+    verdict: judgement.verdict,
+    reason: judgement.reason,
+    latencyMs: judgement.latencyMs,
+  })
+  if (account !== undefined) await settleBudget(session, account, judgement)
+  if (judgement.peer !== undefined && session.pinnedPeer === undefined)
+    session.pinnedPeer = await pinPeer(deps.db, system.id, judgement.peer)
+  return judgement
+}
+
+/** The row that records a control. */
+export function controlRow(
+  session: Session,
+  control: Control,
+  judgement: TimedJudgement,
+  at: Temporal.Instant,
+  credentialId?: string,
+): ControlRow {
+  const facts = {
+    id: newId(),
+    trial_id: session.trialId,
+    system_id: session.system.id,
+    credential_id: credentialId ?? null,
+    control,
+    observed_at: at.toString(),
+    verdict: judgement.verdict,
+    reason: judgement.reason,
+    strength: judgement.strength,
+    wire: judgement.wire,
+    latency_ms: judgement.latencyMs,
+    transport: session.system.probe.transport,
+  }
+  return { ...facts, leaf: leafOf({ type: 'control', ...facts }) }
+}
+
+async function settleBudget(session: Session, account: string, judgement: TimedJudgement): Promise<void> {
+  const { system, deps } = session
+  if (judgement.reason === 'account_locked' || judgement.reason === 'account_disabled_or_locked') {
+    await markLocked(deps.db, system.realm, account, deps.now().add({ milliseconds: system.limits.failuresPerPrincipal.perMs }))
+    return
+  }
+  const uncounted = judgement.verdict === 'accepted' || (judgement.verdict === 'inconclusive' && NEVER_SENT.has(judgement.reason))
+  if (uncounted) await refundTry(deps.db, system.realm, account)
+}
+
+function windowOf(system: ScanSystem): { count: number; windowMs: number } {
+  return { count: system.limits.failuresPerPrincipal.count, windowMs: system.limits.failuresPerPrincipal.perMs }
+}
