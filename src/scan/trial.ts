@@ -2,7 +2,7 @@ import { newId } from '../domain/id.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Assurance } from '../domain/verdict.ts'
 import { applySignals } from '../findings/apply.ts'
-import { systemSignal } from '../findings/signals.ts'
+import { type KeyedSignal, systemSignal } from '../findings/signals.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import { type DueCredential, duePage } from '../store/due.ts'
 import { isPaused } from '../store/pause.ts'
@@ -191,7 +191,7 @@ async function sampleOf(session: Session, first: DueCredential): Promise<BoundSe
 async function signalControls(session: Session, controls: ControlsOutcome, row: SystemRow): Promise<void> {
   const { system, deps } = session
   const of = { at: deps.now(), systemId: system.id, tier: system.tier, trialId: session.trialId, traceId: session.trace.traceId }
-  const signals = []
+  const signals: KeyedSignal[] = []
   if (controls.kind !== 'unjudged') signals.push(systemSignal('open', { ...of, holds: controls.kind === 'open' }))
   const blind = controls.kind === 'canary-failed' || (controls.kind === 'unjudged' && row.breaker_failures + 1 >= BLIND_AFTER)
   if (blind || controls.kind === 'passed') signals.push(systemSignal('blind', { ...of, holds: blind }))
