@@ -7,7 +7,7 @@ const trialJob = z.strictObject({ systemId: z.uuid(), shard: z.int().nonnegative
 export type TrialJob = z.infer<typeof trialJob>
 
 /** One alert on its way to one sink. */
-const deliveryJob = z.strictObject({ deliveryId: z.uuid() })
+const deliveryJob = z.strictObject({ deliveryId: z.uuid(), attempts: z.int().nonnegative() })
 export type DeliveryJob = z.infer<typeof deliveryJob>
 
 export interface JobsOptions {
@@ -21,7 +21,7 @@ export interface JobsOptions {
 export interface Jobs {
   /** In the caller's transaction; false when that system and shard is already queued or running. */
   enqueueTrial(db: Queryable, zone: string, job: TrialJob): Promise<boolean>
-  /** In the caller's transaction; false when it is already queued. `startAfter` is the earliest instant to try. */
+  /** In the caller's transaction; false when that try is already queued. `startAfter` is the earliest instant to try. */
   enqueueDelivery(db: Queryable, job: DeliveryJob, startAfter?: Temporal.Instant): Promise<boolean>
   /** Runs up to `concurrency` trials of a zone at a time. The signal aborts when the job is lost or the process stops. */
   workTrials(zone: string, concurrency: number, work: (job: TrialJob, signal: AbortSignal) => Promise<void>): Promise<void>
@@ -88,7 +88,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     enqueueDelivery: async (db, job, startAfter) => {
       const queue = await deliveries()
       const later = startAfter === undefined ? {} : { startAfter: new Date(startAfter.epochMilliseconds) }
-      const id = await boss.send(queue, job, { singletonKey: job.deliveryId, db: fromKysely(db), ...later })
+      const id = await boss.send(queue, job, { singletonKey: keyOf(job, startAfter), db: fromKysely(db), ...later })
       return id !== null
     },
     workTrials: async (zone, concurrency, work) => {
@@ -109,6 +109,11 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       await boss.stop({ graceful: graceMs > 0, timeout: Math.max(graceMs, 1000), close: true })
     },
   }
+}
+
+/** A try under way must not refuse the next one, so the key tells tries and their times apart. */
+function keyOf(job: DeliveryJob, startAfter: Temporal.Instant | undefined): string {
+  return `${job.deliveryId}:${job.attempts}:${startAfter === undefined ? 0 : Math.floor(startAfter.epochMilliseconds / 1000)}`
 }
 
 function connect(connection: QueueConnection) {

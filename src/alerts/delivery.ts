@@ -1,0 +1,105 @@
+import { toError } from '../domain/error.ts'
+import { markDelivered, markFailed, type PendingDelivery, pendingDelivery, strandedDeliveries } from '../store/alert.ts'
+import type { Db, Queryable } from '../store/db.ts'
+import type { Format, FormatContext } from './formats/format.ts'
+import { type Sink, SinkError } from './sinks/sink.ts'
+
+export interface OpenedSink {
+  sink: Sink
+  format: Format
+}
+
+export interface DeliveryDeps {
+  db: Db
+  sink(name: string): OpenedSink | undefined
+  context: FormatContext
+  enqueue(db: Queryable, deliveryId: string, attempts: number, startAfter?: Temporal.Instant): Promise<void>
+  now(): Temporal.Instant
+  delivered(of: { sink: string; lagMs: number }): void
+  failed(of: { sink: string; dead: boolean; code: string }): void
+  log(level: 'info' | 'warn', message: string, fields: Record<string, unknown>): void
+}
+
+/** An alert that has not been taken after this long is dead: a person must look, and may redrive it. */
+const GIVE_UP_MS = 3 * 86_400_000
+const FIRST_BACKOFF_MS = 1_000
+const LONGEST_BACKOFF_MS = 900_000
+/** How soon an alert looks again whether the one before it has gone out. */
+const BLOCKED_MS = 2_000
+/** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
+const STRANDED_MS = 60_000
+
+/**
+ * Makes one try at one delivery. At least once: a crash between the receiver's answer and our record of it delivers again, under the
+ * same alert id. In order: an alert waits while an earlier one of the same finding has not reached the same sink.
+ */
+export async function deliver(deliveryId: string, signal: AbortSignal, deps: DeliveryDeps): Promise<void> {
+  const delivery = await pendingDelivery(deps.db, deliveryId)
+  if (delivery === undefined) return
+  const now = deps.now()
+  if (delivery.blocked) {
+    await deps.enqueue(deps.db, deliveryId, delivery.attempts, now.add({ milliseconds: BLOCKED_MS }))
+    return
+  }
+  const opened = deps.sink(delivery.sink)
+  if (opened === undefined) {
+    await markFailed(deps.db, deliveryId, now, undefined, 'the configuration no longer names this sink')
+    deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_REMOVED' })
+    return
+  }
+  try {
+    const rendered = opened.format(delivery.alert, { ...deps.context, maxBytes: opened.sink.maxBodyBytes })
+    const receipt = await opened.sink.deliver({ alert: delivery.alert, rendered }, signal)
+    await markDelivered(deps.db, deliveryId, deps.now(), JSON.stringify(receipt.detail))
+    deps.delivered({ sink: delivery.sink, lagMs: deps.now().epochMilliseconds - delivery.createdAt.epochMilliseconds })
+    deps.log('info', 'alert delivered', {
+      sink: delivery.sink,
+      alert: delivery.alert.id,
+      event: delivery.alert.event,
+      title: delivery.alert.title,
+    })
+  } catch (error) {
+    await fail(delivery, toError(error), deps)
+  }
+}
+
+/** Enqueues again what no job carries any more. Run now and then by every replica; the queue refuses doubles. */
+export async function recoverDeliveries(deps: Pick<DeliveryDeps, 'db' | 'enqueue' | 'now'>): Promise<number> {
+  const now = deps.now()
+  const stranded = await strandedDeliveries(deps.db, now.subtract({ milliseconds: STRANDED_MS }), 1_000)
+  for (const { id, attempts } of stranded) await deps.enqueue(deps.db, id, attempts)
+  return stranded.length
+}
+
+async function fail(delivery: PendingDelivery, error: Error, deps: DeliveryDeps): Promise<void> {
+  const now = deps.now()
+  const next = nextTry(delivery, error, now)
+  // Foreign errors may quote what was sent; only our own speak.
+  const detail = error instanceof SinkError ? error.message : `${error.name} while delivering`
+  const attempts = delivery.attempts + 1
+  await deps.db.transaction().execute(async (tx) => {
+    await markFailed(tx, delivery.id, now, next, detail)
+    if (next !== undefined) await deps.enqueue(tx, delivery.id, attempts, next)
+  })
+  deps.failed({ sink: delivery.sink, dead: next === undefined, code: error instanceof SinkError ? error.code : 'INTERNAL' })
+  deps.log('warn', next === undefined ? 'alert is dead: see `revenant alerts list --dead`' : 'alert not delivered yet', {
+    sink: delivery.sink,
+    alert: delivery.alert.id,
+    attempts,
+    detail,
+    ...(next === undefined ? {} : { next: next.toString() }),
+  })
+}
+
+function nextTry(delivery: PendingDelivery, error: Error, now: Temporal.Instant): Temporal.Instant | undefined {
+  if (error instanceof SinkError && !error.retry) return undefined
+  if (now.epochMilliseconds - delivery.createdAt.epochMilliseconds > GIVE_UP_MS) return undefined
+  const asked = error instanceof SinkError ? error.retryAfterMs : undefined
+  return now.add({ milliseconds: Math.round(asked ?? backoffMs(delivery.attempts, Math.random())) })
+}
+
+/** Doubles from a second to a quarter of an hour, with full jitter above half, so that many alerts do not come back as one wave. */
+export function backoffMs(attempts: number, random: number): number {
+  const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts, 20))
+  return ceiling / 2 + (ceiling / 2) * random
+}

@@ -1,0 +1,148 @@
+import type { Alert, AlertEvidence } from '../domain/alert.ts'
+import { atLeast, type FindingEvent, type FindingKind, type Severity } from '../domain/finding.ts'
+import { newId } from '../domain/id.ts'
+import type { Policy } from '../domain/policy.ts'
+import { type FindingContext, findingContext, insertAlert } from '../store/alert.ts'
+import type { Queryable } from '../store/db.ts'
+import { type AlertFacts, describe } from './describe.ts'
+import { frameworksOf } from './frameworks.ts'
+
+/** Which alerts a sink wants. */
+export interface Route {
+  name: string
+  minSeverity: Severity
+  /** Undefined: every kind. */
+  kinds: readonly FindingKind[] | undefined
+}
+
+export interface RaiseDeps {
+  routes(): readonly Route[]
+  policy(): Policy
+  /** Enqueues a delivery in the transaction it is given. */
+  enqueue(db: Queryable, deliveryId: string, attempts: number): Promise<void>
+}
+
+interface Edge {
+  eventId: string
+  findingId: string
+  event: FindingEvent
+  sequence: number
+  at: Temporal.Instant
+}
+
+/**
+ * Turns the edges of findings into alerts: each is composed from what the transaction sees, stored, and its deliveries are enqueued,
+ * all in that transaction, so that a finding that changed and its alert stand or fall together.
+ */
+export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge[]) => Promise<void> {
+  return async (db, edges) => {
+    for (const edge of edges) {
+      const context = await findingContext(db, edge.findingId)
+      if (context === undefined) continue
+      const alert = composeAlert(edge, context, deps.policy())
+      const deliveries = deps
+        .routes()
+        .filter((route) => wants(route, alert))
+        .map((route) => ({ id: newId(), sink: route.name }))
+      await insertAlert(db, { alert, findingId: edge.findingId, deliveries })
+      for (const delivery of deliveries) await deps.enqueue(db, delivery.id, 0)
+    }
+  }
+}
+
+/** One alert from one edge and what is known of its finding. */
+export function composeAlert(edge: Edge, context: FindingContext, policy: Policy): Alert {
+  const facts = factsOf(edge, context, policy)
+  return { ...facts, ...describe(facts) }
+}
+
+function wants(route: Route, alert: Alert): boolean {
+  if (route.kinds !== undefined && !route.kinds.includes(alert.finding.kind)) return false
+  return atLeast(alert.finding.severity, route.minSeverity)
+}
+
+function factsOf(edge: Edge, context: FindingContext, policy: Policy): AlertFacts {
+  const { finding, system, identity, credential } = context
+  const evidence = evidenceOf(context)
+  const deadline = deadlineOf(edge, context, policy)
+  return {
+    id: edge.eventId,
+    dedupKey: `finding:${finding.id}`,
+    event: edge.event,
+    sequence: edge.sequence,
+    at: edge.at.toString(),
+    finding: {
+      id: finding.id,
+      kind: finding.kind,
+      severity: finding.severity,
+      state: finding.state,
+      episode: finding.episode,
+      openedAt: finding.opened_at.toString(),
+      lastSeenAt: finding.last_seen_at.toString(),
+      ...(finding.resolved_at === null ? {} : { resolvedAt: finding.resolved_at.toString() }),
+    },
+    system: {
+      id: system?.id ?? '',
+      name: system?.name ?? '',
+      probe: system?.probe ?? '',
+      origin: system?.origin ?? '',
+      tier: system?.tier ?? 'standard',
+      zone: system?.zone ?? '',
+      ...(system?.owner == null ? {} : { owner: system.owner }),
+    },
+    ...(identity === undefined
+      ? {}
+      : {
+          identity: {
+            id: identity.id,
+            externalId: identity.external_id,
+            kind: identity.kind,
+            name: identity.name,
+            ...(identity.email === null ? {} : { email: identity.email }),
+            ...(identity.terminated_at === null ? {} : { terminatedAt: identity.terminated_at.toString() }),
+          },
+        }),
+    ...(credential === undefined
+      ? {}
+      : {
+          credential: {
+            id: credential.id,
+            label: credential.label,
+            kind: credential.kind,
+            fingerprint: credential.fingerprint,
+            privilege: credential.privilege,
+            ...(credential.principal === null ? {} : { principal: credential.principal }),
+          },
+        }),
+    ...(evidence === undefined ? {} : { evidence }),
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(finding.trace_id === null ? {} : { traceId: finding.trace_id }),
+    frameworks: frameworksOf(finding.kind),
+  }
+}
+
+function evidenceOf({ observation, controls }: FindingContext): AlertEvidence | undefined {
+  if (observation === undefined) return undefined
+  return {
+    observationId: observation.id,
+    observedAt: observation.observed_at.toString(),
+    verdict: observation.verdict,
+    reason: observation.reason,
+    strength: observation.strength,
+    assurance: observation.assurance,
+    confirmed: observation.confirmed,
+    ...(observation.principal === null ? {} : { principal: observation.principal }),
+    wire: observation.wire,
+    latencyMs: observation.latency_ms,
+    transport: observation.transport,
+    trialId: observation.trial_id,
+    controls,
+  }
+}
+
+function deadlineOf(edge: Edge, { identity, credential, system }: FindingContext, policy: Policy): Alert['deadline'] | undefined {
+  const terminatedAt = identity?.terminated_at
+  if (terminatedAt == null || credential === undefined || system === undefined) return undefined
+  const revokeBy = credential.handover_by ?? terminatedAt.add({ milliseconds: policy.revokeWithinMs[system.tier] })
+  return { revokeBy: revokeBy.toString(), overdueMs: edge.at.epochMilliseconds - revokeBy.epochMilliseconds }
+}
