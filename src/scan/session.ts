@@ -54,7 +54,7 @@ export async function tryWithin(
   }
   const turn = system.rate.acquire(session.signal)
   if (turn !== undefined) await turn
-  const span = session.trace.attempt({ 'revenant.attempt': what })
+  const span = session.trace.attempt(what === 'replay' ? {} : { control: what })
   const judgement = await attempt(secret, {
     timeoutMs: system.limits.timeoutMs,
     http: system.http,

@@ -86,7 +86,7 @@ async function conduct(
   const trialId = newId()
   const startedAt = deps.now()
   const started = performance.now()
-  const trace = deps.trace({ 'revenant.system': system.name, 'revenant.probe': system.probe.kind, 'revenant.trial.id': trialId })
+  const trace = deps.trace({ system: system.name, probe: system.probe.kind, zone: row.zone, shard: job.shard })
   await startTrial(deps.db, {
     id: trialId,
     systemId: system.id,
