@@ -137,3 +137,13 @@ export async function findingEvents(db: Queryable, findingId: string): Promise<S
     .orderBy('sequence')
     .execute()
 }
+
+/** How many findings are unresolved, by kind and severity. */
+export async function countActiveFindings(db: Queryable): Promise<{ kind: FindingKind; severity: Severity; count: number }[]> {
+  return db
+    .selectFrom('finding')
+    .select(['kind', 'severity', sql<number>`count(*)::int`.as('count')])
+    .where('state', '<>', 'resolved')
+    .groupBy(['kind', 'severity'])
+    .execute()
+}

@@ -1,0 +1,178 @@
+import { mkdir } from 'node:fs/promises'
+import cron from 'node-cron'
+import { recoverDeliveries } from './alerts/delivery.ts'
+import { type Health, openHealth } from './api/health.ts'
+import type { Config } from './config/config.ts'
+import { reloadConfig } from './config/load.ts'
+import { CONFIG_CHECKS } from './daemon/checks.ts'
+import { openControl, type RunRemote } from './daemon/control.ts'
+import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
+import { toError } from './domain/error.ts'
+import { countDue } from './store/due.ts'
+import { countActiveFindings } from './store/finding.ts'
+import { dropOldBudgets } from './store/lockout-budget.ts'
+import { dropPartitionsBefore, ensurePartitions } from './store/partition.ts'
+import { openHeartbeat } from './telemetry/heartbeat.ts'
+import type { Telemetry } from './telemetry/start.ts'
+
+export interface DaemonOptions {
+  config: Config
+  configPath: string
+  telemetry: Telemetry
+  /** Runs a command that another process asks for; only with the embedded database. */
+  runRemote(runtime: Runtime): RunRemote
+}
+
+export interface Daemon {
+  readonly runtime: Runtime
+  /** Where health and metrics are served. */
+  readonly address: string
+  /** Reads the configuration file again; a bad one changes nothing and is logged. Answers whether it is in force. */
+  reload(): Promise<boolean>
+  /** Takes no more work, lets running trials record what they know, closes everything in reverse. */
+  stop(): Promise<void>
+}
+
+/** Budgets whose window ended this long ago are forgotten. */
+const FORGET_BUDGETS_HOURS = 720
+
+/**
+ * Opens everything in order and starts to tick. When this answers, the daemon works: what is due is being tried.
+ * Throws a RevenantError when it cannot start; nothing stays open then.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { telemetry, configPath } = options
+  const { logger } = telemetry
+  await mkdir(dataFolder(options.config), { recursive: true, mode: 0o700 })
+  const runtime = await openRuntime(options.config, telemetry)
+  const heartbeat = openHeartbeat(options.config.scan.tickMs)
+  const closers: (() => Promise<void>)[] = [() => runtime.close()]
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse())
+      await close().catch((error: unknown) => logger.error({ err: error }, 'closing failed'))
+  }
+  try {
+    const health = await serveHealth(runtime, telemetry, () => heartbeat.alive())
+    closers.push(() => health.close())
+    if (runtime.store.kind === 'embedded') {
+      const control = await openControl(controlSocket(runtime.config), options.runRemote(runtime))
+      closers.push(() => control.close())
+    }
+    await runtime.work()
+    const turn = guarded(telemetry, 'the tick failed', async () => {
+      const started = performance.now()
+      await runtime.tick()
+      telemetry.meters.tickEnded(performance.now() - started)
+      heartbeat.beat()
+    })
+    const minute = guarded(telemetry, 'the minutely work failed', () => everyMinute(runtime))
+    const daily = guarded(telemetry, 'the daily work failed', () => everyDay(runtime))
+    const tasks = [
+      cron.schedule(tickExpression(options.config.scan.tickMs), turn, { noOverlap: true }),
+      cron.schedule('0 * * * * *', minute, { noOverlap: true }),
+      cron.schedule('0 17 3 * * *', daily, { noOverlap: true, timezone: 'UTC' }),
+    ]
+    closers.push(async () => {
+      for (const task of tasks) await task.destroy()
+    })
+    await turn()
+    void daily()
+    void minute()
+    return { runtime, address: health.address, reload: () => reload(runtime, configPath, telemetry), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** A cron expression for a tick of so many milliseconds; node-cron's finest grain is a second. */
+export function tickExpression(tickMs: number): string {
+  const seconds = Math.max(1, Math.round(tickMs / 1_000))
+  if (seconds < 60) return `*/${seconds} * * * * *`
+  return `0 */${Math.min(59, Math.round(seconds / 60))} * * * *`
+}
+
+async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => boolean): Promise<Health> {
+  return openHealth({
+    listen: runtime.config.listen,
+    alive,
+    checks: [
+      {
+        name: 'database',
+        check: async () => {
+          await runtime.store.db.selectFrom('pause').select('scope').limit(1).execute()
+          return { ok: true }
+        },
+      },
+      {
+        name: 'keys',
+        check: async () => {
+          await runtime.custody.describe()
+          return { ok: true }
+        },
+      },
+      {
+        name: 'queues',
+        check: async () => {
+          await runtime.jobs.pendingTrials(runtime.config.zones[0] ?? 'default')
+          return { ok: true }
+        },
+      },
+    ],
+    metrics: () => telemetry.metricsText(),
+    logger: telemetry.logger,
+  })
+}
+
+async function everyMinute(runtime: Runtime): Promise<void> {
+  await recoverDeliveries(runtime.deliveryDeps)
+  const { meters } = runtime.telemetry
+  meters.setActiveFindings(await countActiveFindings(runtime.store.db))
+  meters.setDueCredentials(await countDue(runtime.store.db, runtime.now()))
+}
+
+async function everyDay(runtime: Runtime): Promise<void> {
+  const { db } = runtime.store
+  const now = runtime.now()
+  await ensurePartitions(db, now)
+  const dropped = await dropPartitionsBefore(db, now.subtract({ milliseconds: runtime.config.retention.observationsMs }))
+  if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
+  await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
+  // A rotation that a crash cut short is finished here; otherwise this does nothing.
+  await runtime.custody.finishRotation()
+}
+
+async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry): Promise<boolean> {
+  const { logger } = telemetry
+  const result = await reloadConfig(runtime.config, configPath, CONFIG_CHECKS)
+  if ('fault' in result) {
+    logger.error(
+      { file: configPath, fault: result.fault.message },
+      'the configuration was not reloaded: the old one stays in force',
+    )
+    return false
+  }
+  try {
+    await runtime.reload(result.config)
+    await runtime.tick()
+    logger.info(
+      { file: configPath, systems: result.config.systems.length, sinks: result.config.alerts.length },
+      'configuration reloaded',
+    )
+    return true
+  } catch (error) {
+    logger.error({ file: configPath, err: toError(error) }, 'the configuration was not reloaded: the old one stays in force')
+    return false
+  }
+}
+
+/** Work that a clock starts must never end the daemon. */
+function guarded(telemetry: Telemetry, message: string, work: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    try {
+      await work()
+    } catch (error) {
+      telemetry.logger.error({ err: toError(error) }, message)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { ZodError } from 'zod'
+import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
+import { sinkEntry } from '../alerts/sinks/registry.ts'
+import type { SinkConfig } from '../config/config.ts'
+import type { ConfigChecks } from '../config/rules.ts'
+import { RevenantError, toError } from '../domain/error.ts'
+
+/** What the configuration's rules must know of probes and sinks, whose folders they may not import. */
+export const CONFIG_CHECKS: ConfigChecks = {
+  probeKinds: PROBE_KINDS,
+  checkTarget: async (kind, target) => problemsOf(async () => (await loadProbe(kind)).bind(target)),
+  checkSink: async (sink) => problemsOf(async () => sinkEntry.parse(entryOf(sink))),
+}
+
+/** The sink's entry as its own schema wants it: the common keys and its own on one level. */
+export function entryOf({ options, ...common }: SinkConfig): Record<string, unknown> {
+  const { kinds: _kinds, ...rest } = common
+  return { ...rest, ...options }
+}
+
+async function problemsOf(check: () => Promise<unknown>) {
+  try {
+    await check()
+    return []
+  } catch (error) {
+    if (error instanceof ZodError)
+      return error.issues.map((issue) => ({
+        path: issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
+        message: issue.message,
+      }))
+    if (error instanceof RevenantError) return [{ path: [], message: error.message }]
+    throw toError(error)
+  }
+}

@@ -1,0 +1,209 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { type DeliveryDeps, deliver } from '../alerts/delivery.ts'
+import type { FormatContext } from '../alerts/formats/format.ts'
+import { openRaise } from '../alerts/raise.ts'
+import type { Config } from '../config/config.ts'
+import { openBox } from '../custody/box.ts'
+import { type Custody, openCustody } from '../custody/custody.ts'
+import { readReference } from '../custody/references.ts'
+import { parseReference } from '../domain/reference.ts'
+import type { Raise } from '../findings/apply.ts'
+import { type Jobs, openJobs } from '../jobs/jobs.ts'
+import type { TrialDeps } from '../scan/deps.ts'
+import { type PlanDeps, tick } from '../scan/plan.ts'
+import { runTrial } from '../scan/trial.ts'
+import { openStore, type Store } from '../store/db.ts'
+import type { DueCredential } from '../store/due.ts'
+import type { Telemetry } from '../telemetry/start.ts'
+import { openSinks, type Sinks } from './sinks.ts'
+import { openSystems, type Systems } from './systems.ts'
+import { VERSION } from './version.ts'
+
+/**
+ * Everything that the daemon and the commands work with, opened in order: database, keys, queues, systems, receivers. It does
+ * nothing by itself: the daemon lets it tick and work, a command asks it once.
+ */
+export interface Runtime {
+  readonly config: Config
+  readonly instance: string
+  readonly telemetry: Telemetry
+  readonly store: Store
+  readonly custody: Custody
+  readonly jobs: Jobs
+  readonly systems: Systems
+  readonly sinks: Sinks
+  readonly raise: Raise
+  readonly planDeps: PlanDeps
+  readonly deliveryDeps: DeliveryDeps
+  now(): Temporal.Instant
+  /** One tick: enqueues what is due. */
+  tick(): Promise<number>
+  /** Starts to work the trials of this replica's zones and the deliveries. */
+  work(): Promise<void>
+  /** Puts another configuration in force. Throws before anything has changed. */
+  reload(config: Config): Promise<void>
+  /** Stops working, waits for what runs, closes everything in reverse. */
+  close(): Promise<void>
+}
+
+/** How long a stop waits for running trials to record what they know. */
+const STOP_MS = 15_000
+const DELIVERY_WORKERS = 4
+
+/** Where the embedded database lives, beside the control socket. */
+export function dataFolder(config: Config): string {
+  return config.database.dataDir
+}
+
+/** Opens the database that a configuration names. */
+export async function openConfiguredStore(config: Config, instance: string): Promise<Store> {
+  const { url, dataDir, poolSize } = config.database
+  if (url === undefined) return openStore({ dataDir })
+  const resolved = parseReference(url) === undefined ? url : await readReference(url)
+  return openStore({ url: resolved, poolSize, applicationName: `revenant ${instance}`.slice(0, 63) })
+}
+
+export async function openRuntime(config: Config, telemetry: Telemetry): Promise<Runtime> {
+  const closers: (() => Promise<void>)[] = []
+  const unwind = async () => {
+    for (const close of closers.reverse())
+      await close().catch((error: unknown) => telemetry.logger.error({ err: error }, 'closing failed'))
+  }
+  try {
+    return await assemble(config, telemetry, closers, unwind)
+  } catch (error) {
+    await unwind()
+    throw error
+  }
+}
+
+async function assemble(
+  first: Config,
+  telemetry: Telemetry,
+  closers: (() => Promise<void>)[],
+  unwind: () => Promise<void>,
+): Promise<Runtime> {
+  const instance = first.instance ?? hostname()
+  const now = () => Temporal.Now.instant()
+  const { logger, meters, tracer } = telemetry
+  let config = first
+  const store = await openConfiguredStore(config, instance)
+  closers.push(() => store.close())
+  const custody = await openCustody({ db: store.db, keyRingPath: config.keyRing, clock: now })
+  const jobs = await openJobs({
+    store,
+    trialBudgetMs: config.scan.trialBudgetMs,
+    onError: (error) => logger.warn({ err: error }, 'the job queue reports'),
+  })
+  closers.push(() => jobs.stop(STOP_MS))
+  let systems = await openSystems(store.db, config, now())
+  closers.push(() => systems.close())
+  const context: FormatContext = { product: { name: 'Revenant', version: VERSION, instance }, hostname: hostname() }
+  let sinks = await openSinks(config.alerts, context)
+  closers.push(() => sinks.close())
+
+  const policy = () => config.policy
+  const raise = openRaise({
+    routes: () => sinks.routes(),
+    policy,
+    enqueue: async (db, deliveryId, attempts) => {
+      await jobs.enqueueDelivery(db, { deliveryId, attempts })
+    },
+  })
+  const attemptMeters = new Map<string, ReturnType<typeof meters.attempts>>()
+  const meterOf = (system: string, probe: string) => {
+    const known = attemptMeters.get(system) ?? meters.attempts({ system, probe })
+    attemptMeters.set(system, known)
+    return known
+  }
+  const trialDeps: TrialDeps = {
+    db: store.db,
+    system: (id) => systems.byId(id),
+    policy,
+    openSecret: (row, system) => openSecret(custody, row, system.id, system.probe.origin),
+    raise,
+    trace: (facts) => tracer.trial(facts),
+    meters: {
+      attempt: ({ system, probe, verdict, reason, latencyMs }) => meterOf(system, probe).record(verdict, reason, latencyMs),
+      trial: ({ system, outcome }) => meters.trialEnded({ system, probe: systems.byName(system)?.config.probe ?? '', outcome }),
+    },
+    log: (level, message, fields) => logger[level](fields, message),
+    instance,
+    pageSize: config.scan.pageSize,
+    trialBudgetMs: config.scan.trialBudgetMs,
+    now,
+  }
+  const deliveryDeps: DeliveryDeps = {
+    db: store.db,
+    sink: (name) => sinks.byName(name),
+    context,
+    enqueue: async (db, deliveryId, attempts, startAfter) => {
+      await jobs.enqueueDelivery(db, { deliveryId, attempts }, startAfter)
+    },
+    now,
+    delivered: ({ sink, lagMs }) => meters.alertDelivered({ sink }, lagMs),
+    failed: ({ sink, code }) => meters.alertFailed({ sink, code }),
+    log: (level, message, fields) => logger[level](fields, message),
+  }
+  const planDeps: PlanDeps = { db: store.db, jobs, zones: config.zones, policy, raise, now }
+
+  return {
+    get config() {
+      return config
+    },
+    get systems() {
+      return systems
+    },
+    get sinks() {
+      return sinks
+    },
+    instance,
+    telemetry,
+    store,
+    custody,
+    jobs,
+    raise,
+    planDeps,
+    deliveryDeps,
+    now,
+    tick: () => tick(planDeps),
+    work: async () => {
+      for (const zone of config.zones) {
+        await jobs.workTrials(zone, config.scan.workers, async (job, signal) => {
+          await runTrial(job, signal, trialDeps)
+        })
+      }
+      await jobs.workDeliveries(DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
+    },
+    reload: async (next) => {
+      const nextSinks = await openSinks(next.alerts, context)
+      const nextSystems = await openSystems(store.db, next, now(), systems).catch(async (error: unknown) => {
+        await nextSinks.close()
+        throw error
+      })
+      const old = { systems, sinks }
+      config = next
+      systems = nextSystems
+      sinks = nextSinks
+      // What still runs on the old ones may finish: closing waits for requests in flight.
+      await old.sinks.close()
+      await old.systems.close()
+    },
+    close: unwind,
+  }
+}
+
+/** Opens a stored secret for the origin it is about to be sent to. */
+function openSecret(custody: Custody, row: DueCredential, systemId: string, origin: string): unknown {
+  const opened = custody.open(
+    { credentialId: row.credential_id, systemId, origin: row.secret_origin, sealed: row.sealed, reference: row.reference },
+    origin,
+  )
+  return opened instanceof Promise ? opened.then(openBox) : openBox(opened)
+}
+
+/** The socket by which commands reach the daemon that holds an embedded database. */
+export function controlSocket(config: Config): string {
+  return join(dataFolder(config), 'control.sock')
+}

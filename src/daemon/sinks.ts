@@ -1,0 +1,41 @@
+import type { OpenedSink } from '../alerts/delivery.ts'
+import type { FormatContext } from '../alerts/formats/format.ts'
+import { FORMATS } from '../alerts/formats/format.ts'
+import type { Route } from '../alerts/raise.ts'
+import { openSink, sinkEntry } from '../alerts/sinks/registry.ts'
+import { SINK_REFERENCES } from '../alerts/sinks/sink.ts'
+import type { SinkConfig } from '../config/config.ts'
+import { readReference } from '../custody/references.ts'
+import { entryOf } from './checks.ts'
+
+/** The receivers of one configuration. */
+export interface Sinks {
+  byName(name: string): OpenedSink | undefined
+  routes(): readonly Route[]
+  close(): Promise<void>
+}
+
+/** Opens every receiver of the configuration; connections are made at the first delivery. Throws `SECRET_UNAVAILABLE`. */
+export async function openSinks(configs: readonly SinkConfig[], context: FormatContext): Promise<Sinks> {
+  const opened = new Map<string, OpenedSink>()
+  for (const config of configs) opened.set(config.name, await openOne(config, context))
+  const routes: Route[] = configs.map(({ name, minSeverity, kinds }) => ({ name, minSeverity, kinds }))
+  return {
+    byName: (name) => opened.get(name),
+    routes: () => routes,
+    close: async () => {
+      await Promise.allSettled([...opened.values()].map(({ sink }) => sink.close()))
+    },
+  }
+}
+
+async function openOne(config: SinkConfig, context: FormatContext): Promise<OpenedSink> {
+  const entry = sinkEntry.parse(entryOf(config))
+  const resolved: Partial<Record<(typeof SINK_REFERENCES)[number], string>> = {}
+  const references = new Map<string, unknown>(Object.entries(entry))
+  for (const field of SINK_REFERENCES) {
+    const reference = references.get(field)
+    if (typeof reference === 'string') resolved[field] = await readReference(reference)
+  }
+  return { sink: openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved }), format: FORMATS[entry.format] }
+}

@@ -1,0 +1,161 @@
+import cron from 'node-cron'
+import type { Dispatcher } from 'undici'
+import { loadProbe } from '../../probes/registry.ts'
+import type { Config, SystemConfig } from '../config/config.ts'
+import { readSecret } from '../custody/references.ts'
+import { RevenantError } from '../domain/error.ts'
+import { openDispatcher } from '../probe/dispatcher.ts'
+import type { BoundProbe } from '../probe/probe.ts'
+import { openRateLimiter, type RateLimiter } from '../scan/rate.ts'
+import type { ScanSystem } from '../scan/system.ts'
+import type { Db } from '../store/db.ts'
+import { type SystemRow, syncSystems } from '../store/system.ts'
+
+/** The systems of one configuration, ready to be tried. */
+export interface Systems {
+  byId(id: string): ScanSystem | undefined
+  byName(name: string): OpenedSystem | undefined
+  all(): readonly OpenedSystem[]
+  close(): Promise<void>
+}
+
+export interface OpenedSystem {
+  config: SystemConfig
+  row: SystemRow
+  probe: BoundProbe
+  scan: ScanSystem
+}
+
+/**
+ * Binds each system's probe to its target and makes the `system` rows what the configuration says. Rates of systems that were
+ * open before go on where they were.
+ * Throws `CONFIG_INVALID` where a probe could change something that the system does not allow.
+ */
+export async function openSystems(db: Db, config: Config, now: Temporal.Instant, before?: Systems): Promise<Systems> {
+  const bound = await Promise.all(config.systems.map(async (system) => ({ system, probe: await bindSystem(system) })))
+  const rows = await db.transaction().execute((tx) =>
+    syncSystems(
+      tx,
+      bound
+        .filter(({ system }) => system.enabled)
+        .map(({ system, probe }) => ({
+          name: system.name,
+          probe: system.probe,
+          origin: probe.origin,
+          tier: system.tier,
+          zone: system.zone,
+          owner: system.owner,
+          schedule: system.schedule === undefined ? undefined : `${system.schedule.cron} ${system.schedule.timeZone}`,
+          scheduleDueAt: windowOf(system)?.(now),
+          shards: system.limits.shards,
+        })),
+      now,
+    ),
+  )
+  const dispatchers: Dispatcher[] = []
+  const opened = bound.flatMap(({ system, probe }): OpenedSystem[] => {
+    const row = rows.get(system.name)
+    if (row === undefined) return []
+    const http = lazyDispatcher(system, probe, dispatchers)
+    const rate = keptRate(before?.byName(system.name), system) ?? openRateLimiter(rateOf(system))
+    return [{ config: system, row, probe, scan: scanSystem(system, row, probe, http, rate) }]
+  })
+  const ids = new Map(opened.map((each) => [each.row.id, each]))
+  const names = new Map(opened.map((each) => [each.config.name, each]))
+  return {
+    byId: (id) => ids.get(id)?.scan,
+    byName: (name) => names.get(name),
+    all: () => opened,
+    close: async () => {
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.close()))
+    },
+  }
+}
+
+/** Binds a system's probe to its target and checks that it may do what it does. */
+export async function bindSystem(system: SystemConfig): Promise<BoundProbe> {
+  const probe = (await loadProbe(system.probe)).bind(system.target)
+  const allowed: readonly string[] = [...system.allowEffects, 'prolongs-life']
+  const forbidden = probe.effects.filter((effect) => !allowed.includes(effect))
+  if (forbidden.length > 0) {
+    throw new RevenantError(
+      'CONFIG_INVALID',
+      `system ${system.name}: a replay of probe ${system.probe} ${forbidden.join(', ')}; allow it with allowEffects: [${forbidden.join(', ')}] or leave the system out`,
+    )
+  }
+  return probe
+}
+
+function scanSystem(
+  system: SystemConfig,
+  row: SystemRow,
+  probe: BoundProbe,
+  http: () => Dispatcher,
+  rate: RateLimiter,
+): ScanSystem {
+  const { canary } = system.controls
+  return {
+    id: row.id,
+    name: system.name,
+    probe,
+    tier: system.tier,
+    realm: system.realm,
+    attribution: system.attribution,
+    get http() {
+      return http()
+    },
+    rate,
+    limits: { ...system.limits, concurrency: share(system.limits.concurrency, system.limits.shards) },
+    controls: {
+      canary: canary === undefined ? undefined : async () => probe.secret(await readSecret(canary)),
+      validForMs: system.controls.validForMs,
+      confirmationValidForMs: system.controls.confirmationValidForMs,
+    },
+    nextWindow: windowOf(system),
+  }
+}
+
+/** An HTTP client costs memory: it is opened when the system is first tried. */
+function lazyDispatcher(system: SystemConfig, probe: BoundProbe, opened: Dispatcher[]): () => Dispatcher {
+  let dispatcher: Dispatcher | undefined
+  return () => {
+    if (dispatcher === undefined) {
+      dispatcher = openDispatcher({
+        origins: probe.origins,
+        ...probe.http,
+        connections: system.limits.concurrency,
+        connectTimeoutMs: system.limits.timeoutMs,
+      })
+      opened.push(dispatcher)
+    }
+    return dispatcher
+  }
+}
+
+/** Limits are of the system: each shard has its share. */
+function share(total: number, shards: number): number {
+  return Math.max(1, Math.floor(total / shards))
+}
+
+function rateOf(system: SystemConfig) {
+  return { count: system.limits.rate.count, perMs: system.limits.rate.perMs * system.limits.shards }
+}
+
+function keptRate(before: OpenedSystem | undefined, system: SystemConfig): RateLimiter | undefined {
+  if (before === undefined) return undefined
+  const [was, is] = [rateOf(before.config), rateOf(system)]
+  return was.count === is.count && was.perMs === is.perMs ? before.scan.rate : undefined
+}
+
+/** The next opening of a system's schedule. */
+function windowOf(system: SystemConfig): ScanSystem['nextWindow'] {
+  const { schedule } = system
+  if (schedule === undefined) return undefined
+  return (now) => {
+    const task = cron.createTask(schedule.cron, () => {}, { timezone: schedule.timeZone })
+    const [next] = task.getNextRuns(1)
+    void task.destroy()
+    // An expression without a next time (30 February) never opens again; a year is as good as never.
+    return next === undefined ? now.add({ hours: 8_760 }) : Temporal.Instant.fromEpochMilliseconds(next.getTime())
+  }
+}
