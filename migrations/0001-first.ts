@@ -202,7 +202,7 @@ const STATEMENTS = [
   `create table finding_event (
     id uuid primary key,
     finding_id uuid not null references finding (id),
-    sequence integer not null,
+    sequence integer,
     event text not null,
     at timestamptz not null,
     severity text not null,
@@ -210,9 +210,11 @@ const STATEMENTS = [
     observation_id uuid,
     trace_id text,
     actor text,
-    note text,
-    unique (finding_id, sequence)
+    note text
   )`,
+  // Edges are numbered; what operators do in between is not.
+  `create unique index finding_event_sequence on finding_event (finding_id, sequence) where sequence is not null`,
+  `create index finding_event_at on finding_event (finding_id, at)`,
 
   `create table exemption (
     id uuid primary key,

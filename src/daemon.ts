@@ -101,21 +101,21 @@ async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => 
         name: 'database',
         check: async () => {
           await runtime.store.db.selectFrom('pause').select('scope').limit(1).execute()
-          return { ok: true }
+          return { ok: true, detail: 'ok' }
         },
       },
       {
         name: 'keys',
         check: async () => {
           await runtime.custody.describe()
-          return { ok: true }
+          return { ok: true, detail: 'ok' }
         },
       },
       {
         name: 'queues',
         check: async () => {
           await runtime.jobs.pendingTrials(runtime.config.zones[0] ?? 'default')
-          return { ok: true }
+          return { ok: true, detail: 'ok' }
         },
       },
     ],

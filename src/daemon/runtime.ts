@@ -37,6 +37,8 @@ export interface Runtime {
   readonly planDeps: PlanDeps
   readonly deliveryDeps: DeliveryDeps
   now(): Temporal.Instant
+  /** Opens a credential's secret for its system's origin; for trials and for the doctor. */
+  readonly openSecret: TrialDeps['openSecret']
   /** One tick: enqueues what is due. */
   tick(): Promise<number>
   /** Starts to work the trials of this replica's zones and the deliveries. */
@@ -167,6 +169,7 @@ async function assemble(
     planDeps,
     deliveryDeps,
     now,
+    openSecret: trialDeps.openSecret,
     tick: () => tick(planDeps),
     work: async () => {
       for (const zone of config.zones) {

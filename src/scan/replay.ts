@@ -6,6 +6,7 @@ import type { DueCredential } from '../store/due.ts'
 import { budgetEnds } from '../store/lockout-budget.ts'
 import type { TimedJudgement } from './attempt.ts'
 import { type Confirmation, confirm } from './confirm.ts'
+import type { Span } from './deps.ts'
 import type { Outcome } from './record.ts'
 import { EXHAUSTED, type Session, tryWithin } from './session.ts'
 
@@ -25,7 +26,15 @@ export async function replay(session: Session, row: DueCredential, backing: Back
   } catch (error) {
     return outcomeOf(session, row, { ...judgeFailure(toError(error), false), latencyMs: 0 }, backing)
   }
-  const judgement = await tryWithin(session, secret, secret.account, 'replay')
+  const span = session.trace.attempt({})
+  const outcome = await judge(session, row, secret, span, backing)
+  // Ended only now: the trace shows an acceptance once it is confirmed, and never before.
+  span.end(outcome)
+  return outcome
+}
+
+async function judge(session: Session, row: DueCredential, secret: BoundSecret, span: Span, backing: Backing): Promise<Outcome> {
+  const judgement = await tryWithin(session, secret, secret.account, 'replay', span)
   if (judgement === EXHAUSTED) return exhausted(session, row, secret.account, backing)
   if (judgement.verdict !== 'accepted') return outcomeOf(session, row, judgement, backing)
   return confirmed(session, row, secret, judgement, backing)

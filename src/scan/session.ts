@@ -6,7 +6,7 @@ import { markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
 import type { ControlRow } from '../store/observation.ts'
 import { pinPeer } from '../store/system.ts'
 import { attempt, type TimedJudgement } from './attempt.ts'
-import type { Trace, TrialDeps } from './deps.ts'
+import type { Span, Trace, TrialDeps } from './deps.ts'
 import type { ScanSystem } from './system.ts'
 
 /** What the attempts of one trial share. */
@@ -40,12 +40,14 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
  * back where the system counted none, stops the account at the first lock signal, pins the peer, writes the span and the metric.
  *
  * @param account the account that a wrong try counts against; undefined for made-up principals and bearer tokens
+ * @param open left out: the span is made and ended here; given: the caller ends it, once it knows what the answer is worth
  */
 export async function tryWithin(
   session: Session,
   secret: BoundSecret,
   account: string | undefined,
   what: Control | 'replay',
+  open?: Span,
 ): Promise<TimedJudgement | typeof EXHAUSTED> {
   const { system, deps } = session
   if (account !== undefined) {
@@ -54,7 +56,7 @@ export async function tryWithin(
   }
   const turn = system.rate.acquire(session.signal)
   if (turn !== undefined) await turn
-  const span = session.trace.attempt(what === 'replay' ? {} : { control: what })
+  const span = open ?? session.trace.attempt({ control: what })
   const judgement = await attempt(secret, {
     timeoutMs: system.limits.timeoutMs,
     http: system.http,
@@ -62,7 +64,7 @@ export async function tryWithin(
     pinnedPeer: session.pinnedPeer,
     running: session.running,
   })
-  span.end(judgement)
+  if (open === undefined) span.end(judgement)
   deps.meters.attempt({
     system: system.name,
     probe: system.probe.kind,

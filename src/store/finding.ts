@@ -123,8 +123,31 @@ export async function listFindings(db: Queryable, filter: FindingFilter): Promis
     .execute()
 }
 
-export async function findFinding(db: Queryable, id: string): Promise<FindingRow | undefined> {
-  return db.selectFrom('finding').selectAll().where('id', '=', id).executeTakeFirst()
+/** The findings whose id is `part` or ends in it, at most two: lists show the end of an id, which is its random part. */
+export async function findFindingsByEnd(db: Queryable, part: string): Promise<FindingRow[]> {
+  return db.selectFrom('finding').selectAll().where(sql<boolean>`right(id::text, ${part.length}) = ${part}`).limit(2).execute()
+}
+
+/** Acknowledges an open finding; false when it is not open. */
+export async function acknowledgeFinding(db: Queryable, id: string, by: string, at: Temporal.Instant): Promise<boolean> {
+  const done = await db
+    .updateTable('finding')
+    .set({ state: 'acknowledged', acknowledged_by: by, acknowledged_at: at.toString() })
+    .where('id', '=', id)
+    .where('state', '=', 'open')
+    .executeTakeFirst()
+  return done.numUpdatedRows > 0n
+}
+
+export async function addExemption(
+  db: Queryable,
+  exemption: Omit<Selectable<ExemptionTable>, 'starts_at' | 'ends_at' | 'created_at' | 'revoked_at'> & {
+    starts_at: string
+    ends_at: string
+    created_at: string
+  },
+): Promise<void> {
+  await db.insertInto('exemption').values(exemption).execute()
 }
 
 /** The whole history of one finding, oldest first. */

@@ -235,8 +235,9 @@ export interface FindingTable {
 export interface FindingEventTable {
   id: string
   finding_id: string
-  sequence: number
-  event: FindingEvent | 'acknowledged' | 'exempted' | 'seen'
+  /** Null for what an operator did: only edges are numbered. */
+  sequence: number | null
+  event: FindingEvent | 'acknowledged' | 'exempted'
   at: At
   severity: Severity
   state: FindingState

@@ -1,0 +1,95 @@
+import { userInfo } from 'node:os'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { CONFIG_CHECKS } from '../daemon/checks.ts'
+import { callControl } from '../daemon/control.ts'
+import { controlSocket, openRuntime, type Runtime } from '../daemon/runtime.ts'
+import { VERSION } from '../daemon/version.ts'
+import { audit } from '../store/audit.ts'
+import { folderHolder } from '../store/folder-lock.ts'
+import { startTelemetry } from '../telemetry/start.ts'
+import { type Io, readAll } from './io.ts'
+
+/** What a command is run with. */
+export interface CommandContext {
+  io: Io
+  /** The words of the command line, for running it elsewhere. */
+  argv: readonly string[]
+  configPath: string
+  /** Set inside a daemon that runs the command for another process. */
+  runtime: Runtime | undefined
+}
+
+/** Thrown when the daemon that holds the embedded database has run the command instead: nothing is left to do. */
+export class RanElsewhere extends Error {
+  readonly exit: number
+
+  constructor(exit: number) {
+    super('the daemon ran the command')
+    this.name = 'RanElsewhere'
+    this.exit = exit
+  }
+}
+
+/** Reads the configuration file of this command line. Throws `CONFIG_UNREADABLE`, `CONFIG_INVALID`. */
+export async function configOf(context: CommandContext): Promise<Config> {
+  return context.runtime?.config ?? loadConfig(context.configPath, CONFIG_CHECKS)
+}
+
+/**
+ * Gives a command the opened database, keys, queues and systems. Where a running daemon holds the embedded database the whole
+ * command is run inside it, and RanElsewhere carries its exit code out.
+ *
+ * @param readsStdin the command wants the caller's standard input
+ */
+export async function withRuntime<T>(
+  context: CommandContext,
+  work: (runtime: Runtime) => Promise<T>,
+  readsStdin = false,
+): Promise<T> {
+  if (context.runtime !== undefined) return work(context.runtime)
+  const config = await configOf(context)
+  if (config.database.url === undefined && (await folderHolder(config.database.dataDir)) !== undefined) {
+    throw new RanElsewhere(await runInDaemon(context, config, readsStdin))
+  }
+  const telemetry = await startTelemetry({
+    version: VERSION,
+    instance: 'command line',
+    logLevel: 'warn',
+    env: process.env,
+    logTo: 'stderr',
+  })
+  const runtime = await openRuntime(config, telemetry)
+  try {
+    return await work(runtime)
+  } finally {
+    await runtime.close()
+    await telemetry.shutdown()
+  }
+}
+
+async function runInDaemon(context: CommandContext, config: Config, readsStdin: boolean): Promise<number> {
+  const { io } = context
+  const call = { argv: [...context.argv], cwd: io.cwd, columns: io.columns, isTTY: io.isTTY, colour: io.colour }
+  const stdin = readsStdin ? { stdin: Buffer.from(await readAll(io.stdin())).toString('base64') } : {}
+  return callControl(controlSocket(config), { ...call, ...stdin }, io)
+}
+
+/** Records in the database what an operator did by the command line. */
+export async function recordAction(
+  runtime: Runtime,
+  action: string,
+  subject: string,
+  detail: Record<string, unknown> = {},
+): Promise<void> {
+  await audit(runtime.store.db, { actor: operator(), action, subject, detail, at: runtime.now() })
+}
+
+/** Who operates: the account that runs the command (over the control socket only that same account can). */
+export function operator(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}

@@ -1,0 +1,203 @@
+import { stat } from 'node:fs/promises'
+import { sql } from 'kysely'
+import type { Runtime } from '../daemon/runtime.ts'
+import type { OpenedSystem } from '../daemon/systems.ts'
+import { toError } from '../domain/error.ts'
+import type { BoundSecret } from '../probe/probe.ts'
+import { attempt } from '../scan/attempt.ts'
+import { duePage } from '../store/due.ts'
+import { type CommandContext, withRuntime } from './context.ts'
+import { EXIT, json, line, style } from './io.ts'
+
+type Level = 'ok' | 'warn' | 'fail'
+interface Check {
+  name: string
+  level: Level
+  detail: string
+  /** What to do about it. */
+  mend?: string
+}
+
+const SKEW_WARN_MS = 2_000
+
+/**
+ * `revenant doctor`: checks database, keys, clock, each system's reachability and controls, each receiver, and says what to mend.
+ * A stranger and, where configured, the canary are tried; no leaver's credential is. Exit 0 when nothing failed, 1 otherwise.
+ */
+export async function doctor(context: CommandContext, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const checks: Check[] = []
+    const add = (check: Check) => {
+      checks.push(check)
+      print(context, check, options.json)
+    }
+    add(await database(runtime))
+    add(await keyRing(runtime))
+    add(await clock(runtime))
+    for (const system of runtime.systems.all()) for (const check of await systemChecks(runtime, system)) add(check)
+    if (runtime.systems.all().length === 0)
+      add({
+        name: 'systems',
+        level: 'warn',
+        detail: 'none configured',
+        mend: `add one to ${context.configPath}; docs/configuration.md shows how`,
+      })
+    for (const sink of runtime.config.alerts) add(sinkCheck(runtime, sink.name))
+    if (runtime.config.alerts.length === 0)
+      add({
+        name: 'alerts',
+        level: 'warn',
+        detail: 'no receiver configured: nobody will be told',
+        mend: 'add an entry under alerts',
+      })
+    return checks.some((check) => check.level === 'fail') ? EXIT.fault : EXIT.ok
+  })
+}
+
+async function database(runtime: Runtime): Promise<Check> {
+  const { rows } = await sql<{ version: string; partitions: number }>`
+    select current_setting('server_version') as version, (select count(*)::int from pg_inherits where inhparent = 'observation'::regclass) as partitions
+  `.execute(runtime.store.db)
+  const row = rows[0]
+  return {
+    name: 'database',
+    level: 'ok',
+    detail: `${runtime.store.kind === 'embedded' ? 'embedded Postgres' : 'Postgres'} ${row?.version ?? '?'}, ${row?.partitions ?? 0} partitions of observations`,
+  }
+}
+
+async function keyRing(runtime: Runtime): Promise<Check> {
+  const { keyRing: path } = runtime.config
+  const keys = await runtime.custody.describe()
+  const mode = (await stat(path)).mode & 0o777
+  const detail = `${path}, mode ${mode.toString(8)}, ${keys.ring.length} ring keys`
+  return mode === 0o600
+    ? { name: 'key ring', level: 'ok', detail }
+    : { name: 'key ring', level: 'fail', detail, mend: `chmod 600 ${path}` }
+}
+
+async function clock(runtime: Runtime): Promise<Check> {
+  const before = runtime.now()
+  const { rows } = await sql<{ at: Temporal.Instant }>`select clock_timestamp() as at`.execute(runtime.store.db)
+  const after = runtime.now()
+  const middle = (before.epochMilliseconds + after.epochMilliseconds) / 2
+  const skew = Math.abs((rows[0]?.at.epochMilliseconds ?? middle) - middle)
+  const detail = `${Math.round(skew)} ms from the database's clock`
+  return skew > SKEW_WARN_MS
+    ? {
+        name: 'clock',
+        level: 'warn',
+        detail,
+        mend: 'run NTP on both machines: deadlines and latencies are measured by these clocks',
+      }
+    : { name: 'clock', level: 'ok', detail }
+}
+
+async function systemChecks(runtime: Runtime, system: OpenedSystem): Promise<Check[]> {
+  const name = `system ${system.config.name}`
+  const checks: Check[] = []
+  if (system.row.origin !== system.row.bound_origin) {
+    checks.push({
+      name,
+      level: 'fail',
+      detail: `secrets were registered for ${system.row.bound_origin}, the configuration says ${system.row.origin}`,
+      mend: `if it really moved: revenant systems rebind ${system.config.name}`,
+    })
+    return checks
+  }
+  if (system.probe.transport !== 'verified')
+    checks.push({
+      name,
+      level: 'warn',
+      detail: `transport is ${system.probe.transport}: the evidence is marked so`,
+      mend: 'use TLS with a verified certificate',
+    })
+  const canary = system.scan.controls.canary
+  const canarySecret = canary === undefined ? undefined : await canary().catch((error: unknown) => toError(error))
+  if (canarySecret instanceof Error)
+    checks.push({
+      name: `${name} canary`,
+      level: 'fail',
+      detail: canarySecret.message,
+      mend: 'mend the reference under controls.canary',
+    })
+  const sample = canarySecret instanceof Error || canarySecret === undefined ? await sampleOf(runtime, system) : canarySecret
+  if (sample === undefined) {
+    checks.push({
+      name,
+      level: 'warn',
+      detail: 'no credential yet, so no decoy can be shaped',
+      mend: 'import credentials, or configure a canary',
+    })
+    return checks
+  }
+  const decoy = sample.decoy('stranger')
+  if (decoy !== undefined) checks.push(await tried(`${name} decoy`, system, decoy, 'rejected'))
+  if (canarySecret !== undefined && !(canarySecret instanceof Error))
+    checks.push(await tried(`${name} canary`, system, canarySecret, 'accepted'))
+  else if (canary === undefined)
+    checks.push({
+      name: `${name} canary`,
+      level: 'warn',
+      detail: 'none: weak rejections of this system prove nothing',
+      mend: 'configure controls.canary with a live credential',
+    })
+  return checks
+}
+
+async function tried(name: string, system: OpenedSystem, secret: BoundSecret, wanted: 'accepted' | 'rejected'): Promise<Check> {
+  const judgement = await attempt(secret, {
+    timeoutMs: system.scan.limits.timeoutMs,
+    http: system.scan.http,
+    attribution: system.scan.attribution,
+    pinnedPeer: system.row.pinned_peer ?? undefined,
+    running: new Set(),
+  })
+  const detail = `${judgement.verdict} / ${judgement.reason} in ${Math.round(judgement.latencyMs)} ms, ${JSON.stringify(judgement.wire)}`
+  if (judgement.verdict === wanted) return { name, level: 'ok', detail }
+  const mend =
+    wanted === 'rejected' && judgement.verdict === 'accepted'
+      ? 'the system accepts anybody: verdicts about it are void'
+      : `it should be ${wanted}: check address, certificate and credential`
+  return { name, level: 'fail', detail, mend }
+}
+
+/** The shape of a secret that is due, for decoys; it is not sent anywhere. */
+async function sampleOf(runtime: Runtime, system: OpenedSystem): Promise<BoundSecret | undefined> {
+  const [row] = await duePage(runtime.store.db, {
+    systemId: system.row.id,
+    shard: 0,
+    shards: 1,
+    now: runtime.now().add({ hours: 87_600 }),
+    limit: 1,
+    after: undefined,
+  })
+  if (row === undefined) return undefined
+  try {
+    return system.probe.secret(await runtime.openSecret(row, system.scan))
+  } catch {
+    return undefined
+  }
+}
+
+function sinkCheck(runtime: Runtime, name: string): Check {
+  return runtime.sinks.byName(name) === undefined
+    ? { name: `alerts ${name}`, level: 'fail', detail: 'not opened', mend: 'check its entry under alerts' }
+    : { name: `alerts ${name}`, level: 'ok', detail: 'opened; `revenant alerts test` sends a marked sample' }
+}
+
+const MARKS: Record<Level, { text: string; colour: 'green' | 'yellow' | 'red' }> = {
+  ok: { text: 'ok  ', colour: 'green' },
+  warn: { text: 'warn', colour: 'yellow' },
+  fail: { text: 'FAIL', colour: 'red' },
+}
+
+function print({ io }: CommandContext, check: Check, asJson: boolean): void {
+  if (asJson) {
+    json(io, check)
+    return
+  }
+  const mark = MARKS[check.level]
+  line(io, `${style(io, mark.colour, mark.text)}  ${check.name}: ${check.detail}`)
+  if (check.mend !== undefined) line(io, `      -> ${check.mend}`)
+}

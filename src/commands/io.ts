@@ -1,0 +1,46 @@
+import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { styleText } from 'node:util'
+
+/** Where a command reads and writes: the process's own streams, or those of the process that asked the daemon to run it. */
+export interface Io {
+  out(text: string): void
+  err(text: string): void
+  stdin(): Readable
+  columns: number
+  isTTY: boolean
+  colour: boolean
+  cwd: string
+  /** Aborts when the caller has gone or pressed Ctrl-C. */
+  signal: AbortSignal
+}
+
+/** Exit codes of every command. `scan` and `try` add their own meaning to 3 and 4. */
+export const EXIT = { ok: 0, fault: 1, input: 2, found: 3, unverified: 4 } as const
+
+export function line(io: Io, text = ''): void {
+  io.out(`${text}\n`)
+}
+
+export function json(io: Io, value: unknown): void {
+  io.out(`${JSON.stringify(value)}\n`)
+}
+
+/** A path as the caller meant it: relative to the caller's folder. */
+export function pathOf(io: Io, path: string): string {
+  return resolve(io.cwd, path)
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Colours text where the reader has colours; the words must do without. */
+export function style(io: Io, format: Style, text: string): string {
+  return io.colour ? styleText(format, text, { validateStream: false }) : text
+}
+
+/** Reads everything from a stream as text. */
+export async function readAll(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk)))
+  return Buffer.concat(chunks).toString('utf8')
+}

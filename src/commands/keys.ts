@@ -1,0 +1,40 @@
+import { type CommandContext, recordAction, withRuntime } from './context.ts'
+import { EXIT, json, line } from './io.ts'
+import { progressBar } from './progress.ts'
+
+/** `revenant keys list` */
+export async function list(context: CommandContext, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const keys = await runtime.custody.describe()
+    const { io } = context
+    if (options.json) json(io, keys)
+    else {
+      for (const key of keys.ring)
+        line(
+          io,
+          `ring  ${key.id}  made ${key.createdAt.toString()}${key.active ? '  active' : ''}  wraps ${key.dataKeys} data keys`,
+        )
+      for (const key of keys.data)
+        line(
+          io,
+          `data  ${key.id}  made ${key.createdAt.toString()}${key.retiredAt === null ? '' : '  retired'}  seals ${key.secrets} secrets`,
+        )
+    }
+    return EXIT.ok
+  })
+}
+
+/** `revenant keys rotate [--drop-old]` */
+export async function rotate(context: CommandContext, options: { dropOld: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const bar = progressBar(context.io, 'secrets')
+    const report = await runtime.custody.rotate({ dropOld: options.dropOld, progress: (done, total) => bar.update(done, total) })
+    bar.stop()
+    await recordAction(runtime, 'keys.rotate', 'key ring', { ...report, broken: report.broken.length })
+    line(
+      context.io,
+      `Rotated: ${JSON.stringify(report)}. Back up ${runtime.config.keyRing} now: without it no sealed secret opens.`,
+    )
+    return EXIT.ok
+  })
+}

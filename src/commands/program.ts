@@ -1,0 +1,350 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { Runtime } from '../daemon/runtime.ts'
+import { VERSION } from '../daemon/version.ts'
+import { ERRORS, RevenantError, toError } from '../domain/error.ts'
+import { type CommandContext, RanElsewhere } from './context.ts'
+import { EXIT, type Io } from './io.ts'
+
+export interface RunCommand {
+  argv: readonly string[]
+  /** The file that `--config` and REVENANT_CONFIG override. */
+  configPath: string
+  io: Io
+  /** Set inside a daemon. */
+  runtime?: Runtime
+}
+
+/**
+ * Runs one command line and answers its exit code: 0 done, 1 our fault, 2 unusable input; `scan` and `try` say more with 3 and 4.
+ * Every module of a command is loaded when that command is used, so that `--help` is quick.
+ */
+export async function runCommand(request: RunCommand): Promise<number> {
+  const { io } = request
+  let exit = 0
+  const program = buildProgram(request, (code) => {
+    exit = code
+  })
+  try {
+    await program.parseAsync([...request.argv], { from: 'user' })
+    return exit
+  } catch (thrown) {
+    if (thrown instanceof RanElsewhere) return thrown.exit
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.input
+    const error = toError(thrown)
+    if (error instanceof RevenantError) {
+      io.err(`revenant: ${error.message}\n`)
+      return ERRORS[error.code] === 'input' ? EXIT.input : EXIT.fault
+    }
+    if (io.signal.aborted) return EXIT.fault
+    // A foreign message may quote a secret: its name and place are what helps us mend it.
+    io.err(`revenant: unexpected ${error.name}. Please report this:\n${(error.stack ?? '').split('\n').slice(1, 8).join('\n')}\n`)
+    return EXIT.fault
+  }
+}
+
+function buildProgram(request: RunCommand, exitWith: (code: number) => void): Command {
+  const { io } = request
+  const program = new Command('revenant')
+    .description('Replays the credentials of terminated identities and tells which still open a door.')
+    .version(VERSION, '-V, --version')
+    .option('-c, --config <file>', 'configuration file (REVENANT_CONFIG)', request.configPath)
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      getOutHelpWidth: () => io.columns,
+      getErrHelpWidth: () => io.columns,
+      getOutHasColors: () => io.colour,
+      getErrHasColors: () => io.colour,
+    })
+    .addHelpText('after', HELP)
+  const context = (): CommandContext => ({
+    io,
+    argv: request.argv,
+    configPath: request.runtime === undefined ? String(program.opts().config) : request.configPath,
+    runtime: request.runtime,
+  })
+  const act =
+    <Args extends unknown[]>(work: (context: CommandContext, ...args: Args) => Promise<number>) =>
+    async (...args: Args) =>
+      exitWith(await work(context(), ...args))
+
+  program
+    .command('run')
+    .description('run the daemon until it is stopped; SIGHUP reads the configuration again')
+    .action(act(async (c) => (await import('./run.ts')).run(c)))
+
+  const demo = program
+    .command('demo')
+    .description('run the daemon against a bundled lab of real servers')
+    .addHelpText('after', DEMO_HELP)
+  demo
+    .command('start', { isDefault: true })
+    .description('start the lab and the daemon, and show what they find')
+    .option('--once', 'exit after the first full sweep, with the summary', false)
+    .action(act(async (c, options: { once: boolean }) => (await import('./demo.ts')).start(c, options)))
+  for (const action of ['revoke', 'restore'] as const) {
+    demo
+      .command(`${action} <door>`)
+      .description(`${action} a credential in the running lab`)
+      .action(act(async (c, door: string) => (await import('./demo.ts')).change(c, action, door)))
+  }
+  demo
+    .command('doors')
+    .description('list what can be revoked and restored in the running lab')
+    .action(act(async (c) => (await import('./demo.ts')).doors(c)))
+
+  program
+    .command('scan')
+    .description('sweep everything that is due now and say how things stand')
+    .requiredOption('--once', 'one sweep, then exit')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', SCAN_HELP)
+    .action(act(async (c, options: { json: boolean }) => (await import('./scan.ts')).scan(c, options)))
+
+  program
+    .command('try <kind>')
+    .description('replay one secret, read as JSON from standard input, once')
+    .requiredOption('--target <json>', 'where to: JSON, or @file')
+    .option('--json', 'one JSON document', false)
+    .option('--no-controls', 'leave out the decoys: the answer then proves less')
+    .option('--timeout <seconds>', 'for each attempt', positive, 10)
+    .addHelpText('after', TRY_HELP)
+    .action(
+      act(async (c, kind: string, options: { target: string; json: boolean; controls: boolean; timeout: number }) =>
+        (await import('./try.ts')).tryOnce(c, kind, { ...options, timeoutMs: options.timeout * 1_000 }),
+      ),
+    )
+
+  addIntake(program, act)
+  addFindings(program, act)
+  addOperations(program, act)
+  return program
+}
+
+type Act = <Args extends unknown[]>(
+  work: (context: CommandContext, ...args: Args) => Promise<number>,
+) => (...args: Args) => Promise<void>
+
+function addIntake(program: Command, act: Act): void {
+  const intake = program
+    .command('import')
+    .description('bring in who left and what they held (CSV or JSON Lines)')
+    .addHelpText('after', IMPORT_HELP)
+  for (const what of ['identities', 'credentials'] as const) {
+    intake
+      .command(`${what} <file>`)
+      .description(
+        what === 'identities'
+          ? 'people, service accounts and agents, and when they left'
+          : 'what they held, with the secret or a reference to it',
+      )
+      .option('--dry-run', 'check everything, change nothing', false)
+      .option('--format <format>', 'csv or jsonl; left out: by the file name, which `-` (standard input) does not have')
+      .option('--json', 'one JSON document', false)
+      .action(
+        act(async (c, file: string, options: { dryRun: boolean; format?: string; json: boolean }) =>
+          (await import('./import.ts')).importFile(c, what, file, options),
+        ),
+      )
+  }
+  const identities = program.command('identities').description('who is known, and who has left')
+  identities
+    .command('list')
+    .option('--terminated', 'only those who have left', false)
+    .option('--limit <n>', 'rows', positive, 100)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { terminated: boolean; limit: number; json: boolean }) =>
+        (await import('./identities.ts')).list(c, options),
+      ),
+    )
+  identities
+    .command('terminate <external-id>')
+    .description('start the clock: its credentials are tried at once')
+    .option('--at <instant>', 'when it left; left out: now')
+    .action(act(async (c, id: string, options: { at?: string }) => (await import('./identities.ts')).terminate(c, id, options)))
+  identities
+    .command('reinstate <external-id>')
+    .description('it came back: its credentials are no longer tried')
+    .action(act(async (c, id: string) => (await import('./identities.ts')).reinstate(c, id)))
+  const credentials = program.command('credentials').description('what is tried, and how it stands')
+  credentials
+    .command('list')
+    .option('--system <name>')
+    .option('--identity <external-id>')
+    .option('--limit <n>', 'rows', positive, 100)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { system?: string; identity?: string; limit: number; json: boolean }) =>
+        (await import('./credentials.ts')).list(c, options),
+      ),
+    )
+  credentials
+    .command('retire <id>')
+    .description('stop trying a credential and shred its secret; its history stays')
+    .action(act(async (c, id: string) => (await import('./credentials.ts')).retire(c, id)))
+}
+
+function addFindings(program: Command, act: Act): void {
+  const findings = program
+    .command('findings')
+    .description('who is still let in, and what could not be told')
+    .addHelpText('after', FINDINGS_HELP)
+  findings
+    .command('list', { isDefault: true })
+    .option('--all', 'resolved ones too', false)
+    .option('--kind <kind>')
+    .option('--min-severity <severity>')
+    .option('--system <name>')
+    .option('--identity <external-id>')
+    .option('--limit <n>', 'rows', positive, 100)
+    .option('--json', 'one JSON document a line', false)
+    .action(act(async (c, options: import('./findings.ts').ListOptions) => (await import('./findings.ts')).list(c, options)))
+  findings
+    .command('show <id>')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, id: string, options: { json: boolean }) => (await import('./findings.ts')).show(c, id, options)))
+  findings
+    .command('acknowledge <id>')
+    .description('somebody works on it: no more reminders')
+    .requiredOption('--note <text>', 'what is being done')
+    .action(act(async (c, id: string, options: { note: string }) => (await import('./findings.ts')).acknowledge(c, id, options)))
+  findings
+    .command('exempt <id>')
+    .description('accept it for a while; it is still tried and recorded')
+    .requiredOption('--owner <who>', 'who answers for it')
+    .requiredOption('--reason <text>', 'why')
+    .requiredOption('--until <instant>', 'when the exemption ends')
+    .action(
+      act(async (c, id: string, options: import('./findings.ts').ExemptOptions) =>
+        (await import('./findings.ts')).exempt(c, id, options),
+      ),
+    )
+  const alerts = program.command('alerts').description('what was sent, and what was not')
+  alerts
+    .command('list')
+    .option('--dead', 'only those that were given up', false)
+    .option('--sink <name>')
+    .option('--limit <n>', 'rows', positive, 50)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { json: boolean; dead: boolean; sink?: string; limit: number }) =>
+        (await import('./alerts.ts')).list(c, options),
+      ),
+    )
+  alerts
+    .command('redrive [id]')
+    .description('send dead alerts again')
+    .option('--sink <name>')
+    .option('--all', 'every dead one', false)
+    .action(
+      act(async (c, id: string | undefined, options: { sink?: string; all: boolean }) =>
+        (await import('./alerts.ts')).redrive(c, id, options),
+      ),
+    )
+}
+
+function addOperations(program: Command, act: Act): void {
+  const systems = program.command('systems').description('the downstream systems')
+  systems
+    .command('list', { isDefault: true })
+    .option('--json', 'one JSON document a line', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./systems.ts')).list(c, options)))
+  systems
+    .command('rebind <name>')
+    .description('let the secrets of a system open for its new address')
+    .action(act(async (c, name: string) => (await import('./systems.ts')).rebind(c, name)))
+  program
+    .command('pause [system]')
+    .description('stop replays, of one system or of all')
+    .option('--all', 'every system', false)
+    .option('--note <text>', 'why', '')
+    .action(
+      act(async (c, name: string | undefined, options: { all: boolean; note: string }) =>
+        (await import('./systems.ts')).pause(c, name, options),
+      ),
+    )
+  program
+    .command('resume [system]')
+    .description('let replays go on')
+    .option('--all', 'lift the pause of everything', false)
+    .action(
+      act(async (c, name: string | undefined, options: { all: boolean }) =>
+        (await import('./systems.ts')).resume(c, name, options),
+      ),
+    )
+  const keys = program.command('keys').description('the keys that seal secrets')
+  keys
+    .command('list', { isDefault: true })
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./keys.ts')).list(c, options)))
+  keys
+    .command('rotate')
+    .description('make new keys and seal every secret anew, while the daemon runs')
+    .option('--drop-old', 'forget the old ring keys afterwards (old backups then need the old ring file)', false)
+    .action(act(async (c, options: { dropOld: boolean }) => (await import('./keys.ts')).rotate(c, options)))
+  program
+    .command('doctor')
+    .description('check database, keys, clock, systems and receivers, and say what to mend')
+    .option('--json', 'one JSON document a line', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./doctor.ts')).doctor(c, options)))
+  program
+    .command('config')
+    .description('the configuration file')
+    .command('check')
+    .description('list every fault with its line')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./config.ts')).check(c, options)))
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value <= 0 || value > 1_000_000) throw new InvalidArgumentError('give a whole number above 0')
+  return value
+}
+
+const HELP = `
+Begin:
+  revenant demo                                  see it find doors that are still open, in a lab of its own
+  revenant config check                          list every fault of the configuration
+  revenant import identities leavers.csv         who left, and when
+  revenant import credentials held.jsonl         what they held
+  revenant scan --once                           sweep now; exit 3 when somebody is still let in
+  revenant run                                   the daemon
+
+Secrets are read from files or standard input, never from arguments.`
+
+const DEMO_HELP = `
+Examples:
+  revenant demo                    until Ctrl-C
+  revenant demo --once             one sweep, then the summary
+  revenant demo revoke DOOR        in another terminal: watch the finding resolve
+  revenant demo restore DOOR       and watch it come back`
+
+const SCAN_HELP = `
+Exit codes: 0 nothing open, 3 residual access, 4 none seen but something unverified, 2 unusable input, 1 our fault.`
+
+const TRY_HELP = `
+Examples:
+  revenant try postgres --target '{"host":"db.internal","database":"payroll"}' --json < secret.json
+  revenant try github --target @target.json < token.json
+  where secret.json is, for instance, {"username":"anna","password":"..."}
+
+Exit codes: 0 accepted, 3 rejected, 4 inconclusive, 2 unusable input, 1 our fault.`
+
+const IMPORT_HELP = `
+Examples:
+  revenant import identities leavers.csv --dry-run
+  revenant import credentials held.jsonl
+  fetch-leavers | revenant import identities - --format jsonl
+
+Good rows are kept, bad ones are listed with their line; the same file twice changes nothing. Columns: docs/import.md`
+
+const FINDINGS_HELP = `
+Examples:
+  revenant findings list --min-severity high
+  revenant findings show 1f3a9c02
+  revenant findings acknowledge 1f3a9c02 --note "ticket SEC-411"
+  revenant findings exempt 1f3a9c02 --owner dba@example.com --reason "cut-over on 1 March" --until 2027-03-01T00:00:00Z`

@@ -1,0 +1,22 @@
+import { Readable } from 'node:stream'
+import type { RunRemote } from '../daemon/control.ts'
+import type { Runtime } from '../daemon/runtime.ts'
+import { runCommand } from './program.ts'
+
+/** Runs the commands of other processes inside this daemon. */
+export function remoteRunner(runtime: Runtime, configPath: string): RunRemote {
+  return (call, io) =>
+    runCommand({
+      argv: call.argv,
+      configPath,
+      runtime,
+      io: {
+        ...io,
+        stdin: () => Readable.from([Buffer.from(call.stdin ?? '', 'base64')]),
+        columns: call.columns,
+        isTTY: call.isTTY,
+        colour: call.colour,
+        cwd: call.cwd,
+      },
+    })
+}

@@ -1,0 +1,55 @@
+import { hostname } from 'node:os'
+import { VERSION } from '../daemon/version.ts'
+import { startDaemon } from '../daemon.ts'
+import { startTelemetry } from '../telemetry/start.ts'
+import { type CommandContext, configOf } from './context.ts'
+import { EXIT } from './io.ts'
+import { remoteRunner } from './remote.ts'
+
+/** `revenant run`: the daemon, until SIGTERM, SIGINT or the end of the caller. SIGHUP reads the configuration again. */
+export async function run(context: CommandContext): Promise<number> {
+  const config = await configOf(context)
+  const telemetry = await startTelemetry({
+    version: VERSION,
+    instance: config.instance ?? hostname(),
+    logLevel: config.telemetry.logLevel,
+    env: process.env,
+  })
+  const { logger } = telemetry
+  const daemon = await startDaemon({
+    config,
+    configPath: context.configPath,
+    telemetry,
+    runRemote: (runtime) => remoteRunner(runtime, context.configPath),
+  })
+  const onHangup = () => void daemon.reload()
+  process.on('SIGHUP', onHangup)
+  logger.info(
+    {
+      version: VERSION,
+      database: daemon.runtime.store.kind,
+      systems: config.systems.length,
+      sinks: config.alerts.length,
+      health: `${daemon.address}/healthz`,
+    },
+    'revenant is running',
+  )
+  if (config.systems.length === 0) {
+    logger.info(
+      { config: context.configPath },
+      'nothing is registered yet: add a system to the configuration and check it with `revenant config check`, then `revenant import identities FILE` and `revenant import credentials FILE`; docs/getting-started.md tells more',
+    )
+  }
+  await aborted(context.io.signal)
+  logger.info('stopping: running trials record what they know')
+  process.off('SIGHUP', onHangup)
+  await daemon.stop()
+  logger.info('stopped')
+  await telemetry.shutdown()
+  return EXIT.ok
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Runtime } from '../daemon/runtime.ts'
+import { type Coverage, coverage } from '../store/coverage.ts'
+import { countDue } from '../store/due.ts'
+import { type FindingListing, listFindings } from '../store/finding.ts'
+import { type CommandContext, withRuntime } from './context.ts'
+import { EXIT, json, line, style } from './io.ts'
+import { ago, table } from './table.ts'
+
+const POLL_MS = 100
+
+/**
+ * `revenant scan --once`: sweeps everything that is due, then says how things stand.
+ * Exit 0: nothing open. 3: residual access. 4: none seen, but something could not be verified.
+ */
+export async function scan(context: CommandContext, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    await sweep(context, runtime)
+    const now = runtime.now()
+    const open = await listFindings(runtime.store.db, { state: 'unresolved', limit: 1_000 })
+    const covered = await coverage(runtime.store.db)
+    const exit = exitOf(open, covered)
+    if (options.json)
+      json(context.io, {
+        at: now.toString(),
+        exit,
+        coverage: covered,
+        findings: open.map((finding) => ({
+          ...finding,
+          opened_at: finding.opened_at.toString(),
+          last_seen_at: finding.last_seen_at.toString(),
+          resolved_at: null,
+        })),
+      })
+    else print(context, open, covered, now)
+    return exit
+  })
+}
+
+async function sweep(context: CommandContext, runtime: Runtime): Promise<void> {
+  const startedAt = runtime.now()
+  // Inside a daemon the workers are there already.
+  if (context.runtime === undefined) await runtime.work()
+  for (;;) {
+    context.io.signal.throwIfAborted()
+    await runtime.tick()
+    let pending = 0
+    for (const zone of runtime.config.zones) pending += await runtime.jobs.pendingTrials(zone)
+    if (pending === 0) {
+      // What was due when the sweep began and still is cannot be tried now: held, paused or outside its window.
+      if ((await countDue(runtime.store.db, startedAt)) === 0 || (await runtime.tick()) === 0) return
+    }
+    await sleep(POLL_MS, undefined, { signal: context.io.signal })
+  }
+}
+
+const ACCESS: ReadonlySet<string> = new Set([
+  'residual_access',
+  'resurrected_access',
+  'shared_secret_not_rotated',
+  'handover_overdue',
+  'principal_mismatch',
+  'open_system',
+  'any_secret_accepted',
+])
+
+function exitOf(open: readonly FindingListing[], covered: Coverage): number {
+  if (open.some((finding) => ACCESS.has(finding.kind))) return EXIT.found
+  return open.length > 0 || covered.unverified > 0 ? EXIT.unverified : EXIT.ok
+}
+
+function print({ io }: CommandContext, open: readonly FindingListing[], covered: Coverage, now: Temporal.Instant): void {
+  line(
+    io,
+    `${covered.credentials} credentials of terminated identities: ${covered.open} still accepted, ${covered.closed} proven closed, ${covered.unverified} not verified`,
+  )
+  if (open.length > 0) {
+    line(io)
+    io.out(
+      table(
+        io,
+        ['SEVERITY', 'FINDING', 'WHO', 'WHERE', 'CREDENTIAL', 'SINCE'],
+        open.map((finding) => [
+          finding.severity,
+          finding.kind,
+          finding.identity ?? '-',
+          finding.system ?? '-',
+          finding.credential ?? '-',
+          ago(now, finding.opened_at),
+        ]),
+      ),
+    )
+  }
+  if (covered.reasons.length > 0) {
+    line(io)
+    line(io, 'Not verified, and why:')
+    for (const { reason, system, count } of covered.reasons) line(io, `  ${system}: ${reason ?? 'not tried yet'} (${count})`)
+  }
+  line(io)
+  line(
+    io,
+    open.length === 0 && covered.unverified === 0
+      ? style(io, 'green', 'Nobody who left is still let in.')
+      : 'Next: revenant findings list',
+  )
+}

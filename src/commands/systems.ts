@@ -1,0 +1,123 @@
+import type { Runtime } from '../daemon/runtime.ts'
+import { RevenantError } from '../domain/error.ts'
+import { listPauses, pause as pauseScope, resume as resumeScope } from '../store/pause.ts'
+import { findSystemByName, listSystems, rebindSystem, type SystemRow } from '../store/system.ts'
+import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
+import { EXIT, json, line } from './io.ts'
+import { ago, table } from './table.ts'
+
+/** `revenant systems list` */
+export async function list(context: CommandContext, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const { db } = runtime.store
+    const rows = await listSystems(db)
+    const paused = new Set((await listPauses(db)).map((row) => row.scope))
+    const { io } = context
+    if (options.json) {
+      for (const row of rows) json(io, { ...row, paused: paused.has('*') || paused.has(row.id) })
+      return EXIT.ok
+    }
+    if (rows.length === 0) line(io, `No systems yet: add one to ${context.configPath}.`)
+    else {
+      const now = runtime.now()
+      io.out(
+        table(
+          io,
+          ['NAME', 'PROBE', 'TIER', 'ZONE', 'STATE', 'CONTROLS', 'ORIGIN'],
+          rows.map((row) => [
+            row.name,
+            row.probe,
+            row.tier,
+            row.zone,
+            stateOf(row, paused, now),
+            controlsOf(row, now),
+            row.origin,
+          ]),
+        ),
+      )
+    }
+    if (paused.has('*')) line(io, '\nEverything is paused: `revenant resume --all` goes on.')
+    return EXIT.ok
+  })
+}
+
+/** `revenant systems rebind NAME` */
+export async function rebind(context: CommandContext, name: string): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const row = await rowOf(runtime, name)
+    const { io } = context
+    if (row.origin === row.bound_origin) {
+      line(io, `${name} is bound to ${row.origin} already.`)
+      return EXIT.ok
+    }
+    await rebindSystem(runtime.store.db, row.id, row.origin)
+    const report = await runtime.custody.rebind(row.id, row.origin)
+    await recordAction(runtime, 'system.rebind', name, { from: row.bound_origin, to: row.origin })
+    line(
+      io,
+      `${name}: secrets that were registered for ${row.bound_origin} now open for ${row.origin} (${JSON.stringify(report)}). Its controls run anew before anything is replayed.`,
+    )
+    return EXIT.ok
+  })
+}
+
+/** `revenant pause [SYSTEM]` */
+export async function pause(
+  context: CommandContext,
+  name: string | undefined,
+  options: { all: boolean; note: string },
+): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const scope = await scopeOf(runtime, name, options.all)
+    const done = await pauseScope(runtime.store.db, scope.id, operator(), options.note, runtime.now())
+    if (done) await recordAction(runtime, 'pause', scope.name, { note: options.note })
+    line(
+      context.io,
+      done
+        ? `Paused ${scope.name}: no new replay starts; what is running ends within its timeout.`
+        : `${scope.name} was paused already.`,
+    )
+    return EXIT.ok
+  })
+}
+
+/** `revenant resume [SYSTEM]` */
+export async function resume(context: CommandContext, name: string | undefined, options: { all: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const scope = await scopeOf(runtime, name, options.all)
+    const done = await resumeScope(runtime.store.db, scope.id)
+    if (done) {
+      await recordAction(runtime, 'resume', scope.name)
+      await runtime.tick()
+    }
+    line(context.io, done ? `Resumed ${scope.name}.` : `${scope.name} was not paused.`)
+    return EXIT.ok
+  })
+}
+
+async function scopeOf(runtime: Runtime, name: string | undefined, all: boolean): Promise<{ id: string; name: string }> {
+  if (all === (name !== undefined)) throw new RevenantError('INPUT_INVALID', 'name one system, or say --all')
+  if (name === undefined) return { id: '*', name: 'everything' }
+  return { id: (await rowOf(runtime, name)).id, name }
+}
+
+async function rowOf(runtime: Runtime, name: string): Promise<SystemRow> {
+  const row = await findSystemByName(runtime.store.db, name)
+  if (row === undefined) throw new RevenantError('NOT_FOUND', `there is no system "${name}": see \`revenant systems list\``)
+  return row
+}
+
+function stateOf(row: SystemRow, paused: ReadonlySet<string>, now: Temporal.Instant): string {
+  if (row.retired_at !== null) return 'retired'
+  if (paused.has('*') || paused.has(row.id)) return 'paused'
+  if (row.origin !== row.bound_origin) return 'origin changed: rebind'
+  if (row.hold_until !== null && Temporal.Instant.compare(row.hold_until, now) > 0)
+    return `held (${row.hold_reason ?? '-'}), again ${ago(now, row.hold_until)}`
+  return 'active'
+}
+
+function controlsOf(row: SystemRow, now: Temporal.Instant): string {
+  if (row.controls === null) return 'not passed yet'
+  const names = row.controls.controls.map((each) => `${each.control} ${each.verdict}`).join(', ')
+  return `${names} (${ago(now, Temporal.Instant.from(row.controls.at))})`
+}

@@ -1,0 +1,119 @@
+import type { FindingKind, Severity } from '../domain/finding.ts'
+import type { Tier } from '../domain/system.ts'
+import type { Rate } from './rate.ts'
+
+/** The whole configuration, checked, with every default filled in. Durations are milliseconds; secrets are references. */
+export interface Config {
+  database: DatabaseConfig
+  /** Where health and metrics are served. Port 0: any free port. */
+  listen: { host: string; port: number }
+  /** This replica's name; left out: the caller uses the host name. */
+  instance?: string
+  /** The zones whose systems this replica tries. */
+  zones: string[]
+  /** Path of the key ring, relative to the working directory. */
+  keyRing: string
+  /** `revenant/0.1 (+contact)`: printable ASCII, at most 64 characters. */
+  attribution: string
+  scan: ScanConfig
+  policy: PolicyConfig
+  retention: { observationsMs: number }
+  systems: SystemConfig[]
+  alerts: SinkConfig[]
+  telemetry: { logLevel: LogLevel }
+}
+
+export interface DatabaseConfig {
+  /** A reference to a `postgres://` URL, or such a URL without a password. Left out: the embedded database in `dataDir`. */
+  url?: string
+  dataDir: string
+  poolSize: number
+}
+
+export interface ScanConfig {
+  tickMs: number
+  /** Credentials read and recorded at a time. */
+  pageSize: number
+  /** How long one trial may run before it hands the rest to the next. */
+  trialBudgetMs: number
+  /** Systems tried at the same time by this replica. */
+  workers: number
+}
+
+export interface PolicyConfig {
+  /** From termination until access must be gone, by tier. */
+  revokeWithinMs: Record<Tier, number>
+  /** From termination until a credential without any judgement becomes `unverified_past_deadline`. */
+  verifyWithinMs: number
+  confirmRejections: number
+  confirmAfterMs: number
+  /** In rising order of `untilMs` (since termination); only the last row has none. */
+  cadence: { untilMs?: number; everyMs: number }[]
+  provenEveryMs: number
+  remindEveryMs: number
+  /** `HH:MM` in `timeZone`: the instant of a termination that is known by its date only. */
+  terminationCutOff: string
+  /** IANA name. */
+  timeZone: string
+}
+
+export interface SystemConfig {
+  name: string
+  probe: string
+  /** As written; the probe's own schema has checked it. */
+  target: Record<string, unknown>
+  tier: Tier
+  owner?: string
+  /** Systems of one realm share lockout budgets; the system's own name where the file gives none. */
+  realm: string
+  zone: string
+  schedule?: { cron: string; timeZone: string }
+  limits: LimitsConfig
+  controls: ControlsConfig
+  allowEffects: AllowableEffect[]
+  runbook?: string
+  /** False: never tried, its credentials keep their state. */
+  enabled: boolean
+  attribution: string
+}
+
+export interface LimitsConfig {
+  concurrency: number
+  rate: Rate
+  /** Wrong tries that one principal of the realm may suffer. */
+  failuresPerPrincipal: Rate
+  timeoutMs: number
+  shards: number
+}
+
+export interface ControlsConfig {
+  /** A reference to a whole secret (a JSON object), or a secret whose sensitive fields are references. */
+  canary?: string | Record<string, string>
+  validForMs: number
+  confirmationValidForMs: number
+  canaryMissing: CanaryMissing
+}
+
+export interface SinkConfig {
+  name: string
+  sink: string
+  format: string
+  to?: string
+  /** A reference. */
+  secret?: string
+  minSeverity: Severity
+  /** Left out: every kind. */
+  kinds?: FindingKind[]
+  /** The sink's own keys; `checkSink` has checked them. */
+  options: Record<string, unknown>
+}
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Effects of a replay that a system must allow by name: those of `src/probe` without `prolongs-life` (a test compares them). */
+export const ALLOWABLE_EFFECTS = ['rotates-token', 'consumes-use', 'mints-session', 'writes'] as const
+export type AllowableEffect = (typeof ALLOWABLE_EFFECTS)[number]
+
+export const CANARY_MISSING = ['allowed', 'refused'] as const
+export type CanaryMissing = (typeof CANARY_MISSING)[number]

@@ -1,0 +1,104 @@
+import type { z } from 'zod'
+import type { Path } from './fault.ts'
+import { spellKey } from './fault.ts'
+import { suggest } from './nearest.ts'
+
+/** One thing that a check found, relative to the value it was given. */
+export interface Problem {
+  path: Path
+  /** What is wrong and what to do; never the value. */
+  message: string
+  /** Where to point: at the key where the key itself is the problem. */
+  at?: 'value' | 'key'
+}
+
+type Issue = z.core.$ZodIssue
+
+/**
+ * Says a schema's issues in words that an operator can act on, without quoting a value.
+ *
+ * @param value what was parsed, to tell missing from wrong
+ * @param jsonSchema the schema as JSON Schema, for the keys that an unknown one may have meant
+ */
+export function explain(issues: readonly Issue[], value: unknown, jsonSchema: unknown): Problem[] {
+  return issues.flatMap((issue) => explainIssue(issue, value, jsonSchema))
+}
+
+function explainIssue(issue: Issue, value: unknown, jsonSchema: unknown): Problem[] {
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = keysAt(jsonSchema, path)
+      return issue.keys.map(
+        (key): Problem => ({ path: [...path, key], message: `is not a key here${suggest(spellKey(key), known)}`, at: 'key' }),
+      )
+    }
+    case 'invalid_union': {
+      const nested = nearestBranch(issue.errors)
+      if (nested === undefined) return [{ path, message: missingOr(valueAt(value, path), `must be ${typesOf(issue.errors)}`) }]
+      return nested.flatMap((inner) => explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, value, jsonSchema))
+    }
+    case 'invalid_type':
+      return [{ path, message: missingOr(valueAt(value, path), `must be ${TYPES[issue.expected] ?? issue.expected}`) }]
+    case 'invalid_value': {
+      const found = valueAt(value, path)
+      const values = issue.values.map(String)
+      const hint = typeof found === 'string' ? suggest(found, values) : suggest('', values)
+      return [{ path, message: missingOr(found, `is not one of the values${hint}`) }]
+    }
+    default:
+      return [{ path, message: issue.message }]
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text (quote it if it looks like a number)',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a block of keys',
+  record: 'a block of keys',
+}
+
+function missingOr(found: unknown, message: string): string {
+  if (found === undefined) return `is missing: it ${message}`
+  if (found === null) return `is empty: give it a value, or remove the key (it ${message})`
+  return message
+}
+
+/** The branch of a union that the value was meant for: one that does not fail for the value's very type. */
+function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  return branches.find((issues) => !issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0))
+}
+
+function typesOf(branches: readonly (readonly Issue[])[]): string {
+  const types = branches.flatMap((issues) => issues.flatMap((issue) => (issue.code === 'invalid_type' ? [issue.expected] : [])))
+  return [...new Set(types.map((type) => TYPES[type] ?? type))].join(', or ')
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, step) => (isRecord(at) || Array.isArray(at) ? Reflect.get(at, step) : undefined), value)
+}
+
+/** The keys that the JSON Schema names at a path; empty where it names none. */
+function keysAt(schema: unknown, path: Path): string[] {
+  const [step, ...rest] = path
+  const branches = branchesOf(schema)
+  if (step === undefined) return branches.flatMap((branch) => (isRecord(branch.properties) ? Object.keys(branch.properties) : []))
+  return branches.flatMap((branch) => {
+    const next = typeof step === 'number' ? branch.items : isRecord(branch.properties) ? branch.properties[step] : undefined
+    return next === undefined ? [] : keysAt(next, rest)
+  })
+}
+
+function branchesOf(schema: unknown): Record<string, unknown>[] {
+  if (!isRecord(schema)) return []
+  const any = Array.isArray(schema.anyOf) ? schema.anyOf : []
+  return [schema, ...any.flatMap(branchesOf)]
+}
+
+/** True for a plain object; narrows it. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,141 @@
+import { parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
+import type { SinkConfig } from './config.ts'
+import { isRecord, type Problem } from './explain.ts'
+import type { Path } from './fault.ts'
+import { suggest } from './nearest.ts'
+import { fileSchema } from './schema.ts'
+import { sinkSchema } from './sink-schema.ts'
+import { systemSchema } from './system-schema.ts'
+
+/** What the composition root knows and this folder must not import. Paths are relative to what is checked. */
+export interface ConfigChecks {
+  probeKinds: readonly string[]
+  checkTarget(kind: string, target: Record<string, unknown>): readonly Problem[] | Promise<readonly Problem[]>
+  checkSink(sink: SinkConfig): readonly Problem[] | Promise<readonly Problem[]>
+}
+
+/**
+ * Every rule beyond the schema, on the file as it is written. Each looks only at what it needs and passes over what the
+ * schema already refuses, so that one bad line does not hide another.
+ */
+export async function checkRules(value: unknown, checks: ConfigChecks): Promise<Problem[]> {
+  const systems = entriesOf(value, 'systems')
+  const alerts = entriesOf(value, 'alerts')
+  return [
+    ...duplicateNames('systems', systems),
+    ...duplicateNames('alerts', alerts),
+    ...passwordsInUrls(value, []),
+    ...literalSecrets(alerts),
+    ...trialsThatFitNoAttempt(value, systems),
+    ...missingCanaries(value, systems),
+    ...(await checkTargets(systems, checks)),
+    ...(await checkSinks(alerts, checks)),
+  ]
+}
+
+type Entries = readonly (readonly [index: number, entry: Record<string, unknown>])[]
+
+function entriesOf(value: unknown, key: 'systems' | 'alerts'): Entries {
+  const list = isRecord(value) ? value[key] : undefined
+  if (!Array.isArray(list)) return []
+  return list.flatMap((entry: unknown, index) => (isRecord(entry) ? [[index, entry] as const] : []))
+}
+
+function duplicateNames(section: string, entries: Entries): Problem[] {
+  const first = new Map<string, number>()
+  return entries.flatMap(([index, { name }]): Problem[] => {
+    if (typeof name !== 'string') return []
+    const before = first.get(name)
+    if (before === undefined) first.set(name, index)
+    return before === undefined
+      ? []
+      : [{ path: [section, index, 'name'], message: `is the name of ${section}[${before}] already: choose another` }]
+  })
+}
+
+/** A password inside a URL is a literal secret, wherever it stands. */
+function passwordsInUrls(value: unknown, path: Path): Problem[] {
+  if (Array.isArray(value)) return value.flatMap((item: unknown, index) => passwordsInUrls(item, [...path, index]))
+  if (isRecord(value)) return Object.entries(value).flatMap(([key, item]) => passwordsInUrls(item, [...path, key]))
+  const url = typeof value === 'string' ? URL.parse(value) : null
+  if (url === null || url.password === '') return []
+  return [{ path, message: `holds a password: put the whole URL, or the password, into a reference (${REFERENCE_FORMS})` }]
+}
+
+/** Keys that hold a secret under any sink. Compared without case and separators. */
+const SECRET_KEYS = new Set([
+  'password',
+  'passwd',
+  'passphrase',
+  'secret',
+  'clientsecret',
+  'token',
+  'accesstoken',
+  'apikey',
+  'routingkey',
+  'privatekey',
+])
+
+function literalSecrets(alerts: Entries): Problem[] {
+  return alerts.flatMap(([index, entry]) =>
+    Object.entries(entry).flatMap(([key, value]): Problem[] => {
+      // `secret` is the schema's own key and has its own message.
+      if (key === 'secret' || !SECRET_KEYS.has(key.toLowerCase().replace(/[-_]/g, ''))) return []
+      if (typeof value === 'string' && parseReference(value) !== undefined) return []
+      return [{ path: ['alerts', index, key], message: `must be a reference (${REFERENCE_FORMS}), never the secret itself` }]
+    }),
+  )
+}
+
+function trialsThatFitNoAttempt(value: unknown, systems: Entries): Problem[] {
+  const budgetMs = scanOf(value)?.trialBudgetMs
+  if (budgetMs === undefined) return []
+  const message = 'must be shorter than scan.trialBudget: no attempt would fit into a trial'
+  const own = systems.flatMap(([index, entry]): Problem[] => {
+    const timeoutMs = systemSchema.safeParse(entry).data?.limits.timeoutMs ?? 0
+    return timeoutMs < budgetMs ? [] : [{ path: ['systems', index, 'limits', 'timeout'], message }]
+  })
+  const standard = defaultsOf(value)?.limits.timeoutMs ?? 0
+  return standard < budgetMs ? own : [{ path: ['defaults', 'limits', 'timeout'], message }, ...own]
+}
+
+function missingCanaries(value: unknown, systems: Entries): Problem[] {
+  const wanted = defaultsOf(value)?.controls.canaryMissing
+  return systems.flatMap(([index, entry]): Problem[] => {
+    const system = systemSchema.safeParse(entry).data
+    if (system === undefined || !system.enabled || system.controls.canary !== undefined) return []
+    if ((system.controls.canaryMissing ?? wanted) !== 'refused') return []
+    return [{ path: ['systems', index], message: 'needs controls.canary: canaryMissing is refused' }]
+  })
+}
+
+function scanOf(value: unknown) {
+  return fileSchema.shape.scan.safeParse(isRecord(value) ? value.scan : undefined).data
+}
+
+function defaultsOf(value: unknown) {
+  return fileSchema.shape.defaults.safeParse(isRecord(value) ? value.defaults : undefined).data
+}
+
+async function checkTargets(systems: Entries, checks: ConfigChecks): Promise<Problem[]> {
+  const problems = systems.map(async ([index, { probe, target = {} }]): Promise<Problem[]> => {
+    if (typeof probe !== 'string') return []
+    if (!checks.probeKinds.includes(probe)) {
+      return [{ path: ['systems', index, 'probe'], message: `is no probe of this build${suggest(probe, checks.probeKinds)}` }]
+    }
+    if (!isRecord(target)) return []
+    const found = await checks.checkTarget(probe, target)
+    return found.map((problem) => ({ ...problem, path: ['systems', index, 'target', ...problem.path] }))
+  })
+  return (await Promise.all(problems)).flat()
+}
+
+async function checkSinks(alerts: Entries, checks: ConfigChecks): Promise<Problem[]> {
+  const problems = alerts.map(async ([index, entry]): Promise<Problem[]> => {
+    const sink = sinkSchema.safeParse(entry).data
+    if (sink === undefined) return []
+    const found = await checks.checkSink(sink)
+    return found.map((problem) => ({ ...problem, path: ['alerts', index, ...problem.path] }))
+  })
+  return (await Promise.all(problems)).flat()
+}

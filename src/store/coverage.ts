@@ -1,0 +1,41 @@
+import { sql } from 'kysely'
+import type { Reason } from '../domain/reason.ts'
+import type { Queryable } from './db.ts'
+
+/** How the credentials of terminated identities stand. */
+export interface Coverage {
+  credentials: number
+  /** The last answer was an acceptance. */
+  open: number
+  /** Enough proven rejections in a row, and no answer since that says otherwise. */
+  closed: number
+  /** Everything else: never tried, not judged, or not proven often enough yet. */
+  unverified: number
+  reasons: { system: string; reason: Reason | null; count: number }[]
+}
+
+export async function coverage(db: Queryable): Promise<Coverage> {
+  const { rows } = await sql<{ system: string; state: 'open' | 'closed' | 'unverified'; reason: Reason | null; count: number }>`
+    select s.name as system, state, reason, count(*)::int as count from (
+      select c.system_id,
+        case
+          when c.verdict = 'accepted' then 'open'
+          when c.dead_at is not null and c.verdict = 'rejected' then 'closed'
+          else 'unverified'
+        end as state,
+        case when c.verdict = 'inconclusive' or c.verdict is null then c.reason else 'awaiting_proof' end as reason
+      from check_state c where c.due_at is not null and c.terminated_at <= now()
+    ) t join system s on s.id = t.system_id
+    group by s.name, state, reason order by s.name, reason
+  `.execute(db)
+  const count = (state: string) => rows.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0)
+  return {
+    credentials: rows.reduce((sum, row) => sum + row.count, 0),
+    open: count('open'),
+    closed: count('closed'),
+    unverified: count('unverified'),
+    reasons: rows
+      .filter((row) => row.state === 'unverified')
+      .map(({ system, reason, count: n }) => ({ system, reason, count: n })),
+  }
+}
