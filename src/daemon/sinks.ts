@@ -6,6 +6,7 @@ import { openSink, sinkEntry } from '../alerts/sinks/registry.ts'
 import { SINK_REFERENCES } from '../alerts/sinks/sink.ts'
 import type { SinkConfig } from '../config/config.ts'
 import { readReference } from '../custody/references.ts'
+import { parseReference } from '../domain/reference.ts'
 import { entryOf } from './checks.ts'
 
 /** The receivers of one configuration. */
@@ -35,7 +36,9 @@ async function openOne(config: SinkConfig, context: FormatContext): Promise<Open
   const references = new Map<string, unknown>(Object.entries(entry))
   for (const field of SINK_REFERENCES) {
     const reference = references.get(field)
-    if (typeof reference === 'string') resolved[field] = await readReference(reference)
+    // `to` is most often an address as it is.
+    if (typeof reference === 'string' && (field !== 'to' || parseReference(reference) !== undefined))
+      resolved[field] = await readReference(reference)
   }
   return { sink: openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved }), format: FORMATS[entry.format] }
 }

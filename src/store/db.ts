@@ -49,6 +49,8 @@ export async function openStore(options: PostgresOptions | EmbeddedOptions): Pro
 }
 
 const OLDEST_POSTGRES = 150000
+/** One connection and small pages of memory: the defaults of a server would cost the daemon 130 MB more. */
+const EMBEDDED_SETTINGS = ['shared_buffers = 16MB', 'max_connections = 10']
 const TIMESTAMPTZ = 1184
 const INT8 = 20
 
@@ -96,7 +98,7 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
   const lock = await lockFolder(options.dataDir)
   try {
     const { PGlite } = await import('@electric-sql/pglite')
-    const pglite = await PGlite.create({ dataDir: join(options.dataDir, 'pg') })
+    const pglite = await PGlite.create({ dataDir: join(options.dataDir, 'pg'), postgresqlconf: EMBEDDED_SETTINGS })
     await pglite.exec(`set timezone = 'UTC'`)
     const parsers = { [TIMESTAMPTZ]: parseInstant, [INT8]: Number }
     const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: withParsers(pglite, parsers) }) })

@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import type { Alert } from '../../domain/alert.ts'
+import { CONTROLS } from '../../domain/control.ts'
+import { PRIVILEGES } from '../../domain/credential.ts'
+import { FINDING_EVENTS, FINDING_KINDS, FINDING_STATES, SEVERITIES } from '../../domain/finding.ts'
+import { IDENTITY_KINDS } from '../../domain/identity.ts'
+import { REASON_NAMES } from '../../domain/reason.ts'
+import { TIERS, TRANSPORTS } from '../../domain/system.ts'
+import { ASSURANCES, STRENGTHS, VERDICTS } from '../../domain/verdict.ts'
+import { JSON_VERSION } from './json.ts'
+
+const instant = z.iso.datetime().describe('RFC 3339, UTC')
+const name = z.string()
+
+const finding = z.strictObject({
+  id: name.describe('of the finding in Revenant'),
+  kind: z.enum(FINDING_KINDS),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(FINDING_STATES),
+  episode: z.int().min(1).describe('counts the reopenings, from 1'),
+  openedAt: instant,
+  lastSeenAt: instant,
+  resolvedAt: instant.exactOptional(),
+})
+
+const system = z.strictObject({
+  id: name,
+  name,
+  probe: name.describe('how it is asked: postgres, ssh, github …'),
+  origin: name.describe('where: scheme, host and port; several are separated by spaces'),
+  tier: z.enum(TIERS),
+  zone: name,
+  owner: name.exactOptional(),
+})
+
+const identity = z.strictObject({
+  id: name,
+  externalId: name.describe('what the HR system or directory calls it'),
+  kind: z.enum(IDENTITY_KINDS),
+  name,
+  email: name.exactOptional(),
+  terminatedAt: instant.exactOptional(),
+})
+
+const credential = z.strictObject({
+  id: name,
+  label: name,
+  kind: name,
+  fingerprint: name.describe('keyed fingerprint of the secret, never the secret'),
+  privilege: z.enum(PRIVILEGES),
+  principal: name.exactOptional().describe('the account that it should open'),
+})
+
+const evidence = z.strictObject({
+  observationId: name,
+  observedAt: instant,
+  verdict: z.enum(VERDICTS),
+  reason: z.literal([...REASON_NAMES]),
+  strength: z.enum(STRENGTHS),
+  assurance: z.enum(ASSURANCES).describe('how far the controls of the trial back the verdict'),
+  confirmed: z.boolean().describe('a made-up secret of the same principal was refused'),
+  principal: name.exactOptional().describe('who the system said this was'),
+  wire: z.record(z.string(), z.union([z.string(), z.number()])).describe('facts of the protocol: a status, a SQLSTATE'),
+  latencyMs: z.number(),
+  transport: z.enum(TRANSPORTS),
+  trialId: name,
+  controls: z.array(
+    z.strictObject({ control: z.enum(CONTROLS), verdict: z.enum(VERDICTS), reason: z.literal([...REASON_NAMES]), at: instant }),
+  ),
+})
+
+const data = z.strictObject({
+  id: name.describe('of this event; the same in every retry: drop what was seen already'),
+  dedupKey: name.describe('the same over the whole life of the finding: group and resolve by it'),
+  event: z.enum(FINDING_EVENTS),
+  sequence: z.int().min(1).describe('counts the events of the finding, from 1: order by it'),
+  at: instant,
+  title: z.string(),
+  summary: z.string(),
+  remediation: z.array(z.string()).describe('what to do next, in order'),
+  finding,
+  system,
+  identity: identity.exactOptional(),
+  credential: credential.exactOptional(),
+  evidence: evidence.exactOptional().describe('the observation behind the event; absent where a clock caused it'),
+  deadline: z.strictObject({ revokeBy: instant, overdueMs: z.number().describe('negative: still to come') }).exactOptional(),
+  traceId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .exactOptional()
+    .describe('W3C trace id of the trial'),
+  frameworks: z.record(z.string(), z.array(z.string())).describe('control identifiers by framework'),
+}) satisfies z.ZodType<Alert>
+
+/** The document that the format `json` sends. Strict here, to find a field nobody described; open in the published schema. */
+export const alertDocument = z.strictObject({
+  type: z.literal(FINDING_EVENTS.map((event) => `revenant.finding.${event}` as const)),
+  timestamp: instant.describe('when the event happened; equals data.at'),
+  version: z.literal(JSON_VERSION),
+  source: z.strictObject({ product: z.literal('Revenant'), version: z.string(), instance: z.string(), host: z.string() }),
+  truncated: z.literal(true).exactOptional().describe('texts and lists were cut to keep the document small'),
+  data,
+})
+
+/** The JSON Schema of `docs/alert.schema.json`: version 1 may gain fields, so unknown ones are allowed. */
+export function alertSchema(): object {
+  const schema = z.toJSONSchema(alertDocument, {
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.properties !== undefined) delete jsonSchema.additionalProperties
+    },
+  })
+  return { title: 'Revenant alert, format json, version 1', ...schema }
+}

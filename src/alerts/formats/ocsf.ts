@@ -1,0 +1,287 @@
+import { isIP } from 'node:net'
+import type { Alert, AlertEvidence, AlertIdentity, AlertSystem } from '../../domain/alert.ts'
+import type { FindingEvent, FindingKind, FindingState, Severity } from '../../domain/finding.ts'
+import type { IdentityKind } from '../../domain/identity.ts'
+import type { Reason } from '../../domain/reason.ts'
+import type { Verdict } from '../../domain/verdict.ts'
+import { kindLabel } from '../describe.ts'
+import { fitAlert } from '../fit-alert.ts'
+import { type Format, type FormatContext, MAX_BODY_BYTES } from './rendered.ts'
+
+/** OCSF 1.8.0, Detection Finding (2004), on one line. No profile is used; docs/alerts.md holds the mapping. */
+export const ocsf: Format = (alert, context) => ({
+  contentType: 'application/json',
+  body: fitAlert(alert, context.maxBytes ?? MAX_BODY_BYTES, (fitted, uncutBytes) =>
+    JSON.stringify(detectionFinding(fitted, context, uncutBytes)),
+  ),
+})
+
+const CLASS_UID = 2004
+
+const ACTIVITIES: Record<FindingEvent, readonly [number, string]> = {
+  opened: [1, 'Create'],
+  escalated: [2, 'Update'],
+  reminded: [2, 'Update'],
+  reopened: [2, 'Update'],
+  resolved: [3, 'Close'],
+}
+
+const SEVERITIES: Record<Severity, readonly [number, string]> = {
+  info: [1, 'Informational'],
+  low: [2, 'Low'],
+  medium: [3, 'Medium'],
+  high: [4, 'High'],
+  critical: [5, 'Critical'],
+}
+
+const STATUSES: Record<FindingState, readonly [number, string]> = {
+  open: [1, 'New'],
+  acknowledged: [2, 'In Progress'],
+  resolved: [4, 'Resolved'],
+}
+
+const USER_TYPES: Record<IdentityKind, readonly [number, string]> = {
+  human: [1, 'User'],
+  service: [4, 'Service'],
+  agent: [99, 'AI Agent'],
+}
+
+const VERDICTS: Record<Verdict, readonly [number, string]> = {
+  accepted: [8, 'Security Risk'],
+  rejected: [5, 'Benign'],
+  inconclusive: [7, 'Insufficient Data'],
+}
+
+/** Inconclusive about the credential, but proof that the system lets in whoever comes. */
+const OPEN_DOORS: ReadonlySet<Reason> = new Set<Reason>(['any_secret_accepted', 'endpoint_unauthenticated'])
+
+/** ATT&CK only where somebody's credential works. The tactic is left out: it depends on the ATT&CK version. */
+const VALID_ACCOUNTS: ReadonlySet<FindingKind> = new Set<FindingKind>([
+  'residual_access',
+  'resurrected_access',
+  'shared_secret_not_rotated',
+  'handover_overdue',
+  'principal_mismatch',
+])
+
+function detectionFinding(alert: Alert, context: FormatContext, uncutBytes: number | undefined) {
+  const { finding } = alert
+  const [activity_id, activity_name] = ACTIVITIES[alert.event]
+  const [severity_id, severity] = SEVERITIES[finding.severity]
+  const [status_id, status] = STATUSES[finding.state]
+  return {
+    activity_id,
+    activity_name,
+    category_uid: 2,
+    category_name: 'Findings',
+    class_uid: CLASS_UID,
+    class_name: 'Detection Finding',
+    type_uid: CLASS_UID * 100 + activity_id,
+    type_name: `Detection Finding: ${activity_name}`,
+    time: ms(alert.at),
+    timezone_offset: 0,
+    start_time: ms(finding.openedAt),
+    ...(finding.resolvedAt === undefined ? {} : { end_time: ms(finding.resolvedAt) }),
+    severity_id,
+    severity,
+    status_id,
+    status,
+    ...confidence(alert.evidence),
+    is_alert: alert.event !== 'resolved',
+    message: alert.title,
+    metadata: metadata(alert, context, uncutBytes),
+    finding_info: findingInfo(alert),
+    ...evidences(alert),
+    resources: [target(alert.system)],
+    observables: observables(alert),
+    ...(alert.remediation.length === 0 ? {} : { remediation: { desc: alert.remediation.join('\n') } }),
+    unmapped: { revenant: unmapped(alert) },
+  }
+}
+
+function metadata(alert: Alert, { product, hostname }: FormatContext, uncutBytes: number | undefined) {
+  return {
+    version: '1.8.0',
+    uid: alert.id,
+    correlation_uid: alert.finding.id,
+    event_code: `revenant.finding.${alert.event}`,
+    sequence: alert.sequence,
+    labels: [alert.finding.kind],
+    log_name: 'revenant.findings',
+    product: {
+      name: product.name,
+      uid: 'revenant',
+      vendor_name: product.name,
+      version: product.version,
+      feature: { name: alert.system.probe, uid: `probe.${alert.system.probe}` },
+    },
+    reporter: { name: product.name, uid: product.instance, hostname },
+    ...(uncutBytes === undefined ? {} : { is_truncated: true, untruncated_size: uncutBytes }),
+  }
+}
+
+function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks }: Alert) {
+  return {
+    uid: dedupKey,
+    title,
+    desc: summary,
+    types: [kindLabel(finding.kind)],
+    created_time: ms(finding.openedAt),
+    modified_time: ms(at),
+    first_seen_time: ms(finding.openedAt),
+    last_seen_time: ms(finding.lastSeenAt),
+    product_uid: 'revenant',
+    data_sources: [system.probe],
+    analytic: { name: finding.kind, uid: `revenant.${finding.kind}`, type_id: 1, type: 'Rule', version: '1' },
+    ...(VALID_ACCOUNTS.has(finding.kind) ? { attacks: [{ technique: { name: 'Valid Accounts', uid: 'T1078' } }] } : {}),
+    tags: Object.entries(frameworks).map(([name, values]) => ({ name, values })),
+  }
+}
+
+/** How sure the answer is, not how bad. Left out where no answer stands behind the event. */
+function confidence(evidence: AlertEvidence | undefined) {
+  if (evidence === undefined || evidence.verdict === 'inconclusive') return {}
+  const proven = evidence.verdict === 'accepted' ? evidence.confirmed : evidence.assurance === 'controlled'
+  if (proven) return { confidence_id: 3, confidence: 'High' }
+  if (evidence.assurance !== 'none') return { confidence_id: 2, confidence: 'Medium' }
+  return { confidence_id: 1, confidence: 'Low' }
+}
+
+/** One evidence: whose credential, where to, what came back. Absent for findings about a system alone that no answer caused. */
+function evidences(alert: Alert) {
+  const { evidence, system } = alert
+  const user = userOf(alert)
+  if (user === undefined && evidence === undefined) return {}
+  const place = addressOf(system)
+  const endpoint = { svc_name: system.name, zone: system.zone, ...place }
+  if (evidence === undefined) return { evidences: [{ name: 'credential', user, dst_endpoint: endpoint }] }
+  const [verdict_id, verdict] = VERDICTS[OPEN_DOORS.has(evidence.reason) ? 'accepted' : evidence.verdict]
+  const { observationId, wire, latencyMs, ...facts } = evidence
+  // A status of the wire is an HTTP status only where the system is asked over HTTP.
+  const status = /^https?:/.test(system.origin) ? wire.status : undefined
+  const http = typeof status === 'number' && Number.isInteger(status) ? { http_response: { code: status } } : {}
+  return {
+    evidences: [
+      {
+        name: 'replay',
+        uid: observationId,
+        verdict_id,
+        verdict,
+        ...(user === undefined ? {} : { user }),
+        dst_endpoint: endpoint,
+        ...http,
+        data: { ...facts, wire, latency_ms: latencyMs },
+      },
+    ],
+  }
+}
+
+function userOf({ identity, credential, evidence, system }: Alert) {
+  if (identity === undefined && credential === undefined) return undefined
+  const opened = evidence?.principal ?? credential?.principal
+  return {
+    ...(identity === undefined ? { name: credential?.principal ?? credential?.label } : { ...person(identity) }),
+    ...(opened === undefined ? {} : { account: { name: opened, ...accountType(system.probe) } }),
+    ...(credential === undefined
+      ? {}
+      : {
+          credential_uid: credential.id,
+          programmatic_credentials: [
+            {
+              uid: credential.fingerprint,
+              type: credential.kind,
+              ...(evidence?.verdict === 'accepted' ? { last_used_time: ms(evidence.observedAt) } : {}),
+            },
+          ],
+        }),
+  }
+}
+
+function person(identity: AlertIdentity) {
+  const [type_id, type] = USER_TYPES[identity.kind]
+  const { externalId, name, email, terminatedAt } = identity
+  const record = {
+    ...(identity.kind === 'human' ? { employee_uid: externalId } : {}),
+    ...(terminatedAt === undefined ? {} : { leave_time: ms(terminatedAt) }),
+  }
+  return {
+    uid: externalId,
+    uid_alt: identity.id,
+    name,
+    type_id,
+    type,
+    ...(isEmail(email) ? { email_addr: email } : {}),
+    ...(Object.keys(record).length === 0 ? {} : { ldap_person: record }),
+  }
+}
+
+/** OCSF's type email_t: stricter than what directories hold; what does not fit goes to `unmapped`. */
+function isEmail(email: string | undefined): boolean {
+  return email !== undefined && /^[a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+$/.test(email)
+}
+
+function accountType(probe: string) {
+  if (probe === 'ldap') return { type_id: 1, type: 'LDAP Account' }
+  if (probe === 'ssh') return { type_id: 9, type: 'Linux Account' }
+  return { type_id: 99, type: `${probe} account` }
+}
+
+function target(system: AlertSystem) {
+  return {
+    name: system.name,
+    uid: system.id,
+    type: system.probe,
+    role_id: 1,
+    role: 'Target',
+    criticality: system.tier,
+    zone: system.zone,
+    ...addressOf(system, ['hostname', 'ip']),
+    ...(system.owner === undefined ? {} : { owner: { name: system.owner } }),
+    data: { origin: system.origin },
+  }
+}
+
+/** Host and port of the first origin; nothing where it is no address. */
+function addressOf(system: AlertSystem, only: readonly string[] = ['hostname', 'ip', 'port']) {
+  const url = URL.parse(system.origin.split(' ')[0] ?? '')
+  if (url === null || url.hostname === '') return {}
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const all = { [isIP(host) === 0 ? 'hostname' : 'ip']: host, ...(url.port === '' ? {} : { port: Number(url.port) }) }
+  return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name)))
+}
+
+function observables({ identity, credential, evidence, system }: Alert) {
+  const row = (name: string, type_id: number, type: string, value: string | undefined) =>
+    value === undefined || value === '' ? [] : [{ name, type_id, type, value }]
+  const place: Record<string, string | number> = addressOf(system)
+  const user = 'evidences[0].user'
+  return [
+    ...row(`${user}.uid`, 31, 'User Object: Unique ID', identity?.externalId),
+    ...row(`${user}.name`, 4, 'User Name', identity?.name),
+    ...row(`${user}.email_addr`, 5, 'Email Address', isEmail(identity?.email) ? identity?.email : undefined),
+    ...row(`${user}.credential_uid`, 19, 'User Credential ID', credential?.id),
+    ...row(`${user}.account.name`, 34, 'Account Object: Name', credential && (evidence?.principal ?? credential.principal)),
+    ...row('resources[0].uid', 10, 'Resource UID', system.id),
+    ...row('resources[0].hostname', 1, 'Hostname', place.hostname?.toString()),
+    ...row('resources[0].ip', 2, 'IP Address', place.ip?.toString()),
+  ]
+}
+
+/** What OCSF has no place for. `verdict` is Revenant's word; `evidences[].verdict` is OCSF's. */
+function unmapped(alert: Alert) {
+  const { finding, identity, credential, deadline, traceId } = alert
+  return {
+    event: alert.event,
+    kind: finding.kind,
+    episode: finding.episode,
+    ...(alert.evidence === undefined ? {} : { verdict: alert.evidence.verdict, reason: alert.evidence.reason }),
+    ...(identity?.email === undefined || isEmail(identity.email) ? {} : { email: identity.email }),
+    ...(credential === undefined ? {} : { privilege: credential.privilege, credential_label: credential.label }),
+    ...(deadline === undefined ? {} : { revoke_by: ms(deadline.revokeBy), overdue_ms: deadline.overdueMs }),
+    ...(traceId === undefined ? {} : { trace_id: traceId }),
+  }
+}
+
+function ms(instant: string): number {
+  return Temporal.Instant.from(instant).epochMilliseconds
+}

@@ -1,0 +1,103 @@
+import type { Alert } from '../domain/alert.ts'
+import type { FindingKind } from '../domain/finding.ts'
+
+type Facts = Pick<Alert, 'finding' | 'system' | 'identity'>
+
+/**
+ * What to do next, in order. Names and principals are never put into a command: a name chosen by a stranger must not be pasted
+ * into a shell or a SQL prompt.
+ */
+export function remediate(facts: Facts): string[] {
+  const { kind } = facts.finding
+  return [
+    ...STEPS[kind](facts),
+    CLOSING[kind] ?? 'Then wait: Revenant tries again and resolves the finding by itself once the system proves it.',
+  ]
+}
+
+/** How a finding ends that no replay of a credential can end. */
+const CLOSING: Partial<Record<FindingKind, string>> = {
+  orphaned_identity: 'Then wait: the finding resolves once the identity has an owner or has ended.',
+  feed_silent: 'Then wait: the finding resolves once the source reports again.',
+}
+
+const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
+  residual_access: (facts) => [revoke(facts), ...hunt(facts)],
+  resurrected_access: (facts) => [
+    revoke(facts),
+    'Find what brought it back: a restored backup, a re-enabled or recreated account, a synchronisation that wrote an old state.',
+    ...hunt(facts),
+  ],
+  shared_secret_not_rotated: () => [
+    'Rotate the secret: make a new value, give it to the remaining holders, then make the system refuse the old value.',
+    'Check that no old version stays valid beside the new one (grace periods, second key slots).',
+  ],
+  handover_overdue: (facts) => [
+    'Check that the automation runs on its new credential; if it does not, agree a new deadline as an exemption with an owner and an end.',
+    revoke(facts),
+  ],
+  open_system: ({ system }) => [
+    `Check that ${describeProbe(system.probe)} asks for authentication on the path that Revenant uses (anonymous binds, trust rules, a public endpoint, a proxy that signs in for everybody).`,
+    'If the answer is meant to be public, the target is set up wrongly: point it to an operation that needs authentication.',
+  ],
+  any_secret_accepted: ({ system }) => [
+    `Find out why ${describeProbe(system.probe)} does not weigh the secret (trust rules, an authentication plug-in that fails open, a gateway that checks the name only) and mend it now.`,
+    'Review what signed in to this account since the finding opened.',
+  ],
+  principal_mismatch: (facts) => [
+    'Find out whose account it opens and why: a shared secret, a reused password, a token that was re-issued, or a wrong record here.',
+    revoke(facts),
+  ],
+  blind_system: () => [
+    'Check the canary of this system: is the account enabled, is its secret current, may it sign in from here?',
+    'Check the path: address, TLS trust, rate limits, IP rules, maintenance.',
+    'Until it passes, treat everybody who left as not proven to be out of this system.',
+  ],
+  unverified_past_deadline: (facts) => [
+    'See the last reason: it says why nothing could be proven (unreachable, rate limited, locked, blocked by address).',
+    `Check by hand in the system meanwhile. ${revoke(facts)}`,
+  ],
+  orphaned_identity: () => ['Name a new owner, or end the identity and revoke its credentials.'],
+  feed_silent: () => [
+    'Check the source: credentials of the connection, webhook or stream subscription, quarantine or disabled jobs on its side.',
+    'When it works again, have it send the missed time span once more.',
+  ],
+}
+
+/** Where a live credential is ended, by the kind of system. */
+const REVOKE: Readonly<Record<string, string>> = {
+  postgres:
+    'In the database, take LOGIN from the role (ALTER ROLE … NOLOGIN) or drop it, then end its sessions with pg_terminate_backend. Poolers keep password copies: reload them.',
+  ssh: 'On the host, take the key out of every authorized_keys file and key command, and expire the account (usermod --expiredate 1): a locked password alone leaves keys working. End open sessions.',
+  ldap: 'In the directory, disable the account and replace its password, then check that every replica has the change.',
+  http: 'In the application, revoke the credential and end its sessions; gateways and caches in front may keep accepting it for a while.',
+  github:
+    'On GitHub, revoke the token or authorisation and remove the user from the organisation; a removed member keeps personal tokens for public data.',
+  gitlab: 'On GitLab, revoke the token (personal, project, group or deploy token) and block the user.',
+  slack: 'In Slack, revoke the token (auth.revoke or the app page) and deactivate the user.',
+  npm: 'On the npm registry, delete the access token and remove the user from the organisation.',
+  docker: 'At the container registry, delete the access token or robot account; tokens already issued live until they expire.',
+  vault: 'In Vault or OpenBao, revoke the token by its accessor, with its children, and disable the login that made it.',
+  jira: 'At Atlassian, revoke the API token and deactivate the user.',
+  datadog: 'In Datadog, revoke the API or application key and disable the user.',
+  cloudflare: 'At Cloudflare, delete or roll the API token and remove the member.',
+  okta: 'In Okta, revoke the API token and deactivate the administrator who made it.',
+}
+
+function revoke({ system }: Facts): string {
+  const known = Object.hasOwn(REVOKE, system.probe) ? REVOKE[system.probe] : undefined
+  return (
+    known ?? 'Revoke the credential in the system itself and end its sessions; disabling the directory account is not enough.'
+  )
+}
+
+function hunt({ identity }: Facts): string[] {
+  if (identity?.terminatedAt === undefined) return []
+  return [
+    `Look in the system's log for sign-ins of this account since ${identity.terminatedAt}: Revenant's own say so in their client name.`,
+  ]
+}
+
+function describeProbe(probe: string): string {
+  return Object.hasOwn(REVOKE, probe) ? `the ${probe} service` : 'the system'
+}
