@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A folder that a server's own user may read, and how to remove it. */
+export function publicFolder(prefix: string): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), prefix))
+  chmodSync(path, 0o755)
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A port of the loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
+
+/** Starts a server in the foreground and waits until it listens. Answers how to stop it; fails with what it printed. */
+export async function startServer(command: string, args: readonly string[], port: number): Promise<() => Promise<void>> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  // Apache listens before it has read the last of its configuration: twice is ready.
+  for (let waited = 0, ready = 0; waited < 10_000; waited += 50) {
+    if (child.exitCode !== null) throw new Error(`${command} ended: ${printed}`)
+    if (await listens(port)) ready++
+    if (ready === 2) return () => stop(child, gone)
+    await sleep(50)
+  }
+  await stop(child, gone)
+  throw new Error(`${command} does not listen: ${printed}`)
+}
+
+async function stop(child: ChildProcess, gone: Promise<void>): Promise<void> {
+  child.kill('SIGTERM')
+  const killer = setTimeout(() => child.kill('SIGKILL'), 3_000)
+  await gone
+  clearTimeout(killer)
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
