@@ -112,7 +112,7 @@ const STATEMENTS = [
     attempts integer not null default 0,
     failures integer not null default 0
   ) with (fillfactor = 80)`,
-  `create index check_state_due on check_state (system_id, due_at) where due_at is not null`,
+  `create index check_state_due on check_state (system_id, due_at, credential_id) where due_at is not null`,
   `create index check_state_verify on check_state (verify_by) where verify_by is not null`,
 
   `create table trial (

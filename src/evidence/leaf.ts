@@ -10,15 +10,38 @@ export type LeafFacts = Readonly<Record<string, Scalar | Readonly<Record<string,
  * units, numbers and strings as ECMAScript prints them). The same facts always give the same digest.
  */
 export function leafOf(facts: LeafFacts): string {
-  return hash('sha256', canonical(facts), 'hex')
+  return hash('sha256', canonicalJson(facts), 'hex')
 }
 
-function canonical(facts: LeafFacts): string {
-  const parts: string[] = []
-  for (const key of Object.keys(facts).sort()) {
-    const value = facts[key]
-    if (value === undefined) continue
-    parts.push(`${JSON.stringify(key)}:${typeof value === 'object' && value !== null ? canonical(value) : JSON.stringify(value)}`)
-  }
-  return `{${parts.join(',')}}`
+/** RFC 8785 for facts of this shape. Facts whose keys come in order already, as the hot path's do, are printed as they are. */
+export function canonicalJson(facts: LeafFacts): string {
+  return JSON.stringify(sorted(facts))
+}
+
+function sorted(facts: LeafFacts): LeafFacts {
+  const keys = Object.keys(facts)
+  const nested = keys.some((key) => isUnsorted(facts[key]))
+  if (!nested && isSorted(keys)) return facts
+  return Object.fromEntries(
+    keys.toSorted().flatMap((key): [string, LeafFacts[string]][] => {
+      const value = facts[key]
+      return value === undefined
+        ? []
+        : [[key, isUnsorted(value) ? Object.fromEntries(Object.entries(value).toSorted(byKey)) : value]]
+    }),
+  )
+}
+
+function isUnsorted(value: LeafFacts[string] | undefined): value is Readonly<Record<string, Scalar>> {
+  return typeof value === 'object' && value !== null && !isSorted(Object.keys(value))
+}
+
+/** Compares as RFC 8785 does, by UTF-16 code units: JavaScript's own order of strings. */
+function isSorted(keys: readonly string[]): boolean {
+  for (let index = 1; index < keys.length; index++) if ((keys[index - 1] ?? '') > (keys[index] ?? '')) return false
+  return true
+}
+
+function byKey([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1
 }

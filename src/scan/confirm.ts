@@ -5,8 +5,8 @@ import { insertControls } from '../store/observation.ts'
 import { controlRow, EXHAUSTED, type Session, tryWithin } from './session.ts'
 
 export type Confirmation =
-  /** `at` is set when the decoy was asked now. */
-  | { confirmed: true; at: Temporal.Instant | undefined }
+  /** `atMs` is set when the decoy was asked now. */
+  | { confirmed: true; atMs: number | undefined }
   | { confirmed: false; reason: Extract<Reason, 'any_secret_accepted' | 'unconfirmed' | 'budget_exhausted'> }
 
 /**
@@ -14,20 +14,17 @@ export type Confirmation =
  * was refused lately serves again, since each costs the account a wrong try.
  */
 export async function confirm(session: Session, row: DueCredential, secret: BoundSecret): Promise<Confirmation> {
-  const now = session.deps.now()
-  if (
-    row.confirmed_at !== null &&
-    now.epochMilliseconds - row.confirmed_at.epochMilliseconds < session.system.controls.confirmationValidForMs
-  ) {
-    return { confirmed: true, at: undefined }
+  const nowMs = session.deps.now().epochMilliseconds
+  if (row.confirmed_ms !== null && nowMs - row.confirmed_ms < session.system.controls.confirmationValidForMs) {
+    return { confirmed: true, atMs: undefined }
   }
   const decoy = secret.decoy('same-principal')
   // A kind without such a decoy has refused a stranger already: its trial would be void otherwise.
-  if (decoy === undefined) return { confirmed: true, at: now }
+  if (decoy === undefined) return { confirmed: true, atMs: nowMs }
   const judgement = await tryWithin(session, decoy, secret.account, 'same-principal')
   if (judgement === EXHAUSTED) return { confirmed: false, reason: 'budget_exhausted' }
   const at = session.deps.now()
   await insertControls(session.deps.db, [controlRow(session, 'same-principal', judgement, at, row.credential_id)])
-  if (judgement.verdict === 'rejected') return { confirmed: true, at }
+  if (judgement.verdict === 'rejected') return { confirmed: true, atMs: at.epochMilliseconds }
   return { confirmed: false, reason: judgement.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed' }
 }

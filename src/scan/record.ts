@@ -14,18 +14,20 @@ import type { Session } from './session.ts'
 /** What one due credential came to. */
 export interface Outcome {
   row: DueCredential
-  at: Temporal.Instant
+  /** Epoch milliseconds, like the other numbers that end in `Ms`: there is one of these for each of a million credentials. */
+  atMs: number
   verdict: Verdict
   reason: Reason
   strength: Strength
   assurance: Assurance
   confirmed: boolean
-  confirmedAt: Temporal.Instant | undefined
+  /** When a same-principal decoy was refused, if it was asked now. */
+  confirmedMs: number | undefined
   principal: string | undefined
   otherPrincipal: boolean
   wire: Wire
   latencyMs: number
-  notBefore: Temporal.Instant | undefined
+  notBeforeMs: number | undefined
 }
 
 /**
@@ -43,7 +45,7 @@ export async function record(session: Session, outcomes: readonly Outcome[]): Pr
       nextCheck(
         {
           ...outcome,
-          terminatedAt: outcome.row.terminated_at,
+          terminatedAtMs: outcome.row.terminated_ms,
           rejections: outcome.row.rejections,
           failures: outcome.row.failures,
         },
@@ -72,24 +74,26 @@ async function worthApplying(
 
 function observationOf(session: Session, outcome: Outcome): ObservationRow {
   const { system } = session
+  // In the order of canonical JSON, so that the leaf needs no sorting.
   const facts = {
-    id: newId(),
-    observed_at: outcome.at.toString(),
-    trial_id: session.trialId,
-    credential_id: outcome.row.credential_id,
-    identity_id: outcome.row.identity_id,
-    system_id: system.id,
-    verdict: outcome.verdict,
-    reason: outcome.reason,
-    strength: outcome.strength,
     assurance: outcome.assurance,
     confirmed: outcome.confirmed,
-    principal: outcome.principal ?? null,
-    transport: system.probe.transport,
+    credential_id: outcome.row.credential_id,
     effects: system.probe.effects.length === 0 ? null : system.probe.effects.join(' '),
-    wire: outcome.wire,
+    id: newId(),
+    identity_id: outcome.row.identity_id,
     latency_ms: Math.round(outcome.latencyMs * 1000) / 1000,
+    observed_ms: outcome.atMs,
+    principal: outcome.principal ?? null,
+    reason: outcome.reason,
+    strength: outcome.strength,
+    system_id: system.id,
     trace_id: session.trace.traceId,
+    transport: system.probe.transport,
+    trial_id: session.trialId,
+    type: 'observation',
+    verdict: outcome.verdict,
+    wire: outcome.wire,
   }
   return { ...facts, leaf: leafOf(facts) }
 }
@@ -101,11 +105,11 @@ function updateOf(outcome: Outcome, next: ReturnType<typeof nextCheck>): CheckUp
     reason: outcome.reason,
     strength: outcome.strength,
     assurance: outcome.assurance,
-    observed_at: outcome.at.toString(),
-    due_at: next.dueAt.toString(),
-    verify_by: next.verifyBy?.toString() ?? null,
+    observed_ms: outcome.atMs,
+    due_ms: next.dueAtMs,
+    verify_ms: next.verifyByMs ?? null,
     judged: next.judged,
-    confirmed_at: outcome.confirmedAt?.toString() ?? null,
+    confirmed_ms: outcome.confirmedMs ?? null,
     rejections: next.rejections,
     failures: next.failures,
     dead: next.dead,
@@ -116,7 +120,7 @@ function signalsFor(session: Session, outcome: Outcome, observation: Observation
   if (observation === undefined || (outcome.verdict === 'inconclusive' && outcome.reason !== 'any_secret_accepted')) return []
   const { row } = outcome
   const seen: ObservedCredential = {
-    at: outcome.at,
+    at: Temporal.Instant.fromEpochMilliseconds(outcome.atMs),
     systemId: session.system.id,
     identityId: row.identity_id,
     credentialId: row.credential_id,
@@ -133,9 +137,9 @@ function signalsFor(session: Session, outcome: Outcome, observation: Observation
     identityKind: row.identity_kind,
     privilege: row.privilege,
     shared: row.shared,
-    handoverBy: row.handover_by ?? undefined,
-    terminatedAt: row.terminated_at,
-    wasDead: row.dead_at !== null,
+    handoverBy: row.handover_ms === null ? undefined : Temporal.Instant.fromEpochMilliseconds(row.handover_ms),
+    terminatedAt: Temporal.Instant.fromEpochMilliseconds(row.terminated_ms),
+    wasDead: row.dead,
   }
   return signalsOf(seen, session.deps.policy())
 }

@@ -45,10 +45,10 @@ export function untried(
   session: Session,
   row: DueCredential,
   judgement: Pick<TimedJudgement, 'reason' | 'wire'>,
-  notBefore: Temporal.Instant | undefined,
+  notBeforeMs: number | undefined,
 ): Outcome {
   const full: TimedJudgement = { verdict: 'inconclusive', strength: 'strong', latencyMs: 0, ...judgement }
-  return { ...outcomeOf(session, row, full, { assurance: 'none', canaryFailed: false }), notBefore }
+  return { ...outcomeOf(session, row, full, { assurance: 'none', canaryFailed: false }), notBeforeMs }
 }
 
 async function confirmed(
@@ -63,13 +63,19 @@ async function confirmed(
   const base = outcomeOf(session, row, judgement, backing)
   if (!confirmation.confirmed) {
     const reason = confirmation.reason === 'budget_exhausted' ? 'unconfirmed' : confirmation.reason
-    const notBefore =
+    const ends =
       confirmation.reason === 'budget_exhausted' && secret.account !== undefined
         ? await budgetEnds(session.deps.db, session.system.realm, secret.account)
         : undefined
-    return { ...base, verdict: 'inconclusive', reason, wire: { ...judgement.wire, accepted_as: judgement.reason }, notBefore }
+    return {
+      ...base,
+      verdict: 'inconclusive',
+      reason,
+      wire: { ...judgement.wire, accepted_as: judgement.reason },
+      notBeforeMs: ends?.epochMilliseconds,
+    }
   }
-  return { ...base, confirmed: true, confirmedAt: confirmation.at, otherPrincipal: isOther(expected, judgement.principal) }
+  return { ...base, confirmed: true, confirmedMs: confirmation.atMs, otherPrincipal: isOther(expected, judgement.principal) }
 }
 
 async function exhausted(session: Session, row: DueCredential, account: string | undefined, backing: Backing): Promise<Outcome> {
@@ -81,27 +87,27 @@ async function exhausted(session: Session, row: DueCredential, account: string |
       { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 },
       backing,
     ),
-    notBefore: ends,
+    notBeforeMs: ends?.epochMilliseconds,
   }
 }
 
 function outcomeOf(session: Session, row: DueCredential, judgement: TimedJudgement, backing: Backing): Outcome {
-  const at = session.deps.now()
+  const atMs = session.deps.now().epochMilliseconds
   const disowned = judgement.verdict === 'rejected' && backing.canaryFailed
   return {
     row,
-    at,
+    atMs,
     verdict: disowned ? 'inconclusive' : judgement.verdict,
     reason: disowned ? 'canary_failed' : judgement.reason,
     strength: judgement.strength,
     assurance: backing.assurance,
     confirmed: false,
-    confirmedAt: undefined,
+    confirmedMs: undefined,
     principal: judgement.principal,
     otherPrincipal: false,
     wire: disowned ? { ...judgement.wire, rejected_as: judgement.reason } : judgement.wire,
     latencyMs: judgement.latencyMs,
-    notBefore: judgement.retryAfterMs === undefined ? undefined : at.add({ milliseconds: judgement.retryAfterMs }),
+    notBeforeMs: judgement.retryAfterMs === undefined ? undefined : atMs + judgement.retryAfterMs,
   }
 }
 

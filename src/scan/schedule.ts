@@ -2,23 +2,24 @@ import type { Policy } from '../domain/policy.ts'
 import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
 
 export interface CheckOutcome {
-  at: Temporal.Instant
+  /** Epoch milliseconds, like every instant here: this runs for each of a million credentials. */
+  atMs: number
   verdict: Verdict
   strength: Strength
   assurance: Assurance
-  terminatedAt: Temporal.Instant
+  terminatedAtMs: number
   /** Proven rejections in a row before this one. */
   rejections: number
   /** Inconclusive answers in a row before this one. */
   failures: number
   /** Nothing may be tried before: a Retry-After, the end of a budget's window, an open circuit. */
-  notBefore: Temporal.Instant | undefined
+  notBeforeMs: number | undefined
 }
 
 export interface NextCheck {
-  dueAt: Temporal.Instant
+  dueAtMs: number
   /** Set when this outcome was a judgement: when the lack of a next one becomes a finding. */
-  verifyBy: Temporal.Instant | undefined
+  verifyByMs: number | undefined
   judged: boolean
   rejections: number
   failures: number
@@ -43,7 +44,7 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
   const rejections = outcome.verdict === 'accepted' ? 0 : proven ? outcome.rejections + 1 : outcome.rejections
   const failures = outcome.verdict === 'inconclusive' ? outcome.failures + 1 : 0
   const dead = proven && rejections >= policy.confirmRejections
-  const ageMs = outcome.at.epochMilliseconds - outcome.terminatedAt.epochMilliseconds
+  const ageMs = outcome.atMs - outcome.terminatedAtMs
   const everyMs = cadence(ageMs, policy)
   const pauseMs = proven
     ? dead
@@ -54,17 +55,8 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
       : everyMs
   // The pause before the second proof is exact: latency is measured by it.
   const jittered = proven && !dead ? pauseMs : pauseMs * (1 + JITTER * (random - 0.5))
-  const planned = outcome.at.add({ milliseconds: Math.round(jittered) })
-  const dueAt =
-    outcome.notBefore !== undefined && Temporal.Instant.compare(outcome.notBefore, planned) > 0 ? outcome.notBefore : planned
-  return {
-    dueAt,
-    verifyBy: judged ? dueAt.add({ milliseconds: policy.verifyWithinMs }) : undefined,
-    judged,
-    rejections,
-    failures,
-    dead,
-  }
+  const dueAtMs = Math.max(outcome.atMs + Math.round(jittered), outcome.notBeforeMs ?? 0)
+  return { dueAtMs, verifyByMs: judged ? dueAtMs + policy.verifyWithinMs : undefined, judged, rejections, failures, dead }
 }
 
 /** How often a credential of this age is tried. */

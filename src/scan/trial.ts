@@ -154,7 +154,7 @@ async function stages(
   }
   if (controls.kind === 'unjudged') {
     const until = await hold(session, row, controls.reason, controls.cause.retryAfterMs)
-    await sweep(session, feed, recorder, { reason: controls.reason, wire: controls.cause.wire }, until)
+    await sweep(session, feed, recorder, { reason: controls.reason, wire: controls.cause.wire }, until.epochMilliseconds)
     return { outcome: 'unjudged', assurance: 'none' }
   }
   const canaryFailed = controls.kind === 'canary-failed'
@@ -204,10 +204,10 @@ async function sweep(
   feed: Feed<DueCredential>,
   recorder: Recorder,
   what: { reason: Reason; wire: Record<string, string | number> },
-  notBefore: Temporal.Instant | undefined,
+  notBeforeMs: number | undefined,
 ): Promise<void> {
   for (let row = await feed.take(); row !== undefined && !session.signal.aborted; row = await feed.take()) {
-    await recorder.add(untried(session, row, what, notBefore))
+    await recorder.add(untried(session, row, what, notBeforeMs))
   }
 }
 
@@ -233,7 +233,10 @@ async function replayAll(
       if (signal.aborted && outcome.verdict === 'inconclusive') return
       transportFailures = isTransportFailure(outcome.reason) ? transportFailures + 1 : 0
       if (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive')
-        stop ??= { reason: 'rate_limited', retryAfterMs: retryAfterOf(outcome.at, outcome.notBefore) }
+        stop ??= {
+          reason: 'rate_limited',
+          retryAfterMs: outcome.notBeforeMs === undefined ? undefined : outcome.notBeforeMs - outcome.atMs,
+        }
       if (transportFailures >= BREAKER_THRESHOLD) stop ??= { reason: outcome.reason, retryAfterMs: undefined }
       const written = recorder.add(outcome)
       if (written !== undefined) await written
@@ -271,10 +274,6 @@ async function hold(
     trace_id: session.trace.traceId,
   })
   return until
-}
-
-function retryAfterOf(at: Temporal.Instant, notBefore: Temporal.Instant | undefined): number | undefined {
-  return notBefore === undefined ? undefined : notBefore.epochMilliseconds - at.epochMilliseconds
 }
 
 function unshift<Row>(feed: Feed<Row>, first: Row): Feed<Row> {

@@ -184,7 +184,7 @@ export interface CredentialListing {
   latency_ms: number | null
 }
 
-/** Credentials in the order in which they were added, with how each stands. */
+/** Credentials in the order of their ids, the oldest first, with how each stands. */
 export async function listCredentials(db: Queryable, filter: CredentialFilter): Promise<CredentialListing[]> {
   const open = sql`(c.accepted_at is not null and c.first_rejected_at is null)`
   const standings = {

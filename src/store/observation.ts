@@ -6,10 +6,10 @@ import type { Transport } from '../domain/system.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
 
-/** One recorded verdict, and what follows from it for the credential's next check. Instants are RFC 3339 strings. */
+/** One recorded verdict. Numbers that end in `_ms` are epoch milliseconds. */
 export interface ObservationRow {
   id: string
-  observed_at: string
+  observed_ms: number
   trial_id: string
   credential_id: string
   identity_id: string
@@ -25,6 +25,7 @@ export interface ObservationRow {
   wire: Wire
   latency_ms: number
   trace_id: string
+  type: string
   /** SHA-256 of the canonical leaf, hex. */
   leaf: string
 }
@@ -36,11 +37,11 @@ export interface CheckUpdate {
   reason: Reason
   strength: Strength
   assurance: Assurance
-  observed_at: string
-  due_at: string
-  verify_by: string | null
+  observed_ms: number
+  due_ms: number
+  verify_ms: number | null
   judged: boolean
-  confirmed_at: string | null
+  confirmed_ms: number | null
   rejections: number
   failures: number
   dead: boolean
@@ -53,9 +54,9 @@ export async function insertObservations(db: Queryable, rows: readonly Observati
   await sql`
     insert into observation (id, observed_at, trial_id, credential_id, identity_id, system_id, verdict, reason, strength, assurance,
       confirmed, principal, transport, effects, wire, latency_ms, trace_id, leaf)
-    select id, observed_at, trial_id, credential_id, identity_id, system_id, verdict, reason, strength, assurance,
+    select id, to_timestamp(observed_ms / 1000), trial_id, credential_id, identity_id, system_id, verdict, reason, strength, assurance,
       confirmed, principal, transport, effects, wire, latency_ms, trace_id, decode(leaf, 'hex')
-    from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, observed_at timestamptz, trial_id uuid, credential_id uuid,
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, observed_ms float8, trial_id uuid, credential_id uuid,
       identity_id uuid, system_id uuid, verdict text, reason text, strength text, assurance text, confirmed boolean, principal text,
       transport text, effects text, wire jsonb, latency_ms real, trace_id text, leaf text)
   `.execute(db)
@@ -68,22 +69,22 @@ export async function updateCheckStates(db: Queryable, rows: readonly CheckUpdat
   if (rows.length === 0) return
   await sql`
     update check_state c set
-      verdict = r.verdict, reason = r.reason, strength = r.strength, assurance = r.assurance, observed_at = r.observed_at,
-      due_at = case when c.due_at is null then null else r.due_at end,
-      verify_by = case when c.due_at is null then null else coalesce(r.verify_by, c.verify_by) end,
-      judged_at = case when r.judged then r.observed_at else c.judged_at end,
-      accepted_at = case when r.verdict = 'accepted' then r.observed_at else c.accepted_at end,
-      confirmed_at = coalesce(r.confirmed_at, c.confirmed_at),
+      verdict = r.verdict, reason = r.reason, strength = r.strength, assurance = r.assurance, observed_at = to_timestamp(r.observed_ms / 1000),
+      due_at = case when c.due_at is null then null else to_timestamp(r.due_ms / 1000) end,
+      verify_by = case when c.due_at is null then null else coalesce(to_timestamp(r.verify_ms / 1000), c.verify_by) end,
+      judged_at = case when r.judged then to_timestamp(r.observed_ms / 1000) else c.judged_at end,
+      accepted_at = case when r.verdict = 'accepted' then to_timestamp(r.observed_ms / 1000) else c.accepted_at end,
+      confirmed_at = coalesce(to_timestamp(r.confirmed_ms / 1000), c.confirmed_at),
       rejections = r.rejections,
       failures = r.failures,
       first_rejected_at = case
         when r.verdict = 'accepted' then null
-        when r.rejections > 0 then coalesce(c.first_rejected_at, r.observed_at)
+        when r.rejections > 0 then coalesce(c.first_rejected_at, to_timestamp(r.observed_ms / 1000))
         else c.first_rejected_at end,
-      dead_at = case when r.verdict = 'accepted' then null when r.dead then coalesce(c.dead_at, r.observed_at) else c.dead_at end,
+      dead_at = case when r.verdict = 'accepted' then null when r.dead then coalesce(c.dead_at, to_timestamp(r.observed_ms / 1000)) else c.dead_at end,
       attempts = c.attempts + 1
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (credential_id uuid, verdict text, reason text, strength text,
-      assurance text, observed_at timestamptz, due_at timestamptz, verify_by timestamptz, judged boolean, confirmed_at timestamptz,
+      assurance text, observed_ms float8, due_ms float8, verify_ms float8, judged boolean, confirmed_ms float8,
       rejections integer, failures integer, dead boolean)
     where c.credential_id = r.credential_id
   `.execute(db)

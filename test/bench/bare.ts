@@ -1,0 +1,27 @@
+import { Agent } from 'undici'
+
+/**
+ * The yardstick: a loop over the same tokens with undici alone, same concurrency, same request, body read, nothing judged, opened
+ * or recorded. Answers requests per second.
+ */
+export async function bareLoop(origin: string, tokens: readonly string[], concurrency: number): Promise<number> {
+  const agent = new Agent({ connections: concurrency, pipelining: 1 })
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < tokens.length) {
+      const token = tokens[next++]
+      const { body } = await agent.request({
+        origin,
+        path: '/user',
+        method: 'GET',
+        headers: { authorization: `Bearer ${token}`, accept: 'application/json', 'user-agent': 'revenant/bench' },
+      })
+      await body.text()
+    }
+  }
+  const started = performance.now()
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  const seconds = (performance.now() - started) / 1000
+  await agent.close()
+  return tokens.length / seconds
+}
