@@ -57,13 +57,13 @@ interface Result {
 /** The trial in small: a stranger must be refused first, and an acceptance must not be one that any secret gets. */
 async function controlled(secret: BoundSecret, ask: (of: BoundSecret) => Promise<TimedJudgement>): Promise<Result> {
   let refused = false
-  for (const of of ['nobody', 'stranger'] as const) {
-    const decoy = secret.decoy(of)
+  for (const decoyOf of ['nobody', 'stranger'] as const) {
+    const decoy = secret.decoy(decoyOf)
     if (decoy === undefined) continue
     const judgement = await ask(decoy)
     if (judgement.verdict === 'accepted' || judgement.reason === 'endpoint_unauthenticated')
       return disown(judgement, 'endpoint_unauthenticated')
-    if (of === 'stranger' && judgement.verdict !== 'rejected') return { judgement, assurance: 'none' }
+    if (decoyOf === 'stranger' && judgement.verdict !== 'rejected') return { judgement, assurance: 'none' }
     refused ||= judgement.verdict === 'rejected'
   }
   const judgement = await ask(secret)

@@ -8,7 +8,9 @@ import { openBox } from '../custody/box.ts'
 import { type Custody, openCustody } from '../custody/custody.ts'
 import { readReference } from '../custody/references.ts'
 import { parseReference } from '../domain/reference.ts'
-import type { Raise } from '../findings/apply.ts'
+import { applySignals, type Raise } from '../findings/apply.ts'
+import { orphanSignal } from '../findings/signals.ts'
+import type { IntakeDeps } from '../intake/deps.ts'
 import { type Jobs, openJobs } from '../jobs/jobs.ts'
 import type { TrialDeps } from '../scan/deps.ts'
 import { type PlanDeps, tick } from '../scan/plan.ts'
@@ -39,6 +41,8 @@ export interface Runtime {
   now(): Temporal.Instant
   /** Opens a credential's secret for its system's origin; for trials and for the doctor. */
   readonly openSecret: TrialDeps['openSecret']
+  /** Opens and closes findings of orphaned identities in intake's transaction. */
+  readonly onOwnership: NonNullable<IntakeDeps['onOwnership']>
   /** One tick: enqueues what is due. */
   tick(): Promise<number>
   /** Starts to work the trials of this replica's zones and the deliveries. */
@@ -170,6 +174,12 @@ async function assemble(
     deliveryDeps,
     now,
     openSecret: trialDeps.openSecret,
+    onOwnership: async (tx, ownerships, at) => {
+      const signals = ownerships.map(({ identityId, kind, orphaned }) =>
+        orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }),
+      )
+      await applySignals(tx, signals, config.policy, raise)
+    },
     tick: () => tick(planDeps),
     work: async () => {
       for (const zone of config.zones) {

@@ -110,7 +110,7 @@ function rowOf(each: KeyedSignal, row: FindingRow | undefined, episode: Episode)
     kind: episode.kind,
     severity: episode.severity,
     state: episode.state,
-    system_id: each.systemId,
+    system_id: each.systemId ?? null,
     identity_id: each.identityId ?? null,
     credential_id: each.credentialId ?? null,
     episode: episode.episode,

@@ -13,7 +13,8 @@ export interface KeyedSignal {
   /** `scope:id`, see `findingKey`. */
   key: string
   signal: Signal
-  systemId: string
+  /** Absent where no system is concerned. */
+  systemId?: string
   identityId?: string
   credentialId?: string
   observationId?: string
@@ -120,6 +121,22 @@ export function systemSignal(
     systemId: of.systemId,
     ...(of.trialId === undefined ? {} : { trialId: of.trialId }),
     ...(of.traceId === undefined ? {} : { traceId: of.traceId }),
+    signal: of.holds ? { holds: true, kind, severity, at: of.at, exempt: false } : { holds: false, at: of.at, needed: 1 },
+  }
+}
+
+/** A service or an agent whose owner has left, or has one again. */
+export function orphanSignal(of: {
+  at: Temporal.Instant
+  identityId: string
+  identityKind: IdentityKind
+  holds: boolean
+}): KeyedSignal {
+  const kind = 'orphaned_identity'
+  const severity = severityOf({ kind, tier: 'standard', identityKind: of.identityKind, overdueMs: 0, withinMs: 1 })
+  return {
+    key: findingKey('orphan', of.identityId),
+    identityId: of.identityId,
     signal: of.holds ? { holds: true, kind, severity, at: of.at, exempt: false } : { holds: false, at: of.at, needed: 1 },
   }
 }

@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher } from 'undici'
+import { Socket } from 'node:net'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { RevenantError } from '../domain/error.ts'
 
 export interface DispatcherOptions {
@@ -24,15 +25,12 @@ const MAX_BODY_BYTES = 1_048_576
  */
 export function openDispatcher(options: DispatcherOptions): Dispatcher {
   const allowed = new Set(options.origins)
-  const agent = new Agent({
+  const { connect, hangUp } = trackedConnector(options)
+  const agent = new HangingUpAgent(hangUp, {
     connections: options.connections,
     pipelining: 1,
     maxResponseSize: MAX_BODY_BYTES,
-    connect: {
-      timeout: options.connectTimeoutMs,
-      rejectUnauthorized: options.rejectUnauthorized,
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    },
+    connect,
   })
   return agent.compose((dispatch) => (request, handler) => {
     const origin = originOf(request.origin)
@@ -44,6 +42,50 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
     }
     return dispatch(request, handler)
   })
+}
+
+/** undici leaves a socket that is still connecting, or in its TLS handshake, to its time-out when it is destroyed. */
+class HangingUpAgent extends Agent {
+  readonly hangUp: () => void
+
+  constructor(hangUp: () => void, options: Agent.Options) {
+    super(options)
+    this.hangUp = hangUp
+  }
+
+  override destroy(): Promise<void>
+  override destroy(error: Error | null): Promise<void>
+  override destroy(callback: () => void): void
+  override destroy(error: Error | null, callback: () => void): void
+  override destroy(error: Error | null | (() => void) = null, callback?: () => void): Promise<void> | void {
+    this.hangUp()
+    if (typeof error === 'function') return super.destroy(error)
+    return callback === undefined ? super.destroy(error) : super.destroy(error, callback)
+  }
+}
+
+/** undici's connector, with a list of the sockets that are not connected yet. */
+function trackedConnector(options: DispatcherOptions): { connect: buildConnector.connector; hangUp: () => void } {
+  const connecting = new Set<Socket>()
+  const connect = buildConnector({
+    timeout: options.connectTimeoutMs,
+    rejectUnauthorized: options.rejectUnauthorized,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  })
+  return {
+    connect: (to, callback) => {
+      // Its types do not say so, but it answers the socket.
+      const socket: unknown = connect(to, (...result) => {
+        if (socket instanceof Socket) connecting.delete(socket)
+        callback(...result)
+      })
+      if (socket instanceof Socket) connecting.add(socket)
+    },
+    hangUp: () => {
+      for (const socket of connecting) socket.destroy(new Error('the client was closed'))
+      connecting.clear()
+    },
+  }
 }
 
 function originOf(origin: string | URL | undefined): string | undefined {

@@ -31,7 +31,7 @@ const CODES: Readonly<Record<string, Reason>> = {
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_BODY_TIMEOUT: 'timeout',
   UND_ERR_SOCKET: 'unreachable',
-  UND_ERR_RESPONSE_EXCEEDED_MAX_SIZE: 'protocol_error',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'protocol_error',
   UND_ERR_HEADERS_OVERFLOW: 'protocol_error',
   EPROTO: 'tls_error',
   SELF_SIGNED_CERT_IN_CHAIN: 'tls_error',

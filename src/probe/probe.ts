@@ -45,6 +45,8 @@ export interface Probe<Target, Secret> {
   readonly secret: z.ZodType<Secret>
   /** What a replay can change, the most there is for this kind. */
   readonly effects: readonly Effect[]
+  /** What a replay can change at this target, where that is less than `effects`: a GET that the operator configured. */
+  effectsAt?(target: Target): readonly Effect[]
   /** `postgres://db.internal:5432`: what a secret is bound to. */
   origin(target: Target): string
   /** Further origins that an attempt must reach (a registry's token server), part of what a secret is bound to. */
@@ -60,8 +62,11 @@ export interface Probe<Target, Secret> {
   account(secret: Secret): string | undefined
   /** Who the credential should turn out to be, where its secret says so; compared with the answer's principal. */
   expects?(secret: Secret): string | undefined
-  /** A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing. */
-  decoy(secret: Secret, of: Decoy): Secret | undefined
+  /**
+   * A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing, or the target
+   * says that it must not be tried.
+   */
+  decoy(secret: Secret, of: Decoy, target?: Target): Secret | undefined
   /**
    * One authentication message. For the decoy `nobody` the secret is what `decoy` returned for it.
    * Throws (or rejects) when it could not judge; aborts with `ctx.signal.reason` when told to stop.
@@ -123,7 +128,7 @@ function bindProbe<Target, Secret>(probe: Probe<Target, Secret>, target: Target)
   const origins = [probe.origin(target), ...(probe.alsoReaches?.(target) ?? [])]
   return {
     kind: probe.kind,
-    effects: probe.effects,
+    effects: probe.effectsAt?.(target) ?? probe.effects,
     origin: origins.join(' '),
     origins,
     transport: probe.transport(target),
@@ -137,7 +142,7 @@ function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target
     account: probe.account(secret),
     expects: probe.expects?.(secret),
     decoy: (of) => {
-      const decoy = probe.decoy(secret, of)
+      const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
     },
     attempt: (ctx) => probe.attempt(target, secret, ctx),

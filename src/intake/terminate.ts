@@ -1,0 +1,50 @@
+import { RevenantError } from '../domain/error.ts'
+import { audit } from '../store/audit.ts'
+import { zonesInUse } from '../store/check-state.ts'
+import { lockIdentities } from '../store/identity.ts'
+import type { IntakeDeps } from './deps.ts'
+import { writePlan } from './identities.ts'
+import { planIdentities } from './identity-plan.ts'
+import type { Standing } from './identity-row.ts'
+import { inTransaction } from './transaction.ts'
+
+/** What changed of one identity. */
+export interface StandingReport {
+  /** False: it stood so already. */
+  changed: boolean
+  /** Credentials that fell due now. */
+  dueNow: number
+}
+
+/** Terminates an identity at an instant, past or to come. Throws `NOT_FOUND`. */
+export async function terminateIdentity(externalId: string, at: Temporal.Instant, deps: IntakeDeps): Promise<StandingReport> {
+  const rounded = at.round({ smallestUnit: 'microsecond', roundingMode: 'floor' })
+  return changeStanding(externalId, { is: 'terminated', at: rounded }, 'identity.terminate', deps)
+}
+
+/**
+ * Takes a termination back: its credentials rest, and what was found stays on record until somebody closes it.
+ * Throws `NOT_FOUND`.
+ */
+export async function reinstateIdentity(externalId: string, deps: IntakeDeps): Promise<StandingReport> {
+  return changeStanding(externalId, { is: 'active' }, 'identity.reinstate', deps)
+}
+
+async function changeStanding(externalId: string, standing: Standing, action: string, deps: IntakeDeps): Promise<StandingReport> {
+  await deps.jobs.prepareTrials(await zonesInUse(deps.db))
+  return inTransaction(deps.db, async (tx) => {
+    const now = deps.now()
+    const known = await lockIdentities(tx, [externalId], 'update')
+    const row = known.get(externalId)
+    if (row === undefined) throw new RevenantError('NOT_FOUND', `no identity has the external id ${JSON.stringify(externalId)}`)
+    const unsaid = { kind: undefined, name: undefined, email: undefined, owner: undefined }
+    const plan = planIdentities([{ line: 1, externalId, standing, ...unsaid }], known, row.source, now)
+    const changed = plan.updates.length > 0
+    const dueNow = await writePlan(tx, deps, plan, now)
+    if (changed) {
+      const detail = standing.is === 'terminated' ? { terminatedAt: standing.at.toString() } : {}
+      await audit(tx, { actor: deps.actor, action, subject: externalId, detail, at: now })
+    }
+    return { changed, dueNow }
+  })
+}
