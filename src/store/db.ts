@@ -70,6 +70,8 @@ async function openPostgres(options: PostgresOptions): Promise<Store> {
   })
   // An idle connection that dies is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {})
+  // So would one that dies while a transaction holds it: the pool listens to idle connections only. Its query tells the caller.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   try {
     const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db)

@@ -34,14 +34,15 @@ export async function credentialsWithFindings(db: Queryable, credentialIds: read
   return new Set(rows.map((row) => row.id))
 }
 
-/** Writes a finding as it now is. */
-export async function saveFinding(db: Queryable, finding: NewFinding): Promise<void> {
-  const { id: _id, key: _key, ...changed } = finding
-  await db
-    .insertInto('finding')
-    .values(finding)
-    .onConflict((conflict) => conflict.column('key').doUpdateSet(changed))
-    .execute()
+/** Adds a finding. A unique violation means that another replica was faster: the transaction must be run again. */
+export async function addFinding(db: Queryable, finding: NewFinding): Promise<void> {
+  await db.insertInto('finding').values(finding).execute()
+}
+
+/** Writes a locked finding as it now is. */
+export async function updateFinding(db: Queryable, finding: NewFinding): Promise<void> {
+  const { id, key: _key, ...changed } = finding
+  await db.updateTable('finding').set(changed).where('id', '=', id).execute()
 }
 
 export async function addFindingEvent(

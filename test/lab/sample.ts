@@ -1,0 +1,168 @@
+import type { DemoSnapshot } from '../../src/lab/snapshot.ts'
+
+const now = Temporal.Instant.from('2026-11-22T09:00:14Z')
+const ago = (hours: number) => now.subtract({ hours })
+
+/** What the demo shows after its first sweep. */
+export const SAMPLE: DemoSnapshot = {
+  startedAt: now.subtract({ seconds: 74 }),
+  now,
+  open: [
+    {
+      identity: 'Maya Lindqvist',
+      identityKind: 'human',
+      system: 'code-host',
+      credential: 'laptop token',
+      kind: 'residual_access',
+      severity: 'high',
+      since: ago(627),
+      state: 'open',
+      how: 'as maya; decoy refused',
+    },
+    {
+      identity: 'nightly-backup',
+      identityKind: 'service',
+      system: 'code-host',
+      credential: 'mirror token',
+      kind: 'principal_mismatch',
+      severity: 'critical',
+      since: ago(289),
+      state: 'open',
+      how: 'as release-bot; decoy refused',
+    },
+    {
+      identity: 'triage-agent',
+      identityKind: 'agent',
+      system: 'code-host',
+      credential: 'api key',
+      kind: 'residual_access',
+      severity: 'high',
+      since: ago(48),
+      state: 'acknowledged',
+      how: 'as triage-agent; decoy refused',
+    },
+    {
+      identity: 'Maya Lindqvist',
+      identityKind: 'human',
+      system: 'bastion',
+      credential: 'ssh key',
+      kind: 'resurrected_access',
+      severity: 'critical',
+      since: ago(627),
+      state: 'open',
+      how: 'as maya; decoy refused',
+    },
+    {
+      identity: 'nightly-backup',
+      identityKind: 'service',
+      system: 'payroll-db',
+      credential: 'backup login',
+      kind: 'residual_access',
+      severity: 'critical',
+      since: ago(289),
+      state: 'open',
+      how: 'as nightly_backup; decoy refused',
+    },
+    {
+      identity: 'Maya Lindqvist',
+      identityKind: 'human',
+      system: 'payroll-db',
+      credential: 'reporting login',
+      kind: 'shared_secret_not_rotated',
+      severity: 'critical',
+      since: ago(627),
+      state: 'open',
+      how: 'as reporting; decoy refused',
+    },
+    {
+      system: 'team-wiki',
+      kind: 'open_system',
+      severity: 'medium',
+      since: now.subtract({ seconds: 70 }),
+      state: 'open',
+      how: 'let in without a credential',
+    },
+  ],
+  closed: [
+    {
+      identity: 'Maya Lindqvist',
+      system: 'code-host',
+      credential: 'ci token',
+      reason: 'token_invalid',
+      assurance: 'controlled',
+      latency: Temporal.Duration.from({ hours: 627 }),
+    },
+    {
+      identity: 'Jonas Weber',
+      system: 'code-host',
+      credential: 'laptop token',
+      reason: 'token_invalid',
+      assurance: 'controlled',
+      latency: Temporal.Duration.from({ minutes: 35, seconds: 9 }),
+    },
+    {
+      identity: 'Maya Lindqvist',
+      system: 'bastion',
+      credential: 'ssh password',
+      reason: 'invalid_credentials',
+      assurance: 'controlled',
+      latency: Temporal.Duration.from({ hours: 627 }),
+    },
+    {
+      identity: 'Jonas Weber',
+      system: 'bastion',
+      credential: 'ssh key',
+      reason: 'key_not_authorized',
+      assurance: 'controlled',
+      latency: Temporal.Duration.from({ minutes: 35 }),
+    },
+    {
+      identity: 'Jonas Weber',
+      system: 'payroll-db',
+      credential: 'own login',
+      reason: 'invalid_credentials',
+      assurance: 'explicit',
+    },
+  ],
+  unjudged: [
+    { identity: 'Jonas Weber', system: 'crm', credential: 'export token', reason: 'rate_limited' },
+    { identity: 'triage-agent', system: 'team-wiki', credential: 'wiki token', reason: 'endpoint_unauthenticated' },
+    { identity: 'nightly-backup', system: 'old-ci', credential: 'build token', reason: 'unreachable' },
+  ],
+  waiting: 0,
+  systems: [
+    { name: 'code-host', origin: 'http://127.0.0.1:35297', decoys: 'refused', canary: 'accepted' },
+    { name: 'bastion', origin: 'ssh://127.0.0.1:34741', decoys: 'refused', canary: 'accepted' },
+    { name: 'payroll-db', origin: 'postgres://127.0.0.1:44735', decoys: 'refused', canary: 'accepted' },
+    { name: 'crm', origin: 'http://127.0.0.1:44739', decoys: 'refused', canary: 'accepted', note: 'asked to wait 18 s' },
+    { name: 'team-wiki', origin: 'http://127.0.0.1:36143', decoys: 'accepted', canary: 'none', note: 'lets anybody in' },
+    { name: 'old-ci', origin: 'http://127.0.0.1:55212', decoys: 'failed', canary: 'none', note: 'the host does not answer' },
+  ],
+  alerts: [
+    alert(11, 'opened', 'critical', 'Residual access: nightly-backup still gets into payroll-db'),
+    alert(10, 'opened', 'critical', 'Shared secret not rotated: Maya Lindqvist still knows a secret that payroll-db accepts'),
+    alert(
+      9,
+      'opened',
+      'critical',
+      "Opens somebody else's account: a credential of nightly-backup signs in to code-host as release-bot",
+    ),
+    alert(9, 'opened', 'high', 'Residual access: Maya Lindqvist still gets into code-host'),
+    alert(3, 'resolved', 'high', 'Resolved - Residual access: Maya Lindqvist at bastion'),
+    alert(1, 'reopened', 'critical', 'Back again - Access came back: Maya Lindqvist gets into bastion again', false),
+  ],
+  hints: [
+    'Close one (other terminal): npm run -s revenant -- demo revoke maya-ssh-key',
+    'Open it again: demo restore maya-ssh-key.  List: demo doors.  End: Ctrl-C.',
+  ],
+}
+
+function alert(
+  secondsAgo: number,
+  event: 'opened' | 'resolved' | 'reopened',
+  severity: 'critical' | 'high',
+  title: string,
+  delivered = true,
+) {
+  return { at: now.subtract({ seconds: secondsAgo }), event, severity, title, delivered }
+}
