@@ -111,7 +111,7 @@ async function writeConfig(lab: Lab, folder: string, path: string): Promise<Conf
       policy: {
         confirmAfter: '2s',
         cadence: [{ every: '10s' }],
-        provenEvery: '1m',
+        provenEvery: '10s',
         revokeWithin: { default: '24h', critical: '1h' },
       },
       systems: lab.systems,

@@ -53,7 +53,7 @@ export const policySchema = z.strictObject({
   cadence: cadence
     .prefault([{ until: '1h', every: '5m' }, { until: '24h', every: '1h' }, { every: '1d' }])
     .describe('How often a credential is tried, by the time since the termination. The first row that still holds counts.'),
-  provenEvery: duration('1m', '365d')
+  provenEvery: duration('10s', '365d')
     .prefault('7d')
     .describe('How often a credential that is proven dead is tried again, in case it comes back.'),
   remindEvery: duration('1m', '365d')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
+import { isNameField, parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
 import { TIERS } from '../domain/system.ts'
 import { ALLOWABLE_EFFECTS, CANARY_MISSING } from './config.ts'
 import { duration } from './duration.ts'
@@ -127,27 +127,9 @@ export const systemSchema = z.strictObject({
   attribution: printable(64).exactOptional().describe('Who we say we are to this system; left out: `revenant/0.1 (+contact)`.'),
 })
 
-/** Fields of a canary that name someone and open nothing. Compared without case and separators. */
-const NAMES = new Set([
-  'username',
-  'user',
-  'login',
-  'account',
-  'principal',
-  'email',
-  'mail',
-  'upn',
-  'dn',
-  'binddn',
-  'clientid',
-  'keyid',
-  'domain',
-  'tenant',
-])
-
 function checkCanary(fields: Record<string, string>, ctx: z.RefinementCtx): void {
   for (const [key, value] of Object.entries(fields)) {
-    if (NAMES.has(key.toLowerCase().replace(/[-_]/g, '')) || parseReference(value) !== undefined) continue
+    if (isNameField(key) || parseReference(value) !== undefined) continue
     ctx.addIssue({ code: 'custom', path: [key], message: `must be a reference (${REFERENCE_FORMS}), never the secret itself` })
   }
 }
