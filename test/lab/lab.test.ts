@@ -134,6 +134,23 @@ describe('what a daemon is given', () => {
     }
   })
 
+  it('is judged by the probes as it is', async () => {
+    const agent = new Agent()
+    const verdicts = DOORS.map(async ({ door, system, identity, label }) => {
+      const entry = lab.systems.find(({ name }) => name === system)
+      if (entry === undefined) throw new Error(`no system ${system}`)
+      const secret = (await loadProbe(entry.probe)).bind(entry.target).secret(credentialOf(system, identity, label).secret)
+      const { verdict } = await secret.attempt({
+        signal: AbortSignal.timeout(10_000),
+        http: agent,
+        attribution: 'revenant/test',
+      })
+      return [door, verdict]
+    })
+    expect(await Promise.all(verdicts)).toEqual(DOORS.map(({ door, open }) => [door, open ? 'accepted' : 'rejected']))
+    await agent.close()
+  })
+
   it('has secrets that fit their probes, and identities for all of them', async () => {
     for (const { system, secret, identity } of lab.credentials) {
       const entry = lab.systems.find(({ name }) => name === system)
