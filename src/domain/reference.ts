@@ -21,3 +21,26 @@ export function parseReference(text: string): { scheme: ReferenceScheme; rest: s
 function isScheme(name: string): name is ReferenceScheme {
   return Object.hasOwn(REFERENCES, name)
 }
+
+/** Fields of a secret that name someone and open nothing. Compared without case and separators. */
+const NAMES = new Set([
+  'username',
+  'user',
+  'login',
+  'account',
+  'principal',
+  'email',
+  'mail',
+  'upn',
+  'dn',
+  'binddn',
+  'clientid',
+  'keyid',
+  'domain',
+  'tenant',
+])
+
+/** True for a field of a secret that may stand beside references as it is; every other one must be a reference. */
+export function isNameField(field: string): boolean {
+  return NAMES.has(field.toLowerCase().replace(/[-_]/g, ''))
+}

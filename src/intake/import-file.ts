@@ -1,5 +1,6 @@
 import { audit } from '../store/audit.ts'
 import { zonesInUse } from '../store/check-state.ts'
+import { refreshStatistics } from '../store/statistics.ts'
 import type { Columns } from './columns.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
 import type { LineCounts } from './lines.ts'
@@ -19,6 +20,8 @@ export interface Importer<Entry> {
 
 /** Rows written in one transaction: enough to amortise the commit, few enough not to hold up a trial. */
 const BATCH = 500
+/** New rows after which the planner is told, again at four times as many, and so on: a first import fills empty tables. */
+const FIRST_STATISTICS = 2000
 
 /**
  * Reads a source to its end, batch by batch, in memory that does not grow with it. Bad rows are reported and the good ones around
@@ -35,7 +38,7 @@ export async function importFile<Entry extends { line: number }>(
   const opened = await openSource(source)
   const report = newReport()
   try {
-    await importRows(opened, options, importer, report)
+    await importRows(opened, deps, options, importer, report)
   } finally {
     await closeStream(opened)
   }
@@ -48,16 +51,22 @@ export async function importFile<Entry extends { line: number }>(
 
 async function importRows<Entry extends { line: number }>(
   source: OpenSource,
+  deps: IntakeDeps,
   options: ImportOptions,
   importer: Importer<Entry>,
   report: ImportReport,
 ): Promise<void> {
   const counts: LineCounts = { bytes: 0 }
+  let statisticsAt = FIRST_STATISTICS
   let batch: Entry[] = []
   const flush = async () => {
     const entries = batch
     batch = []
     if (entries.length > 0) await importer.write(entries, source.label, report, options.dryRun)
+    if (report.created >= statisticsAt && !options.dryRun) {
+      await refreshStatistics(deps.db)
+      statisticsAt *= 4
+    }
     const total = source.totalBytes === undefined ? {} : { totalBytes: source.totalBytes }
     options.onProgress?.({ bytes: counts.bytes, rows: report.read, ...total })
   }
@@ -74,6 +83,7 @@ async function importRows<Entry extends { line: number }>(
     }
   }
   await flush()
+  if (report.created >= FIRST_STATISTICS && !options.dryRun) await refreshStatistics(deps.db)
 }
 
 async function closeStream({ stream }: OpenSource): Promise<void> {

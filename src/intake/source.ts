@@ -37,7 +37,7 @@ export async function openSource(source: ImportSource): Promise<OpenSource> {
       await handle.close()
       throw new RevenantError('INPUT_INVALID', `${source.path} is a directory`)
     }
-    const stream = createReadStream(source.path, { fd: handle, highWaterMark: 256 * 1024 })
+    const stream = createReadStream(source.path, { fd: handle, highWaterMark: 64 * 1024 })
     const label = `${format}:${basename(source.path)}`
     return { stream, format, label, totalBytes: stat.isFile() ? stat.size : undefined }
   } catch (error) {

@@ -88,11 +88,15 @@ export interface TrialShard {
 export async function trialsFor(tx: Queryable, credentialIds: readonly string[], now: Temporal.Instant): Promise<TrialShard[]> {
   if (credentialIds.length === 0) return []
   const at = sql`${now.toString()}::timestamptz`
+  // Materialised: without statistics the planner would look the credentials up once for each system.
   const { rows } = await sql<TrialShard>`
-    select distinct s.id as "systemId", s.zone, (c.slot % s.shards)::int as shard
-    from check_state c join system s on s.id = c.system_id
-    where c.credential_id in (select json_array_elements_text(${JSON.stringify(credentialIds)}::json)::uuid)
-      and c.due_at <= ${at} and s.retired_at is null
+    with due as materialized (
+      select distinct system_id, slot from check_state
+      where credential_id in (select json_array_elements_text(${JSON.stringify(credentialIds)}::json)::uuid) and due_at <= ${at}
+    )
+    select distinct s.id as "systemId", s.zone, (due.slot % s.shards)::int as shard
+    from due join system s on s.id = due.system_id
+    where s.retired_at is null
       and (s.hold_until is null or s.hold_until <= ${at})
       and (s.schedule is null or s.schedule_due_at <= ${at})
     order by 1, 3
