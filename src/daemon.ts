@@ -10,8 +10,11 @@ import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/r
 import { toError } from './domain/error.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
+import { listOrphans } from './store/identity.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { dropPartitionsBefore, ensurePartitions } from './store/partition.ts'
+import { vacuum } from './store/statistics.ts'
+import { transact } from './store/transact.ts'
 import { openHeartbeat } from './telemetry/heartbeat.ts'
 import type { Telemetry } from './telemetry/start.ts'
 
@@ -33,6 +36,7 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+const ORPHANS_PAGE = 500
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -66,17 +70,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       heartbeat.beat()
     })
     const minute = guarded(telemetry, 'the minutely work failed', () => everyMinute(runtime))
+    const hourly = guarded(telemetry, 'the hourly work failed', () => openOrphans(runtime))
     const daily = guarded(telemetry, 'the daily work failed', () => everyDay(runtime))
     const tasks = [
       cron.schedule(tickExpression(options.config.scan.tickMs), turn, { noOverlap: true }),
       cron.schedule('0 * * * * *', minute, { noOverlap: true }),
+      cron.schedule('0 7 * * * *', hourly, { noOverlap: true }),
       cron.schedule('0 17 3 * * *', daily, { noOverlap: true, timezone: 'UTC' }),
     ]
     closers.push(async () => {
       for (const task of tasks) await task.destroy()
     })
     await turn()
-    void daily()
+    void daily().then(hourly)
     void minute()
     return { runtime, address: health.address, reload: () => reload(runtime, configPath, telemetry), stop }
   } catch (error) {
@@ -138,8 +144,21 @@ async function everyDay(runtime: Runtime): Promise<void> {
   const dropped = await dropPartitionsBefore(db, now.subtract({ milliseconds: runtime.config.retention.observationsMs }))
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
+  // The embedded database has no autovacuum.
+  if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.
   await runtime.custody.finishRotation()
+}
+
+/** An owner whose last day was known in advance leaves by the clock: no import says so. */
+async function openOrphans(runtime: Runtime): Promise<void> {
+  let after: string | undefined
+  do {
+    const now = runtime.now()
+    const page = await listOrphans(runtime.store.db, now, { limit: ORPHANS_PAGE, ...(after === undefined ? {} : { after }) })
+    if (page.length > 0) await transact(runtime.store.db, (tx) => runtime.onOwnership(tx, page, now))
+    after = page.length < ORPHANS_PAGE ? undefined : page.at(-1)?.identityId
+  } while (after !== undefined)
 }
 
 async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry): Promise<boolean> {

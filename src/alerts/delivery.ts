@@ -7,6 +7,8 @@ import { type Sink, SinkError } from './sinks/sink.ts'
 export interface OpenedSink {
   sink: Sink
   format: Format
+  /** Since when the receiver has been gone (410): until somebody looks, nothing is sent to it. Lives as long as its entry. */
+  goneSince?: Temporal.Instant | undefined
 }
 
 export interface DeliveryDeps {
@@ -17,14 +19,14 @@ export interface DeliveryDeps {
   now(): Temporal.Instant
   delivered(of: { sink: string; lagMs: number }): void
   failed(of: { sink: string; dead: boolean; code: string }): void
-  log(level: 'info' | 'warn', message: string, fields: Record<string, unknown>): void
+  log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void
 }
 
 /** An alert that has not been taken after this long is dead: a person must look, and may redrive it. */
 const GIVE_UP_MS = 3 * 86_400_000
 const FIRST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 900_000
-/** How soon an alert looks again whether the one before it has gone out. */
+/** How long after the next try of the one before it an alert looks again whether that has gone out. */
 const BLOCKED_MS = 2_000
 /** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
 const STRANDED_MS = 60_000
@@ -37,14 +39,22 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
   const delivery = await pendingDelivery(deps.db, deliveryId)
   if (delivery === undefined) return
   const now = deps.now()
-  if (delivery.blocked) {
-    await deps.enqueue(deps.db, deliveryId, delivery.attempts, now.add({ milliseconds: BLOCKED_MS }))
+  if (delivery.blockedUntil !== null) {
+    const soon = now.add({ milliseconds: BLOCKED_MS })
+    const later =
+      Temporal.Instant.compare(delivery.blockedUntil, now) > 0 ? delivery.blockedUntil.add({ milliseconds: BLOCKED_MS }) : soon
+    await deps.enqueue(deps.db, deliveryId, delivery.attempts, later)
     return
   }
   const opened = deps.sink(delivery.sink)
   if (opened === undefined) {
     await markFailed(deps.db, deliveryId, now, undefined, 'the configuration no longer names this sink')
     deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_REMOVED' })
+    return
+  }
+  if (isGone(opened, delivery)) {
+    await markFailed(deps.db, deliveryId, now, undefined, 'the receiver said it is gone (410)')
+    deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_GONE' })
     return
   }
   try {
@@ -59,6 +69,7 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
       title: delivery.alert.title,
     })
   } catch (error) {
+    if (error instanceof SinkError && error.disables) disable(opened, delivery, deps)
     await fail(delivery, toError(error), deps)
   }
 }
@@ -69,6 +80,26 @@ export async function recoverDeliveries(deps: Pick<DeliveryDeps, 'db' | 'enqueue
   const stranded = await strandedDeliveries(deps.db, now.subtract({ milliseconds: STRANDED_MS }), 1_000)
   for (const { id, attempts } of stranded) await deps.enqueue(deps.db, id, attempts)
   return stranded.length
+}
+
+/** Whether to fail fast. Somebody who redrives after the receiver went wants it asked again: that lifts the stop. */
+function isGone(opened: OpenedSink, { redrivenAt }: PendingDelivery): boolean {
+  if (opened.goneSince === undefined) return false
+  if (redrivenAt === null || Temporal.Instant.compare(redrivenAt, opened.goneSince) <= 0) return true
+  opened.goneSince = undefined
+  return false
+}
+
+/** Several workers may hear it at once; it is told once. */
+function disable(opened: OpenedSink, { sink }: PendingDelivery, deps: DeliveryDeps): void {
+  const known = opened.goneSince !== undefined
+  opened.goneSince = deps.now()
+  if (known) return
+  deps.log(
+    'error',
+    'the receiver says it is gone (410): its alerts are dead from now on; mend it, then `revenant alerts redrive --sink`',
+    { sink },
+  )
 }
 
 async function fail(delivery: PendingDelivery, error: Error, deps: DeliveryDeps): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Alert } from '../domain/alert.ts'
 import type { FindingEvent, FindingKind } from '../domain/finding.ts'
+import type { IdentityKind } from '../domain/identity.ts'
 import type { Reason } from '../domain/reason.ts'
 import { plain } from './plain.ts'
 import { remediate } from './remediate.ts'
@@ -131,9 +132,10 @@ const KINDS: Record<FindingKind, Kind> = {
   orphaned_identity: {
     label: 'Orphaned identity',
     of: 'system',
-    headline: (f) => `${who(f)} has no owner left`,
+    headline: (f) => `${who(f)} has no owner${owner(f, ': ', ' has left')}`,
     topic: (f) => who(f),
-    meaning: (f) => `Whoever answered for ${who(f)} has left; nobody would notice its misuse or end it.`,
+    meaning: (f) =>
+      `${who(f)} is ${identityKind(f)} whose owner${owner(f, ' (', ')')} has left: nobody would notice its misuse or end it.`,
   },
   feed_silent: {
     label: 'Feed silent',
@@ -194,10 +196,10 @@ function deadlineSentence({ deadline, event }: AlertFacts): string {
   )
 }
 
-function endSentence({ event, finding, evidence }: AlertFacts): string {
+function endSentence({ event, finding, evidence, system }: AlertFacts): string {
   if (event !== 'resolved') return ''
   const after = `The finding is closed after ${since(finding.openedAt, finding.resolvedAt ?? finding.lastSeenAt)}`
-  return evidence === undefined ? `${after}, without a new answer of the system.` : `${after}.`
+  return evidence === undefined && system !== undefined ? `${after}, without a new answer of the system.` : `${after}.`
 }
 
 function who({ identity, credential }: AlertFacts): string {
@@ -206,7 +208,18 @@ function who({ identity, credential }: AlertFacts): string {
 }
 
 function where({ system }: AlertFacts): string {
-  return plain(system.name, 80) || 'an unnamed system'
+  return plain(system?.name ?? '', 80) || 'the system'
+}
+
+function owner({ identity }: AlertFacts, before: string, after: string): string {
+  const name = plain(identity?.owner ?? '', 80)
+  return name === '' ? '' : `${before}${name}${after}`
+}
+
+const IDENTITY_WORDS: Record<IdentityKind, string> = { human: 'a person', service: 'a service account', agent: 'an AI agent' }
+
+function identityKind({ identity }: AlertFacts): string {
+  return identity === undefined ? 'an identity' : IDENTITY_WORDS[identity.kind]
 }
 
 function what({ credential }: AlertFacts, article: 'the' | 'The' = 'The'): string {

@@ -44,14 +44,19 @@ function shorten(alert: Alert, limits: Limits): Alert {
     title: text(alert.title),
     summary: text(alert.summary),
     remediation: texts(alert.remediation),
-    system: {
-      ...system,
-      name: text(system.name),
-      probe: text(system.probe),
-      origin: text(system.origin),
-      zone: text(system.zone),
-      ...(system.owner === undefined ? {} : { owner: text(system.owner) }),
-    },
+    ...(system === undefined
+      ? {}
+      : {
+          system: {
+            ...system,
+            name: text(system.name),
+            probe: text(system.probe),
+            origin: text(system.origin),
+            zone: text(system.zone),
+            ...(system.owner === undefined ? {} : { owner: text(system.owner) }),
+            ...(system.runbook === undefined ? {} : { runbook: text(system.runbook) }),
+          },
+        }),
     ...(identity === undefined
       ? {}
       : {
@@ -60,6 +65,7 @@ function shorten(alert: Alert, limits: Limits): Alert {
             externalId: text(identity.externalId),
             name: text(identity.name),
             ...(identity.email === undefined ? {} : { email: text(identity.email) }),
+            ...(identity.owner === undefined ? {} : { owner: text(identity.owner) }),
           },
         }),
     ...(credential === undefined

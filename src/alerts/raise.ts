@@ -18,6 +18,8 @@ export interface Route {
 export interface RaiseDeps {
   routes(): readonly Route[]
   policy(): Policy
+  /** The URL that the configuration of this system gives; it stands in no table. */
+  runbook(systemName: string): string | undefined
   /** Enqueues a delivery in the transaction it is given. */
   enqueue(db: Queryable, deliveryId: string, attempts: number): Promise<void>
 }
@@ -39,7 +41,8 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
     for (const edge of edges) {
       const context = await findingContext(db, edge.findingId)
       if (context === undefined) continue
-      const alert = composeAlert(edge, context, deps.policy())
+      const runbook = context.system === undefined ? undefined : deps.runbook(context.system.name)
+      const alert = composeAlert(edge, context, deps.policy(), runbook)
       const deliveries = deps
         .routes()
         .filter((route) => wants(route, alert))
@@ -51,8 +54,8 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
 }
 
 /** One alert from one edge and what is known of its finding. */
-export function composeAlert(edge: Edge, context: FindingContext, policy: Policy): Alert {
-  const facts = factsOf(edge, context, policy)
+export function composeAlert(edge: Edge, context: FindingContext, policy: Policy, runbook?: string): Alert {
+  const facts = factsOf(edge, context, policy, runbook)
   return { ...facts, ...describe(facts) }
 }
 
@@ -61,7 +64,7 @@ function wants(route: Route, alert: Alert): boolean {
   return atLeast(alert.finding.severity, route.minSeverity)
 }
 
-function factsOf(edge: Edge, context: FindingContext, policy: Policy): AlertFacts {
+function factsOf(edge: Edge, context: FindingContext, policy: Policy, runbook: string | undefined): AlertFacts {
   const { finding, system, identity, credential } = context
   const evidence = evidenceOf(context)
   const deadline = deadlineOf(edge, context, policy)
@@ -81,15 +84,20 @@ function factsOf(edge: Edge, context: FindingContext, policy: Policy): AlertFact
       lastSeenAt: finding.last_seen_at.toString(),
       ...(finding.resolved_at === null ? {} : { resolvedAt: finding.resolved_at.toString() }),
     },
-    system: {
-      id: system?.id ?? '',
-      name: system?.name ?? '',
-      probe: system?.probe ?? '',
-      origin: system?.origin ?? '',
-      tier: system?.tier ?? 'standard',
-      zone: system?.zone ?? '',
-      ...(system?.owner == null ? {} : { owner: system.owner }),
-    },
+    ...(system === undefined
+      ? {}
+      : {
+          system: {
+            id: system.id,
+            name: system.name,
+            probe: system.probe,
+            origin: system.origin,
+            tier: system.tier,
+            zone: system.zone,
+            ...(system.owner === null ? {} : { owner: system.owner }),
+            ...(runbook === undefined ? {} : { runbook }),
+          },
+        }),
     ...(identity === undefined
       ? {}
       : {
@@ -99,6 +107,7 @@ function factsOf(edge: Edge, context: FindingContext, policy: Policy): AlertFact
             kind: identity.kind,
             name: identity.name,
             ...(identity.email === null ? {} : { email: identity.email }),
+            ...(identity.owner_external_id === null ? {} : { owner: identity.owner_external_id }),
             ...(identity.terminated_at === null ? {} : { terminatedAt: identity.terminated_at.toString() }),
           },
         }),

@@ -1,15 +1,17 @@
 import type { Alert } from '../domain/alert.ts'
 import type { FindingKind } from '../domain/finding.ts'
+import { plain } from './plain.ts'
 
 type Facts = Pick<Alert, 'finding' | 'system' | 'identity'>
 
 /**
- * What to do next, in order. Names and principals are never put into a command: a name chosen by a stranger must not be pasted
+ * What to do next, in order; the system's runbook goes before all. Names and principals are never put into a command: a name chosen by a stranger must not be pasted
  * into a shell or a SQL prompt.
  */
 export function remediate(facts: Facts): string[] {
   const { kind } = facts.finding
   return [
+    ...runbook(facts),
     ...STEPS[kind](facts),
     CLOSING[kind] ?? 'Then wait: Revenant tries again and resolves the finding by itself once the system proves it.',
   ]
@@ -37,11 +39,11 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
     revoke(facts),
   ],
   open_system: ({ system }) => [
-    `Check that ${describeProbe(system.probe)} asks for authentication on the path that Revenant uses (anonymous binds, trust rules, a public endpoint, a proxy that signs in for everybody).`,
+    `Check that ${describeProbe(system)} asks for authentication on the path that Revenant uses (anonymous binds, trust rules, a public endpoint, a proxy that signs in for everybody).`,
     'If the answer is meant to be public, the target is set up wrongly: point it to an operation that needs authentication.',
   ],
   any_secret_accepted: ({ system }) => [
-    `Find out why ${describeProbe(system.probe)} does not weigh the secret (trust rules, an authentication plug-in that fails open, a gateway that checks the name only) and mend it now.`,
+    `Find out why ${describeProbe(system)} does not weigh the secret (trust rules, an authentication plug-in that fails open, a gateway that checks the name only) and mend it now.`,
     'Review what signed in to this account since the finding opened.',
   ],
   principal_mismatch: (facts) => [
@@ -57,7 +59,11 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
     'See the last reason: it says why nothing could be proven (unreachable, rate limited, locked, blocked by address).',
     `Check by hand in the system meanwhile. ${revoke(facts)}`,
   ],
-  orphaned_identity: () => ['Name a new owner, or end the identity and revoke its credentials.'],
+  orphaned_identity: () => [
+    'Name a new owner in the source that Revenant imports, where the identity is still needed.',
+    'Rotate every secret that it holds: whoever left may know them.',
+    'Retire it where nobody needs it: revoke its credentials in every system, then end the identity in that source.',
+  ],
   feed_silent: () => [
     'Check the source: credentials of the connection, webhook or stream subscription, quarantine or disabled jobs on its side.',
     'When it works again, have it send the missed time span once more.',
@@ -85,7 +91,7 @@ const REVOKE: Readonly<Record<string, string>> = {
 }
 
 function revoke({ system }: Facts): string {
-  const known = Object.hasOwn(REVOKE, system.probe) ? REVOKE[system.probe] : undefined
+  const known = system !== undefined && Object.hasOwn(REVOKE, system.probe) ? REVOKE[system.probe] : undefined
   return (
     known ?? 'Revoke the credential in the system itself and end its sessions; disabling the directory account is not enough.'
   )
@@ -98,6 +104,10 @@ function hunt({ identity }: Facts): string[] {
   ]
 }
 
-function describeProbe(probe: string): string {
-  return Object.hasOwn(REVOKE, probe) ? `the ${probe} service` : 'the system'
+function describeProbe(system: Facts['system']): string {
+  return system !== undefined && Object.hasOwn(REVOKE, system.probe) ? `the ${system.probe} service` : 'the system'
+}
+
+function runbook({ system }: Facts): string[] {
+  return system?.runbook === undefined ? [] : [`Runbook: ${plain(system.runbook, 2_000)}`]
 }

@@ -1,7 +1,11 @@
+import { advise } from '../alerts/advise.ts'
+import { sampleAlert } from '../alerts/sample.ts'
+import { type Receipt, SinkError } from '../alerts/sinks/sink.ts'
+import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
 import { listDeliveries, redriveDeliveries } from '../store/alert.ts'
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
-import { EXIT, json, line } from './io.ts'
+import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 
 /** `revenant alerts list [--dead] [--sink NAME]` */
@@ -51,7 +55,7 @@ export async function list(
 export async function redrive(
   context: CommandContext,
   id: string | undefined,
-  options: { sink?: string; all: boolean },
+  options: { sink?: string; all: boolean; json: boolean },
 ): Promise<number> {
   if (id === undefined && options.sink === undefined && !options.all)
     throw new RevenantError('INPUT_INVALID', 'name a delivery, a --sink, or say --all')
@@ -66,7 +70,72 @@ export async function redrive(
       return rows.length
     })
     await recordAction(runtime, 'alerts.redrive', options.sink ?? id ?? 'all', { count: redriven })
-    line(context.io, `${redriven} alerts are on their way again.`)
-    return EXIT.ok
+    return done(context.io, options.json, { redriven }, `${redriven} alerts are on their way again.`)
   })
+}
+
+/** `revenant alerts test SINK`: exit 0 when the receiver took the sample, 1 when it did not. */
+export async function test(context: CommandContext, sink: string, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const sent = await sendSample(runtime, sink, context.io.signal)
+    await recordAction(runtime, 'alerts.test', sink, { alert: sent.alert, taken: sent.taken })
+    const { io } = context
+    if (options.json) json(io, sent)
+    else if (sent.taken) {
+      line(io, `The sink "${sink}" took the sample in ${sent.latencyMs} ms: ${facts(sent.detail)}.`)
+      line(io, `Look for the title "${sent.title}" and the id ${sent.alert} there.`)
+      if (sent.kind === 'syslog') line(io, 'Syslog acknowledges nothing: only the receiver can show that it has arrived.')
+      if (sent.kind === 'stdout') line(io, 'It was written to the standard output of the process that delivers.')
+    } else {
+      line(io, `The sink "${sink}" did not take the sample (${sent.latencyMs} ms): ${sent.error}.`)
+      line(io, `  -> ${sent.mend}`)
+    }
+    return sent.taken ? EXIT.ok : EXIT.fault
+  })
+}
+
+interface Sent {
+  sink: string
+  kind: string
+  /** The id of the alert. */
+  alert: string
+  dedupKey: string
+  title: string
+  latencyMs: number
+}
+
+type Outcome = Sent &
+  ({ taken: true; detail: Receipt['detail'] } | { taken: false; detail: Receipt['detail']; error: string; mend: string })
+
+async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): Promise<Outcome> {
+  const opened = runtime.sinks.byName(name)
+  if (opened === undefined) {
+    const names = runtime.config.alerts.map((entry) => entry.name).join(', ') || 'none'
+    throw new RevenantError('NOT_FOUND', `the configuration has no sink "${name}" under alerts (there: ${names})`)
+  }
+  const { sink, format } = opened
+  const alert = sampleAlert(runtime.now())
+  const rendered = format(alert, { ...runtime.deliveryDeps.context, maxBytes: sink.maxBodyBytes })
+  const started = performance.now()
+  const sent = () => ({
+    sink: name,
+    kind: sink.kind,
+    alert: alert.id,
+    dedupKey: alert.dedupKey,
+    title: alert.title,
+    latencyMs: Math.round(performance.now() - started),
+  })
+  try {
+    const { detail } = await sink.deliver({ alert, rendered }, signal)
+    return { ...sent(), taken: true, detail }
+  } catch (error) {
+    if (!(error instanceof SinkError)) throw error
+    return { ...sent(), taken: false, detail: { ...error.detail }, error: error.message, mend: advise(error) }
+  }
+}
+
+function facts(detail: Receipt['detail']): string {
+  return Object.entries(detail)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
 }

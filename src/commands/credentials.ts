@@ -2,7 +2,7 @@ import { retireCredential } from '../intake/retire.ts'
 import { listCredentials } from '../store/credential.ts'
 import { type CommandContext, withRuntime } from './context.ts'
 import { intakeDeps } from './import.ts'
-import { EXIT, json, line } from './io.ts'
+import { done, EXIT, json, line } from './io.ts'
 import { ago, span, table } from './table.ts'
 
 /** `revenant credentials list` */
@@ -48,10 +48,10 @@ export async function list(
 }
 
 /** `revenant credentials retire ID` */
-export async function retire(context: CommandContext, id: string): Promise<number> {
+export async function retire(context: CommandContext, id: string, options: { json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
-    const done = await retireCredential(id, intakeDeps(runtime))
-    line(context.io, done ? 'Retired: its secret is shredded, its history stays.' : 'It was retired already.')
-    return EXIT.ok
+    const changed = await retireCredential(id, intakeDeps(runtime))
+    const sentence = changed ? 'Retired: its secret is shredded, its history stays.' : 'It was retired already.'
+    return done(context.io, options.json, { credential: id, changed }, sentence)
   })
 }

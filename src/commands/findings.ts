@@ -2,6 +2,7 @@ import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
 import { FINDING_KINDS, SEVERITIES, type Severity } from '../domain/finding.ts'
 import { newId } from '../domain/id.ts'
+import { applySignals } from '../findings/apply.ts'
 import { findingContext } from '../store/alert.ts'
 import {
   acknowledgeFinding,
@@ -10,10 +11,12 @@ import {
   type FindingFilter,
   findFindingsByEnd,
   findingEvents,
+  isStillTried,
   listFindings,
 } from '../store/finding.ts'
+import { transact } from '../store/transact.ts'
 import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
-import { EXIT, json, line, style } from './io.ts'
+import { done, EXIT, json, line, style } from './io.ts'
 import { ago, span, table } from './table.ts'
 
 export interface ListOptions {
@@ -130,7 +133,11 @@ export async function show(context: CommandContext, id: string, options: { json:
 }
 
 /** `revenant findings acknowledge ID --note TEXT` */
-export async function acknowledge(context: CommandContext, id: string, options: { note: string }): Promise<number> {
+export async function acknowledge(
+  context: CommandContext,
+  id: string,
+  options: { note: string; json: boolean },
+): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const finding = await findOne(runtime, id)
     const now = runtime.now()
@@ -145,8 +152,12 @@ export async function acknowledge(context: CommandContext, id: string, options: 
       note: options.note,
     })
     await recordAction(runtime, 'finding.acknowledge', finding.id, { note: options.note })
-    line(context.io, `Acknowledged: no more reminders. It is still tried, and closes by itself when access is gone.`)
-    return EXIT.ok
+    return done(
+      context.io,
+      options.json,
+      { finding: finding.id, state: 'acknowledged' },
+      'Acknowledged: no more reminders. It is still tried, and closes by itself when access is gone.',
+    )
   })
 }
 
@@ -154,6 +165,7 @@ export interface ExemptOptions {
   owner: string
   reason: string
   until: string
+  json: boolean
 }
 
 /** `revenant findings exempt ID --owner WHO --reason TEXT --until INSTANT` */
@@ -186,11 +198,51 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
         note: `until ${until.toString()}, owner ${options.owner}: ${options.reason}`,
       })
     })
-    await recordAction(runtime, 'finding.exempt', finding.id, { ...options })
-    line(
+    const { json: asJson, ...terms } = options
+    await recordAction(runtime, 'finding.exempt', finding.id, terms)
+    return done(
       context.io,
+      asJson,
+      { finding: finding.id, owner: options.owner, reason: options.reason, until: until.toString() },
       `Exempt until ${until.toString()} (${span(until.epochMilliseconds - now.epochMilliseconds)}), owner ${options.owner}. It is still tried and recorded; after that it alerts again.`,
     )
+  })
+}
+
+/** `revenant findings resolve ID --note TEXT`: for what is no longer tried and so cannot close by itself. */
+export async function resolve(context: CommandContext, id: string, options: { note: string }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const finding = await findOne(runtime, id)
+    if (finding.state === 'resolved') throw new RevenantError('CONFLICT', 'the finding is resolved already')
+    if (await isStillTried(runtime.store.db, finding)) {
+      throw new RevenantError(
+        'CONFLICT',
+        'what it is about is still tried: it closes by itself once access is proven gone. To accept it for a while, exempt it',
+      )
+    }
+    const now = runtime.now()
+    await transact(runtime.store.db, async (tx) => {
+      await addFindingEvent(tx, {
+        ...eventOf(finding),
+        event: 'closed',
+        at: now.toString(),
+        actor: operator(),
+        note: options.note,
+      })
+      const ids = {
+        ...(finding.system_id === null ? {} : { systemId: finding.system_id }),
+        ...(finding.identity_id === null ? {} : { identityId: finding.identity_id }),
+        ...(finding.credential_id === null ? {} : { credentialId: finding.credential_id }),
+      }
+      await applySignals(
+        tx,
+        [{ key: finding.key, ...ids, signal: { holds: false, at: now, needed: 1 } }],
+        runtime.config.policy,
+        runtime.raise,
+      )
+    })
+    await recordAction(runtime, 'finding.resolve', finding.id, { note: options.note })
+    line(context.io, 'Resolved by hand: nothing tries it any more, and the record says that you closed it.')
     return EXIT.ok
   })
 }

@@ -3,7 +3,7 @@ import { listIdentities } from '../store/identity.ts'
 import { type CommandContext, withRuntime } from './context.ts'
 import { instantOf } from './findings.ts'
 import { intakeDeps } from './import.ts'
-import { EXIT, json, line } from './io.ts'
+import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 
 /** `revenant identities list` */
@@ -46,31 +46,37 @@ export async function list(
 }
 
 /** `revenant identities terminate EXTERNAL-ID [--at INSTANT]` */
-export async function terminate(context: CommandContext, externalId: string, options: { at?: string }): Promise<number> {
+export async function terminate(
+  context: CommandContext,
+  externalId: string,
+  options: { at?: string; json: boolean },
+): Promise<number> {
   const at = options.at === undefined ? undefined : instantOf('--at', options.at)
   return withRuntime(context, async (runtime) => {
     const when = at ?? runtime.now()
     const report = await terminateIdentity(externalId, when, intakeDeps(runtime))
-    line(
+    return done(
       context.io,
+      options.json,
+      { identity: externalId, ...report },
       report.changed
         ? `${externalId} left at ${when.toString()}. ${report.dueNow} credentials are due now.`
         : `${externalId} had left already: nothing changed.`,
     )
-    return EXIT.ok
   })
 }
 
 /** `revenant identities reinstate EXTERNAL-ID` */
-export async function reinstate(context: CommandContext, externalId: string): Promise<number> {
+export async function reinstate(context: CommandContext, externalId: string, options: { json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const report = await reinstateIdentity(externalId, intakeDeps(runtime))
-    line(
+    return done(
       context.io,
+      options.json,
+      { identity: externalId, ...report },
       report.changed
         ? `${externalId} is back: its credentials are no longer tried.`
         : `${externalId} had not left: nothing changed.`,
     )
-    return EXIT.ok
   })
 }

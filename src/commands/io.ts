@@ -26,6 +26,13 @@ export function json(io: Io, value: unknown): void {
   io.out(`${JSON.stringify(value)}\n`)
 }
 
+/** What a command did: as one JSON document, or as a sentence. Answers exit 0. */
+export function done(io: Io, asJson: boolean, value: Record<string, unknown>, sentence: string): number {
+  if (asJson) json(io, value)
+  else line(io, sentence)
+  return EXIT.ok
+}
+
 /** A path as the caller meant it: relative to the caller's folder. */
 export function pathOf(io: Io, path: string): string {
   return resolve(io.cwd, path)

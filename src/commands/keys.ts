@@ -1,5 +1,5 @@
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
-import { EXIT, json, line } from './io.ts'
+import { done, EXIT, json, line } from './io.ts'
 import { progressBar } from './progress.ts'
 
 /** `revenant keys list` */
@@ -25,16 +25,17 @@ export async function list(context: CommandContext, options: { json: boolean }):
 }
 
 /** `revenant keys rotate [--drop-old]` */
-export async function rotate(context: CommandContext, options: { dropOld: boolean }): Promise<number> {
+export async function rotate(context: CommandContext, options: { dropOld: boolean; json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const bar = progressBar(context.io, 'secrets')
     const report = await runtime.custody.rotate({ dropOld: options.dropOld, progress: (done, total) => bar.update(done, total) })
     bar.stop()
     await recordAction(runtime, 'keys.rotate', 'key ring', { ...report, broken: report.broken.length })
-    line(
+    return done(
       context.io,
+      options.json,
+      { ...report },
       `Rotated: ${JSON.stringify(report)}. Back up ${runtime.config.keyRing} now: without it no sealed secret opens.`,
     )
-    return EXIT.ok
   })
 }

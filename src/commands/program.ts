@@ -151,7 +151,8 @@ function addIntake(program: Command, act: Act): void {
   }
   const identities = program.command('identities').description('who is known, and who has left')
   identities
-    .command('list')
+    .command('list', { isDefault: true })
+    .description('everybody, what they held and how it stands')
     .option('--terminated', 'only those who have left', false)
     .option('--limit <n>', 'rows', positive, 100)
     .option('--json', 'one JSON document a line', false)
@@ -163,17 +164,24 @@ function addIntake(program: Command, act: Act): void {
   identities
     .command('terminate <external-id>')
     .description('start the clock: its credentials are tried at once')
-    .option('--at <instant>', 'when it left; left out: now')
-    .action(act(async (c, id: string, options: { at?: string }) => (await import('./identities.ts')).terminate(c, id, options)))
+    .option('--at <instant>', 'when it left, such as 2027-01-31T18:00:00Z; left out: now')
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, id: string, options: { at?: string; json: boolean }) =>
+        (await import('./identities.ts')).terminate(c, id, options),
+      ),
+    )
   identities
     .command('reinstate <external-id>')
     .description('it came back: its credentials are no longer tried')
-    .action(act(async (c, id: string) => (await import('./identities.ts')).reinstate(c, id)))
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, id: string, options: { json: boolean }) => (await import('./identities.ts')).reinstate(c, id, options)))
   const credentials = program.command('credentials').description('what is tried, and how it stands')
   credentials
-    .command('list')
-    .option('--system <name>')
-    .option('--identity <external-id>')
+    .command('list', { isDefault: true })
+    .description('every credential, its last verdict and when it is tried next')
+    .option('--system <name>', 'only those of this system')
+    .option('--identity <external-id>', 'only what this identity held')
     .option('--limit <n>', 'rows', positive, 100)
     .option('--json', 'one JSON document a line', false)
     .action(
@@ -184,7 +192,8 @@ function addIntake(program: Command, act: Act): void {
   credentials
     .command('retire <id>')
     .description('stop trying a credential and shred its secret; its history stays')
-    .action(act(async (c, id: string) => (await import('./credentials.ts')).retire(c, id)))
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, id: string, options: { json: boolean }) => (await import('./credentials.ts')).retire(c, id, options)))
 }
 
 function addFindings(program: Command, act: Act): void {
@@ -194,39 +203,53 @@ function addFindings(program: Command, act: Act): void {
     .addHelpText('after', FINDINGS_HELP)
   findings
     .command('list', { isDefault: true })
+    .description('the open findings')
     .option('--all', 'resolved ones too', false)
-    .option('--kind <kind>')
-    .option('--min-severity <severity>')
-    .option('--system <name>')
-    .option('--identity <external-id>')
+    .option('--kind <kind>', 'only this kind, such as residual_access')
+    .option('--min-severity <severity>', 'info, low, medium, high or critical, and what is above')
+    .option('--system <name>', 'only those of this system')
+    .option('--identity <external-id>', 'only those of this identity')
     .option('--limit <n>', 'rows', positive, 100)
     .option('--json', 'one JSON document a line', false)
     .action(act(async (c, options: import('./findings.ts').ListOptions) => (await import('./findings.ts')).list(c, options)))
   findings
     .command('show <id>')
+    .description('one finding: the answer that proves it, its controls and its history')
     .option('--json', 'one JSON document', false)
     .action(act(async (c, id: string, options: { json: boolean }) => (await import('./findings.ts')).show(c, id, options)))
   findings
     .command('acknowledge <id>')
     .description('somebody works on it: no more reminders')
     .requiredOption('--note <text>', 'what is being done')
-    .action(act(async (c, id: string, options: { note: string }) => (await import('./findings.ts')).acknowledge(c, id, options)))
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, id: string, options: { note: string; json: boolean }) =>
+        (await import('./findings.ts')).acknowledge(c, id, options),
+      ),
+    )
   findings
     .command('exempt <id>')
     .description('accept it for a while; it is still tried and recorded')
     .requiredOption('--owner <who>', 'who answers for it')
     .requiredOption('--reason <text>', 'why')
     .requiredOption('--until <instant>', 'when the exemption ends')
+    .option('--json', 'one JSON document', false)
     .action(
       act(async (c, id: string, options: import('./findings.ts').ExemptOptions) =>
         (await import('./findings.ts')).exempt(c, id, options),
       ),
     )
+  findings
+    .command('resolve <id>')
+    .description('close by hand what nothing tries any more: a retired credential, somebody who came back')
+    .requiredOption('--note <text>', 'why')
+    .action(act(async (c, id: string, options: { note: string }) => (await import('./findings.ts')).resolve(c, id, options)))
   const alerts = program.command('alerts').description('what was sent, and what was not')
   alerts
-    .command('list')
+    .command('list', { isDefault: true })
+    .description('the latest alerts, to whom and how far they came')
     .option('--dead', 'only those that were given up', false)
-    .option('--sink <name>')
+    .option('--sink <name>', 'only those for this receiver')
     .option('--limit <n>', 'rows', positive, 50)
     .option('--json', 'one JSON document a line', false)
     .action(
@@ -235,12 +258,18 @@ function addFindings(program: Command, act: Act): void {
       ),
     )
   alerts
+    .command('test <sink>')
+    .description('send a sample, marked as a test, and say what the receiver answered')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, sink: string, options: { json: boolean }) => (await import('./alerts.ts')).test(c, sink, options)))
+  alerts
     .command('redrive [id]')
     .description('send dead alerts again')
-    .option('--sink <name>')
+    .option('--sink <name>', 'those for this receiver')
     .option('--all', 'every dead one', false)
+    .option('--json', 'one JSON document', false)
     .action(
-      act(async (c, id: string | undefined, options: { sink?: string; all: boolean }) =>
+      act(async (c, id: string | undefined, options: { sink?: string; all: boolean; json: boolean }) =>
         (await import('./alerts.ts')).redrive(c, id, options),
       ),
     )
@@ -250,19 +279,22 @@ function addOperations(program: Command, act: Act): void {
   const systems = program.command('systems').description('the downstream systems')
   systems
     .command('list', { isDefault: true })
+    .description('every system, whether it is tried and how its controls stand')
     .option('--json', 'one JSON document a line', false)
     .action(act(async (c, options: { json: boolean }) => (await import('./systems.ts')).list(c, options)))
   systems
     .command('rebind <name>')
     .description('let the secrets of a system open for its new address')
-    .action(act(async (c, name: string) => (await import('./systems.ts')).rebind(c, name)))
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, name: string, options: { json: boolean }) => (await import('./systems.ts')).rebind(c, name, options)))
   program
     .command('pause [system]')
     .description('stop replays, of one system or of all')
     .option('--all', 'every system', false)
     .option('--note <text>', 'why', '')
+    .option('--json', 'one JSON document', false)
     .action(
-      act(async (c, name: string | undefined, options: { all: boolean; note: string }) =>
+      act(async (c, name: string | undefined, options: { all: boolean; note: string; json: boolean }) =>
         (await import('./systems.ts')).pause(c, name, options),
       ),
     )
@@ -270,21 +302,24 @@ function addOperations(program: Command, act: Act): void {
     .command('resume [system]')
     .description('let replays go on')
     .option('--all', 'lift the pause of everything', false)
+    .option('--json', 'one JSON document', false)
     .action(
-      act(async (c, name: string | undefined, options: { all: boolean }) =>
+      act(async (c, name: string | undefined, options: { all: boolean; json: boolean }) =>
         (await import('./systems.ts')).resume(c, name, options),
       ),
     )
   const keys = program.command('keys').description('the keys that seal secrets')
   keys
     .command('list', { isDefault: true })
+    .description('the keys by their ids, and how much each of them protects')
     .option('--json', 'one JSON document', false)
     .action(act(async (c, options: { json: boolean }) => (await import('./keys.ts')).list(c, options)))
   keys
     .command('rotate')
     .description('make new keys and seal every secret anew, while the daemon runs')
     .option('--drop-old', 'forget the old ring keys afterwards (old backups then need the old ring file)', false)
-    .action(act(async (c, options: { dropOld: boolean }) => (await import('./keys.ts')).rotate(c, options)))
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { dropOld: boolean; json: boolean }) => (await import('./keys.ts')).rotate(c, options)))
   program
     .command('doctor')
     .description('check database, keys, clock, systems and receivers, and say what to mend')

@@ -3,7 +3,7 @@ import { RevenantError } from '../domain/error.ts'
 import { listPauses, pause as pauseScope, resume as resumeScope } from '../store/pause.ts'
 import { findSystemByName, listSystems, rebindSystem, type SystemRow } from '../store/system.ts'
 import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
-import { EXIT, json, line } from './io.ts'
+import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 
 /** `revenant systems list` */
@@ -42,22 +42,21 @@ export async function list(context: CommandContext, options: { json: boolean }):
 }
 
 /** `revenant systems rebind NAME` */
-export async function rebind(context: CommandContext, name: string): Promise<number> {
+export async function rebind(context: CommandContext, name: string, options: { json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const row = await rowOf(runtime, name)
     const { io } = context
-    if (row.origin === row.bound_origin) {
-      line(io, `${name} is bound to ${row.origin} already.`)
-      return EXIT.ok
-    }
+    if (row.origin === row.bound_origin)
+      return done(io, options.json, { system: name, changed: false }, `${name} is bound to ${row.origin} already.`)
     await rebindSystem(runtime.store.db, row.id, row.origin)
     const report = await runtime.custody.rebind(row.id, row.origin)
     await recordAction(runtime, 'system.rebind', name, { from: row.bound_origin, to: row.origin })
-    line(
+    return done(
       io,
+      options.json,
+      { system: name, changed: true, from: row.bound_origin, to: row.origin, ...report },
       `${name}: secrets that were registered for ${row.bound_origin} now open for ${row.origin} (${JSON.stringify(report)}). Its controls run anew before anything is replayed.`,
     )
-    return EXIT.ok
   })
 }
 
@@ -65,33 +64,38 @@ export async function rebind(context: CommandContext, name: string): Promise<num
 export async function pause(
   context: CommandContext,
   name: string | undefined,
-  options: { all: boolean; note: string },
+  options: { all: boolean; note: string; json: boolean },
 ): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const scope = await scopeOf(runtime, name, options.all)
-    const done = await pauseScope(runtime.store.db, scope.id, operator(), options.note, runtime.now())
-    if (done) await recordAction(runtime, 'pause', scope.name, { note: options.note })
-    line(
+    const changed = await pauseScope(runtime.store.db, scope.id, operator(), options.note, runtime.now())
+    if (changed) await recordAction(runtime, 'pause', scope.name, { note: options.note })
+    return done(
       context.io,
-      done
+      options.json,
+      { paused: scope.name, changed },
+      changed
         ? `Paused ${scope.name}: no new replay starts; what is running ends within its timeout.`
         : `${scope.name} was paused already.`,
     )
-    return EXIT.ok
   })
 }
 
 /** `revenant resume [SYSTEM]` */
-export async function resume(context: CommandContext, name: string | undefined, options: { all: boolean }): Promise<number> {
+export async function resume(
+  context: CommandContext,
+  name: string | undefined,
+  options: { all: boolean; json: boolean },
+): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const scope = await scopeOf(runtime, name, options.all)
-    const done = await resumeScope(runtime.store.db, scope.id)
-    if (done) {
+    const changed = await resumeScope(runtime.store.db, scope.id)
+    if (changed) {
       await recordAction(runtime, 'resume', scope.name)
       await runtime.tick()
     }
-    line(context.io, done ? `Resumed ${scope.name}.` : `${scope.name} was not paused.`)
-    return EXIT.ok
+    const sentence = changed ? `Resumed ${scope.name}.` : `${scope.name} was not paused.`
+    return done(context.io, options.json, { resumed: scope.name, changed }, sentence)
   })
 }
 

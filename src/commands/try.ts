@@ -32,14 +32,21 @@ export async function tryOnce(context: CommandContext, kind: string, options: Tr
     connections: 1,
     connectTimeoutMs: options.timeoutMs,
   })
-  const ask = (of: BoundSecret) =>
-    attempt(of, {
+  const running = new Set<AbortController>()
+  const stop = () => {
+    for (const each of running) each.abort()
+  }
+  context.io.signal.addEventListener('abort', stop, { once: true })
+  const ask = (of: BoundSecret) => {
+    context.io.signal.throwIfAborted()
+    return attempt(of, {
       timeoutMs: options.timeoutMs,
       http: dispatcher,
       attribution: DEFAULT_ATTRIBUTION,
       pinnedPeer: undefined,
-      running: new Set(),
+      running,
     })
+  }
   try {
     const result = options.controls ? await controlled(secret, ask) : { judgement: await ask(secret), assurance: 'none' as const }
     print(context, result.judgement, result.assurance, options.json)
@@ -120,7 +127,6 @@ function print({ io }: CommandContext, judgement: TimedJudgement, assurance: Ass
     json(io, {
       verdict,
       reason,
-      strength,
       principal: principal ?? null,
       assurance,
       latencyMs: Math.round(latencyMs * 10) / 10,

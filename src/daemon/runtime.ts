@@ -65,7 +65,7 @@ export function dataFolder(config: Config): string {
 /** Opens the database that a configuration names. */
 export async function openConfiguredStore(config: Config, instance: string): Promise<Store> {
   const { url, dataDir, poolSize } = config.database
-  if (url === undefined) return openStore({ dataDir })
+  if (url === undefined) return openStore({ dataDir, initApart: true })
   const resolved = parseReference(url) === undefined ? url : await readReference(url)
   return openStore({ url: resolved, poolSize, applicationName: `revenant ${instance}`.slice(0, 63) })
 }
@@ -97,22 +97,24 @@ async function assemble(
   const store = await openConfiguredStore(config, instance)
   closers.push(() => store.close())
   const custody = await openCustody({ db: store.db, keyRingPath: config.keyRing, clock: now })
+  let systems = await openSystems(store.db, config, now())
+  closers.push(() => systems.close())
+  const context: FormatContext = { product: { name: 'Revenant', version: VERSION, instance }, hostname: hostname() }
+  let sinks = await openSinks(config.alerts, context)
+  closers.push(() => sinks.close())
+  // Opened last, to be closed first: what runs still needs the systems and the receivers.
   const jobs = await openJobs({
     store,
     trialBudgetMs: config.scan.trialBudgetMs,
     onError: (error) => logger.warn({ err: error }, 'the job queue reports'),
   })
   closers.push(() => jobs.stop(STOP_MS))
-  let systems = await openSystems(store.db, config, now())
-  closers.push(() => systems.close())
-  const context: FormatContext = { product: { name: 'Revenant', version: VERSION, instance }, hostname: hostname() }
-  let sinks = await openSinks(config.alerts, context)
-  closers.push(() => sinks.close())
 
   const policy = () => config.policy
   const raise = openRaise({
     routes: () => sinks.routes(),
     policy,
+    runbook: (systemName) => systems.byName(systemName)?.config.runbook,
     enqueue: async (db, deliveryId, attempts) => {
       await jobs.enqueueDelivery(db, { deliveryId, attempts })
     },
@@ -190,7 +192,7 @@ async function assemble(
       await jobs.workDeliveries(DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
     },
     reload: async (next) => {
-      const nextSinks = await openSinks(next.alerts, context)
+      const nextSinks = await openSinks(next.alerts, context, sinks)
       const nextSystems = await openSystems(store.db, next, now(), systems).catch(async (error: unknown) => {
         await nextSinks.close()
         throw error

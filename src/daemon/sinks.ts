@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { OpenedSink } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
 import { FORMATS } from '../alerts/formats/format.ts'
@@ -13,17 +14,28 @@ import { entryOf } from './checks.ts'
 export interface Sinks {
   byName(name: string): OpenedSink | undefined
   routes(): readonly Route[]
+  /** Since when the receiver of exactly this entry has been gone. */
+  goneSince(config: SinkConfig): Temporal.Instant | undefined
   close(): Promise<void>
 }
 
-/** Opens every receiver of the configuration; connections are made at the first delivery. Throws `SECRET_UNAVAILABLE`. */
-export async function openSinks(configs: readonly SinkConfig[], context: FormatContext): Promise<Sinks> {
+/**
+ * Opens every receiver of the configuration; connections are made at the first delivery. A receiver that was gone stays gone while
+ * its entry is as `before`. Throws `SECRET_UNAVAILABLE`.
+ */
+export async function openSinks(configs: readonly SinkConfig[], context: FormatContext, before?: Sinks): Promise<Sinks> {
   const opened = new Map<string, OpenedSink>()
-  for (const config of configs) opened.set(config.name, await openOne(config, context))
+  for (const config of configs) {
+    opened.set(config.name, { ...(await openOne(config, context)), goneSince: before?.goneSince(config) })
+  }
   const routes: Route[] = configs.map(({ name, minSeverity, kinds }) => ({ name, minSeverity, kinds }))
   return {
     byName: (name) => opened.get(name),
     routes: () => routes,
+    goneSince: (config) => {
+      const entry = configs.find(({ name }) => name === config.name)
+      return isDeepStrictEqual(entry, config) ? opened.get(config.name)?.goneSince : undefined
+    },
     close: async () => {
       await Promise.allSettled([...opened.values()].map(({ sink }) => sink.close()))
     },

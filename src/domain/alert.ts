@@ -24,7 +24,8 @@ export interface Alert {
   summary: string
   remediation: string[]
   finding: AlertFinding
-  system: AlertSystem
+  /** Absent where no system is concerned (`orphaned_identity`). */
+  system?: AlertSystem
   identity?: AlertIdentity
   credential?: AlertCredential
   /** The observation that caused the event; absent where a clock caused it. */
@@ -35,6 +36,8 @@ export interface Alert {
   traceId?: string
   /** Control identifiers by framework, e.g. `owasp_nhi: ['NHI1:2025']`. */
   frameworks: Record<string, string[]>
+  /** A sample that an operator sent to try a sink: nothing in it is real. */
+  test?: true
 }
 
 export interface AlertFinding {
@@ -57,6 +60,8 @@ export interface AlertSystem {
   tier: Tier
   zone: string
   owner?: string
+  /** URL of what its owner wrote down for this case. */
+  runbook?: string
 }
 
 export interface AlertIdentity {
@@ -65,6 +70,8 @@ export interface AlertIdentity {
   kind: IdentityKind
   name: string
   email?: string
+  /** Whoever answers for a service or an agent, by the external id. */
+  owner?: string
   terminatedAt?: string
 }
 

@@ -19,26 +19,38 @@ export function canonicalJson(facts: LeafFacts): string {
 }
 
 function sorted(facts: LeafFacts): LeafFacts {
-  const keys = Object.keys(facts)
-  const nested = keys.some((key) => isUnsorted(facts[key]))
-  if (!nested && isSorted(keys)) return facts
+  if (isSorted(facts) && !holdsUnsorted(facts)) return facts
   return Object.fromEntries(
-    keys.toSorted().flatMap((key): [string, LeafFacts[string]][] => {
-      const value = facts[key]
-      return value === undefined
-        ? []
-        : [[key, isUnsorted(value) ? Object.fromEntries(Object.entries(value).toSorted(byKey)) : value]]
-    }),
+    Object.keys(facts)
+      .toSorted()
+      .flatMap((key): [string, LeafFacts[string]][] => {
+        const value = facts[key]
+        return value === undefined
+          ? []
+          : [[key, isNested(value) ? Object.fromEntries(Object.entries(value).toSorted(byKey)) : value]]
+      }),
   )
 }
 
-function isUnsorted(value: LeafFacts[string] | undefined): value is Readonly<Record<string, Scalar>> {
-  return typeof value === 'object' && value !== null && !isSorted(Object.keys(value))
+function holdsUnsorted(facts: LeafFacts): boolean {
+  for (const key in facts) {
+    const value = facts[key]
+    if (isNested(value) && !isSorted(value)) return true
+  }
+  return false
+}
+
+function isNested(value: LeafFacts[string] | undefined): value is Readonly<Record<string, Scalar>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** Compares as RFC 8785 does, by UTF-16 code units: JavaScript's own order of strings. */
-function isSorted(keys: readonly string[]): boolean {
-  for (let index = 1; index < keys.length; index++) if ((keys[index - 1] ?? '') > (keys[index] ?? '')) return false
+function isSorted(facts: object): boolean {
+  let before = ''
+  for (const key in facts) {
+    if (before > key) return false
+    before = key
+  }
   return true
 }
 

@@ -3,7 +3,15 @@ import type { FindingEvent, FindingKind } from '../domain/finding.ts'
 import { newId } from '../domain/id.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Queryable } from '../store/db.ts'
-import { addFindingEvent, exemptionsAt, type FindingRow, lockFindings, type NewFinding, saveFinding } from '../store/finding.ts'
+import {
+  addFinding,
+  addFindingEvent,
+  exemptionsAt,
+  type FindingRow,
+  lockFindings,
+  type NewFinding,
+  updateFinding,
+} from '../store/finding.ts'
 import type { ExemptionTable } from '../store/tables.ts'
 import type { KeyedSignal } from './signals.ts'
 import { type Episode, type Signal, transition } from './transition.ts'
@@ -24,7 +32,8 @@ export type Raise = (db: Queryable, edges: readonly FindingEdge[]) => Promise<vo
 
 /**
  * Moves findings on by the signals of one page, in the caller's transaction: reads and locks them, asks `transition`, writes what
- * changed and hands the edges to `raise`. Signals of one key are taken in their order.
+ * changed and hands the edges to `raise`. Signals of one key are taken in their order. Two replicas may open one finding at once:
+ * the slower one gets a unique violation, so the caller's transaction is one that `transact` runs.
  */
 export async function applySignals(
   db: Queryable,
@@ -42,7 +51,7 @@ export async function applySignals(
     const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, exemptions), policy)
     if (moved.finding === undefined) continue
     const next = rowOf(each, row, moved.finding)
-    await saveFinding(db, next)
+    await (row === undefined ? addFinding(db, next) : updateFinding(db, next))
     rows.set(each.key, asStored(next, row))
     if (moved.event === undefined) continue
     const edge: FindingEdge = {

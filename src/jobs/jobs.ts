@@ -1,6 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fromKysely, fromPglite, PgBoss } from 'pg-boss'
 import { z } from 'zod'
+import { toError } from '../domain/error.ts'
 import type { Queryable, QueueConnection, Store } from '../store/db.ts'
+import { openClaims } from './claims.ts'
+import { freeOrphans } from './orphans.ts'
+import { openWakes } from './wakes.ts'
 
 /** One run of one system's due credentials. It carries no credentials: the trial reads what is due when it starts. */
 const trialJob = z.strictObject({ systemId: z.uuid(), shard: z.int().nonnegative() })
@@ -14,38 +19,51 @@ export interface JobsOptions {
   store: Store
   /** How long a trial may hold its job, in milliseconds; its process is given a minute more. */
   trialBudgetMs: number
-  /** What goes wrong inside the queues, out of any caller's reach. */
+  /** What goes wrong inside the queues, and what a job's work throws: nobody else hears of it. */
   onError(error: Error): void
 }
 
 export interface Jobs {
+  /**
+   * Makes the queues of zones. To be called before a transaction that enqueues their trials: the embedded database has one
+   * connection, which the transaction holds.
+   */
+  prepareTrials(zones: readonly string[]): Promise<void>
   /** In the caller's transaction; false when that system and shard is already queued or running. */
   enqueueTrial(db: Queryable, zone: string, job: TrialJob): Promise<boolean>
   /** In the caller's transaction; false when that try is already queued. `startAfter` is the earliest instant to try. */
   enqueueDelivery(db: Queryable, job: DeliveryJob, startAfter?: Temporal.Instant): Promise<boolean>
-  /** Runs up to `concurrency` trials of a zone at a time. The signal aborts when the job is lost or the process stops. */
+  /**
+   * Runs up to `concurrency` trials of a zone at a time, one after the other while there are any. The signal aborts when the job is
+   * lost, when the database is (what cannot be recorded must not be tried), or as soon as the process stops.
+   */
   workTrials(zone: string, concurrency: number, work: (job: TrialJob, signal: AbortSignal) => Promise<void>): Promise<void>
+  /** The same for deliveries; these may finish while the process stops, and are tried again when `work` throws. */
   workDeliveries(concurrency: number, work: (job: DeliveryJob, signal: AbortSignal) => Promise<void>): Promise<void>
   /** How many jobs of a zone's trials are queued or running. */
   pendingTrials(zone: string): Promise<number>
-  /** Takes no more jobs and waits up to `graceMs` for the running ones. */
+  /** Takes no more jobs, stops the trials, waits up to `graceMs` for what runs. */
   stop(graceMs: number): Promise<void>
 }
 
-/** A worker that says nothing for this long has died; pg-boss's least. */
+/** A worker that says nothing for this long has died; pg-boss's least. Claims tell sooner. */
 const HEARTBEAT_SECONDS = 10
 const KEEP_DONE_SECONDS = 300
 const DELIVERY_EXPIRES_SECONDS = 120
 const DELIVERIES = 'deliver'
+/** How long work that is aborted at the end of the grace may take to say its last words. */
+const LAST_WORDS_MS = 2_000
 
 /**
  * Opens the queues on the store's database (schema `pgboss`). Workers wake by LISTEN/NOTIFY and poll as a fallback. A job under a
- * key that is already queued or running is refused by the database (policy `exclusive`), so that N replicas never run one
- * system's shard twice; a worker that dies loses its job within some twenty seconds.
+ * key that is already queued or running is refused by the database (policy `exclusive`), and a worker holds a claim on what it
+ * works on, so that N replicas never run one system's shard twice. The job of a worker that died is freed as soon as somebody
+ * wants its key, or at the latest when its heartbeat has been missing for some twenty seconds.
  */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
+  const { queueConnection, kind } = options.store
   const boss = new PgBoss({
-    ...connect(options.store.queueConnection),
+    ...connect(queueConnection),
     schema: 'pgboss',
     useListenNotify: true,
     schedule: false,
@@ -55,60 +73,118 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     reindex: false,
   })
   boss.on('error', options.onError)
-  await boss.start()
-
-  const known = new Set<string>()
-  const ensure = async (queue: string, expireInSeconds: number, heartbeat: boolean): Promise<string> => {
-    if (known.has(queue)) return queue
-    if ((await boss.getQueue(queue)) === null) {
-      await boss.createQueue(queue, {
-        policy: 'exclusive',
-        notify: true,
-        retryLimit: 0,
-        expireInSeconds,
-        deleteAfterSeconds: KEEP_DONE_SECONDS,
-        ...(heartbeat ? { heartbeatSeconds: HEARTBEAT_SECONDS } : {}),
-      })
-    }
-    // The one process that may hold an embedded folder is this one: what still looks active belonged to a process that died.
-    if (options.store.kind === 'embedded') await failActive(boss, queue)
-    known.add(queue)
-    return queue
+  const claims = openClaims(queueConnection)
+  const stopping = new AbortController()
+  const running = new Set<Promise<unknown>>()
+  const deliveryWorkers: string[] = []
+  const wakes = openWakes(() => {
+    for (const worker of deliveryWorkers) boss.notifyWorker(worker)
+  })
+  const stop = async (graceMs: number) => {
+    wakes.close()
+    stopping.abort(new Error('the process stops'))
+    await boss.stop({ graceful: graceMs > 0, timeout: Math.max(graceMs, 1000), close: true })
+    await Promise.race([Promise.allSettled(running), sleep(LAST_WORDS_MS, undefined, { ref: false })])
+    await claims.close()
   }
-  const trials = (zone: string) => ensure(`trial.${zone}`, Math.ceil(options.trialBudgetMs / 1000) + 60, true)
-  const deliveries = () => ensure(DELIVERIES, DELIVERY_EXPIRES_SECONDS, true)
-  await deliveries()
 
+  const trialClaim = (zone: string) => (data: unknown) => `trial.${zone}:${trialKey(trialJob.parse(data))}`
+  const deliveryClaim = (data: unknown) => `${DELIVERIES}:${deliveryJob.parse(data).deliveryId}`
+  const known = new Map<string, Promise<string>>()
+  /** Makes a queue, once, and frees what a dead process left in it before anybody works on it. */
+  const ensure = (queue: string, claimKey: (data: unknown) => string, limits: QueueLimits): Promise<string> => {
+    const ready =
+      known.get(queue) ??
+      prepare(boss, queue, limits)
+        .then(() => freeOrphans(boss, queue, claims, claimKey))
+        .then(() => queue)
+    known.set(queue, ready)
+    ready.catch(() => known.delete(queue))
+    return ready
+  }
+  const trials = (zone: string) =>
+    ensure(`trial.${zone}`, trialClaim(zone), { retryLimit: 0, expireInSeconds: Math.ceil(options.trialBudgetMs / 1000) + 60 })
+  // A delivery whose process died is tried again by the queue itself.
+  const deliveries = () =>
+    ensure(DELIVERIES, deliveryClaim, { retryLimit: 1_000, retryDelay: 0, expireInSeconds: DELIVERY_EXPIRES_SECONDS })
+
+  /** Runs work under a claim; false when a living process works on the same. */
+  const claimed = async (key: string, signals: AbortSignal[], work: (signal: AbortSignal) => Promise<void>): Promise<boolean> => {
+    const claim = await claims.take(key)
+    if (claim === undefined) return false
+    const run = work(AbortSignal.any([...signals, claim.lost])).finally(() => claim.release())
+    running.add(run)
+    try {
+      await run
+    } finally {
+      running.delete(run)
+    }
+    return true
+  }
+
+  try {
+    await boss.start()
+    await deliveries()
+  } catch (error) {
+    await stop(0)
+    throw error
+  }
   return {
+    prepareTrials: async (zones) => {
+      for (const zone of zones) await trials(zone)
+    },
     enqueueTrial: async (db, zone, job) => {
       const queue = await trials(zone)
-      const id = await boss.send(queue, job, { singletonKey: `${job.systemId}:${job.shard}`, db: fromKysely(db) })
-      return id !== null
+      const singletonKey = trialKey(job)
+      const send = async () => (await boss.send(queue, job, { singletonKey, db: fromKysely(db) })) !== null
+      if (await send()) return true
+      // The embedded database has no other process, and its one connection may be the caller's transaction.
+      if (kind === 'embedded' || !(await freeOrphans(boss, queue, claims, trialClaim(zone), singletonKey))) return false
+      return send()
     },
     enqueueDelivery: async (db, job, startAfter) => {
       const queue = await deliveries()
       const later = startAfter === undefined ? {} : { startAfter: new Date(startAfter.epochMilliseconds) }
       const id = await boss.send(queue, job, { singletonKey: keyOf(job, startAfter), db: fromKysely(db), ...later })
+      // NOTIFY tells of jobs that can start at once only.
+      if (startAfter !== undefined) wakes.at(startAfter.epochMilliseconds)
       return id !== null
     },
     workTrials: async (zone, concurrency, work) => {
-      await boss.work(await trials(zone), workOptions(concurrency), async ([job]) => {
-        if (job !== undefined) await work(trialJob.parse(job.data), job.signal)
-      })
+      await startWorkers(
+        boss,
+        await trials(zone),
+        concurrency,
+        async ({ data, signal }) => {
+          // Refused: a living process works on it, whatever its job's heartbeat said. The next tick asks again.
+          await claimed(trialClaim(zone)(data), [signal, stopping.signal], (either) => work(trialJob.parse(data), either))
+        },
+        options.onError,
+      )
     },
     workDeliveries: async (concurrency, work) => {
-      await boss.work(await deliveries(), workOptions(concurrency), async ([job]) => {
-        if (job !== undefined) await work(deliveryJob.parse(job.data), job.signal)
-      })
+      const ids = await startWorkers(
+        boss,
+        await deliveries(),
+        concurrency,
+        async ({ data, signal }) => {
+          if (!(await claimed(deliveryClaim(data), [signal], (either) => work(deliveryJob.parse(data), either))))
+            throw new Error('this delivery is being made by another worker')
+        },
+        options.onError,
+      )
+      deliveryWorkers.push(...ids)
     },
     pendingTrials: async (zone) => {
       const jobs = await boss.findJobs(await trials(zone))
       return jobs.filter((job) => job.state === 'created' || job.state === 'active' || job.state === 'retry').length
     },
-    stop: async (graceMs) => {
-      await boss.stop({ graceful: graceMs > 0, timeout: Math.max(graceMs, 1000), close: true })
-    },
+    stop,
   }
+}
+
+function trialKey(job: TrialJob): string {
+  return `${job.systemId}:${job.shard}`
 }
 
 /** A try under way must not refuse the next one, so the key tells tries and their times apart. */
@@ -126,21 +202,57 @@ function connect(connection: QueueConnection) {
   }
 }
 
-function workOptions(localConcurrency: number) {
-  return {
-    localConcurrency,
-    batchSize: 1,
-    pollingIntervalSeconds: 2,
-    notifyPollingIntervalSeconds: 15,
-    heartbeatRefreshSeconds: 3,
-  }
+interface QueueLimits {
+  retryLimit: number
+  retryDelay?: number
+  expireInSeconds: number
 }
 
-async function failActive(boss: PgBoss, queue: string): Promise<void> {
-  const active = (await boss.findJobs(queue)).filter((job) => job.state === 'active')
-  if (active.length > 0)
-    await boss.fail(
-      queue,
-      active.map((job) => job.id),
-    )
+async function prepare(boss: PgBoss, queue: string, limits: QueueLimits): Promise<void> {
+  if ((await boss.getQueue(queue)) !== null) return
+  await boss.createQueue(queue, {
+    policy: 'exclusive',
+    notify: true,
+    deleteAfterSeconds: KEEP_DONE_SECONDS,
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    ...limits,
+  })
+}
+
+const WORK = {
+  localConcurrency: 1,
+  batchSize: 1,
+  pollingIntervalSeconds: 2,
+  notifyPollingIntervalSeconds: 15,
+  heartbeatRefreshSeconds: 3,
+} as const
+
+/**
+ * Starts workers, each of which takes one job after the other until there is none: a NOTIFY wakes each of them once, however many
+ * jobs it tells of. Answers their ids; `onError` hears what `handle` throws.
+ */
+async function startWorkers(
+  boss: PgBoss,
+  queue: string,
+  count: number,
+  handle: (job: { data: unknown; signal: AbortSignal }) => Promise<void>,
+  onError: (error: Error) => void,
+): Promise<string[]> {
+  const ids: string[] = []
+  for (let index = 0; index < count; index++) {
+    const id: string = await boss.work<unknown>(queue, WORK, async ([job]) => {
+      if (job === undefined) return
+      try {
+        await handle(job)
+      } catch (error) {
+        // The queue keeps to itself what a job throws.
+        onError(toError(error))
+        throw error
+      } finally {
+        boss.notifyWorker(id)
+      }
+    })
+    ids.push(id)
+  }
+  return ids
 }

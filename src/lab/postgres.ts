@@ -25,6 +25,8 @@ export interface LaunchOptions {
   password?: string
   /** Who stops the server when this process dies; left out: a guard of its own. */
   guard?: Guard
+  /** Is given all that the server logs. */
+  onLog?: (text: string) => void
 }
 
 export interface LaunchedPostgres {
@@ -80,7 +82,7 @@ export async function launchPostgres(options: LaunchOptions): Promise<LaunchedPo
     const bin = options.bin ?? binaries(folder)
     const password = options.password ?? randomBytes(18).toString('base64url')
     await initialise(bin, folder, password, options, guard)
-    let { child, port } = await bootOnFreePort(bin, folder, guard)
+    let { child, port } = await bootOnFreePort(bin, folder, guard, options.onLog)
     const halt = () => terminate(child)
     return {
       port,
@@ -89,7 +91,7 @@ export async function launchPostgres(options: LaunchOptions): Promise<LaunchedPo
       halt,
       restart: async () => {
         await halt()
-        child = await boot(bin, folder, port, guard)
+        child = await boot(bin, folder, port, guard, options.onLog)
       },
       stop: async () => {
         await halt()
@@ -134,20 +136,32 @@ function configuration(data: string, { tls, settings }: LaunchOptions): string {
 }
 
 /** Postgres cannot be asked for port 0. The port was free a moment ago; where somebody was faster, another one is. */
-async function bootOnFreePort(bin: string, folder: string, guard: Guard): Promise<{ child: ChildProcess; port: number }> {
+async function bootOnFreePort(
+  bin: string,
+  folder: string,
+  guard: Guard,
+  onLog: LaunchOptions['onLog'],
+): Promise<{ child: ChildProcess; port: number }> {
   for (let tries = 1; ; tries++) {
     const port = await freePort()
     try {
-      return { child: await boot(bin, folder, port, guard), port }
+      return { child: await boot(bin, folder, port, guard, onLog), port }
     } catch (error) {
       if (tries === 3) throw error
     }
   }
 }
 
-async function boot(bin: string, folder: string, port: number, guard: Guard): Promise<ChildProcess> {
+async function boot(
+  bin: string,
+  folder: string,
+  port: number,
+  guard: Guard,
+  onLog: LaunchOptions['onLog'],
+): Promise<ChildProcess> {
   const child = run(guard, join(bin, 'postgres'), ['-D', join(folder, 'data'), '-p', String(port)])
   const output = collect(child)
+  if (onLog !== undefined) child.stderr?.on('data', (chunk: Buffer) => onLog(chunk.toString()))
   const ready = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), START_MS)
     const settle = (value: boolean) => {

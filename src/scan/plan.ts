@@ -5,6 +5,7 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { Db } from '../store/db.ts'
 import { dueSystems } from '../store/due.ts'
 import { takeOverdue } from '../store/overdue.ts'
+import { transact } from '../store/transact.ts'
 
 export interface PlanDeps {
   db: Db
@@ -36,7 +37,7 @@ export async function tick(deps: PlanDeps): Promise<number> {
 async function openOverdue(deps: PlanDeps): Promise<void> {
   for (;;) {
     const now = deps.now()
-    const taken = await deps.db.transaction().execute(async (tx) => {
+    const taken = await transact(deps.db, async (tx) => {
       const overdue = await takeOverdue(tx, now, OVERDUE_PAGE)
       const signals = overdue.map((row) => unverifiedSignal({ ...row, at: now }, deps.policy()))
       await applySignals(tx, signals, deps.policy(), deps.raise)

@@ -1,13 +1,16 @@
 import type { Wire } from '../domain/answer.ts'
 import { newId } from '../domain/id.ts'
+import type { Policy } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
 import { leafOf } from '../evidence/leaf.ts'
 import { applySignals } from '../findings/apply.ts'
 import { type KeyedSignal, type ObservedCredential, signalsOf } from '../findings/signals.ts'
+import type { Queryable } from '../store/db.ts'
 import type { DueCredential } from '../store/due.ts'
 import { credentialsWithFindings } from '../store/finding.ts'
-import { type CheckUpdate, insertObservations, type ObservationRow, updateCheckStates } from '../store/observation.ts'
+import { type PageFacts, type RecordedRow, recordPage } from '../store/observation.ts'
+import { transact } from '../store/transact.ts'
 import { nextCheck } from './schedule.ts'
 import type { Session } from './session.ts'
 
@@ -36,76 +39,85 @@ export interface Outcome {
  */
 export async function record(session: Session, outcomes: readonly Outcome[]): Promise<void> {
   if (outcomes.length === 0) return
-  const { deps } = session
+  const { deps, system } = session
   const policy = deps.policy()
-  const observations = outcomes.map((outcome) => observationOf(session, outcome))
-  const updates = outcomes.map((outcome) =>
-    updateOf(
-      outcome,
-      nextCheck(
-        {
-          ...outcome,
-          terminatedAtMs: outcome.row.terminated_ms,
-          rejections: outcome.row.rejections,
-          failures: outcome.row.failures,
-        },
-        policy,
-        Math.random(),
-      ),
-    ),
-  )
-  await deps.db.transaction().execute(async (tx) => {
-    await insertObservations(tx, observations)
-    await updateCheckStates(tx, updates)
-    const signals = outcomes.flatMap((outcome, index) => signalsFor(session, outcome, observations[index]))
-    await applySignals(tx, await worthApplying(tx, signals), policy, deps.raise)
+  const page: PageFacts = {
+    trialId: session.trialId,
+    systemId: system.id,
+    transport: system.probe.transport,
+    effects: system.probe.effects.length === 0 ? null : system.probe.effects.join(' '),
+    traceId: session.trace.traceId,
+  }
+  const rows = outcomes.map((outcome) => rowOf(page, outcome, policy))
+  await transact(deps.db, async (tx) => {
+    const moved = await recordPage(tx, page, rows)
+    // Whatever was changed under the trial's feet is judged anew: this answer opens and closes nothing.
+    const current = outcomes.filter((outcome) => moved.has(outcome.row.credential_id))
+    await applySignals(tx, await signalsOfPage(tx, session, current, rows), policy, deps.raise)
   })
 }
 
-/** Most rejections close nothing: their credential has no finding. Only these are left out; what holds is always applied. */
-async function worthApplying(
-  tx: Parameters<typeof credentialsWithFindings>[0],
-  signals: readonly KeyedSignal[],
+/** The signals of a page. Most rejections close nothing, since their credential never had a finding: those are left out unseen. */
+async function signalsOfPage(
+  tx: Queryable,
+  session: Session,
+  outcomes: readonly Outcome[],
+  rows: readonly RecordedRow[],
 ): Promise<KeyedSignal[]> {
-  const asking = signals.filter((each) => !each.signal.holds).map((each) => each.credentialId ?? '')
-  const known = await credentialsWithFindings(tx, [...new Set(asking)])
-  return signals.filter((each) => each.signal.holds || known.has(each.credentialId ?? ''))
+  const speaking = outcomes.filter(({ verdict, reason }) => verdict !== 'inconclusive' || reason === 'any_secret_accepted')
+  if (speaking.length === 0) return []
+  const rejected = speaking.filter(({ verdict }) => verdict === 'rejected').map(({ row }) => row.credential_id)
+  const known = await credentialsWithFindings(tx, rejected)
+  const telling = speaking.filter(({ verdict, row }) => verdict !== 'rejected' || known.has(row.credential_id))
+  if (telling.length === 0) return []
+  const ids = new Map(rows.map((row) => [row.credential_id, row.id]))
+  return telling.flatMap((outcome) => signalsFor(session, outcome, ids.get(outcome.row.credential_id) ?? ''))
 }
 
-function observationOf(session: Session, outcome: Outcome): ObservationRow {
-  const { system } = session
-  // In the order of canonical JSON, so that the leaf needs no sorting.
-  const facts = {
+function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
+  const { row } = outcome
+  const next = nextCheck(
+    { ...outcome, terminatedAtMs: row.terminated_ms, rejections: row.rejections, failures: row.failures },
+    policy,
+    Math.random(),
+  )
+  const id = newId()
+  const latencyMs = Math.round(outcome.latencyMs * 1000) / 1000
+  return {
+    id,
+    observed_ms: outcome.atMs,
+    credential_id: row.credential_id,
+    identity_id: row.identity_id,
+    verdict: outcome.verdict,
+    reason: outcome.reason,
+    strength: outcome.strength,
     assurance: outcome.assurance,
     confirmed: outcome.confirmed,
-    credential_id: outcome.row.credential_id,
-    effects: system.probe.effects.length === 0 ? null : system.probe.effects.join(' '),
-    id: newId(),
-    identity_id: outcome.row.identity_id,
-    latency_ms: Math.round(outcome.latencyMs * 1000) / 1000,
-    observed_ms: outcome.atMs,
     principal: outcome.principal ?? null,
-    reason: outcome.reason,
-    strength: outcome.strength,
-    system_id: system.id,
-    trace_id: session.trace.traceId,
-    transport: system.probe.transport,
-    trial_id: session.trialId,
-    type: 'observation',
-    verdict: outcome.verdict,
     wire: outcome.wire,
-  }
-  return { ...facts, leaf: leafOf(facts) }
-}
-
-function updateOf(outcome: Outcome, next: ReturnType<typeof nextCheck>): CheckUpdate {
-  return {
-    credential_id: outcome.row.credential_id,
-    verdict: outcome.verdict,
-    reason: outcome.reason,
-    strength: outcome.strength,
-    assurance: outcome.assurance,
-    observed_ms: outcome.atMs,
+    latency_ms: latencyMs,
+    leaf: leafOf({
+      // In the order of canonical JSON, so that the leaf needs no sorting.
+      assurance: outcome.assurance,
+      confirmed: outcome.confirmed,
+      credential_id: row.credential_id,
+      effects: page.effects,
+      id,
+      identity_id: row.identity_id,
+      latency_ms: latencyMs,
+      observed_ms: outcome.atMs,
+      principal: outcome.principal ?? null,
+      reason: outcome.reason,
+      strength: outcome.strength,
+      system_id: page.systemId,
+      trace_id: page.traceId,
+      transport: page.transport,
+      trial_id: page.trialId,
+      type: 'observation',
+      verdict: outcome.verdict,
+      wire: outcome.wire,
+    }),
+    seen_due: row.due_at,
     due_ms: next.dueAtMs,
     verify_ms: next.verifyByMs ?? null,
     judged: next.judged,
@@ -116,15 +128,14 @@ function updateOf(outcome: Outcome, next: ReturnType<typeof nextCheck>): CheckUp
   }
 }
 
-function signalsFor(session: Session, outcome: Outcome, observation: ObservationRow | undefined): KeyedSignal[] {
-  if (observation === undefined || (outcome.verdict === 'inconclusive' && outcome.reason !== 'any_secret_accepted')) return []
+function signalsFor(session: Session, outcome: Outcome, observationId: string): KeyedSignal[] {
   const { row } = outcome
   const seen: ObservedCredential = {
     at: Temporal.Instant.fromEpochMilliseconds(outcome.atMs),
     systemId: session.system.id,
     identityId: row.identity_id,
     credentialId: row.credential_id,
-    observationId: observation.id,
+    observationId,
     trialId: session.trialId,
     traceId: session.trace.traceId,
     verdict: outcome.verdict,

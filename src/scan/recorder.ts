@@ -11,6 +11,8 @@ export interface Recorder {
   counts(): { accepted: number; rejected: number; inconclusive: number }
 }
 
+/** A page that fills slowly is written after this long: what was seen is shown soon, and a crash loses little. */
+const PAGE_MS = 1_000
 /** Pages that may wait to be written before the lanes are slowed down. */
 const PAGES_BEHIND = 2
 
@@ -24,6 +26,7 @@ export function openRecorder(session: Session): Recorder {
   let behind = 0
   let tail: Promise<void> = Promise.resolve()
   let failure: unknown
+  let timer: NodeJS.Timeout | undefined
 
   const write = (outcomes: Outcome[]): Promise<void> => {
     behind++
@@ -45,9 +48,16 @@ export function openRecorder(session: Session): Recorder {
     return done
   }
   const cut = (): Promise<void> => {
+    clearTimeout(timer)
     const full = page
     page = []
     return write(full)
+  }
+  /** Writes behind the lanes' backs: a failure reaches them by the next add or by flush. */
+  const cutBehind = (): Promise<void> => {
+    const done = cut()
+    done.catch(() => {})
+    return done
   }
   const settle = async (): Promise<void> => {
     if (page.length > 0) await cut()
@@ -58,12 +68,11 @@ export function openRecorder(session: Session): Recorder {
     add: (outcome) => {
       if (outcome.verdict === 'accepted') return write([outcome])
       page.push(outcome)
-      if (page.length < session.deps.pageSize) return failure === undefined ? undefined : Promise.reject(failure)
-      const done = cut()
-      if (behind > PAGES_BEHIND) return done
-      // Its failure reaches the caller by the next add or by flush.
-      done.catch(() => {})
-      return undefined
+      if (failure !== undefined) return Promise.reject(failure)
+      if (page.length === 1) timer = setTimeout(cutBehind, PAGE_MS)
+      if (page.length < session.deps.pageSize) return undefined
+      const done = cutBehind()
+      return behind > PAGES_BEHIND ? done : undefined
     },
     flush: settle,
     close: () => settle().catch(() => {}),

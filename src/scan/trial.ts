@@ -7,6 +7,7 @@ import type { BoundSecret } from '../probe/probe.ts'
 import { type DueCredential, duePage } from '../store/due.ts'
 import { isPaused } from '../store/pause.ts'
 import { closeWindow, findSystem, holdSystem, type SystemRow } from '../store/system.ts'
+import { transact } from '../store/transact.ts'
 import { finishTrial, startTrial } from '../store/trial.ts'
 import { BREAKER_THRESHOLD, holdMs, isTransportFailure } from './breaker.ts'
 import { type ControlsOutcome, runControls, stillPassed } from './controls.ts'
@@ -32,8 +33,9 @@ export interface TrialSummary {
 /**
  * `void`: a decoy was accepted. `unjudged`: a decoy could not be judged. `blind`: the canary was not accepted. `held`: the system
  * asked us to stay away, or stopped answering. `stopped`: the process or the job ended. `unfinished`: the time budget ended.
+ * `failed`: we could not go on, most often for want of a database; what was not recorded is still due.
  */
-export type TrialOutcome = 'skipped' | 'completed' | 'void' | 'unjudged' | 'blind' | 'held' | 'stopped' | 'unfinished'
+export type TrialOutcome = 'skipped' | 'completed' | 'void' | 'unjudged' | 'blind' | 'held' | 'stopped' | 'unfinished' | 'failed'
 
 /** Trials in a row whose controls could not be judged, after which the system counts as blind. */
 const BLIND_AFTER = 3
@@ -109,8 +111,10 @@ async function conduct(
     outcome = ran.outcome
     assurance = ran.assurance
   } catch (error) {
-    // A sleep that was cut short by the stop is no fault.
-    if (!signal.aborted) throw error
+    if (!isCutShort(error, signal)) {
+      outcome = 'failed'
+      throw error
+    }
   } finally {
     signal.removeEventListener('abort', abort)
     await recorder.close()
@@ -195,7 +199,7 @@ async function signalControls(session: Session, controls: ControlsOutcome, row: 
   if (controls.kind !== 'unjudged') signals.push(systemSignal('open', { ...of, holds: controls.kind === 'open' }))
   const blind = controls.kind === 'canary-failed' || (controls.kind === 'unjudged' && row.breaker_failures + 1 >= BLIND_AFTER)
   if (blind || controls.kind === 'passed') signals.push(systemSignal('blind', { ...of, holds: blind }))
-  await deps.db.transaction().execute((tx) => applySignals(tx, signals, deps.policy(), deps.raise))
+  await transact(deps.db, (tx) => applySignals(tx, signals, deps.policy(), deps.raise))
 }
 
 /** Says the same of everything that is due, without a word to the system. */
@@ -222,9 +226,10 @@ async function replayAll(
   const { system, deps, signal } = session
   let transportFailures = 0
   let stop: { reason: Reason; retryAfterMs: number | undefined } | undefined
+  let broken = false
   const outOfTime = () => performance.now() - started > deps.trialBudgetMs
   const lane = async (): Promise<void> => {
-    while (stop === undefined && !signal.aborted && !outOfTime()) {
+    while (stop === undefined && !broken && !signal.aborted && !outOfTime()) {
       const taken = feed.take()
       const due = taken instanceof Promise ? await taken : taken
       if (due === undefined) return
@@ -242,7 +247,16 @@ async function replayAll(
       if (written !== undefined) await written
     }
   }
-  await Promise.all(Array.from({ length: system.limits.concurrency }, lane))
+  const lanes = Array.from({ length: system.limits.concurrency }, () =>
+    lane().catch((error: unknown) => {
+      if (isCutShort(error, signal)) return
+      broken = true
+      throw error
+    }),
+  )
+  // All of them, whatever one throws: an attempt that outlives its trial would come on top of the next one's.
+  await Promise.allSettled(lanes)
+  await Promise.all(lanes)
   await recorder.flush()
   if (signal.aborted) return { outcome: 'stopped', assurance: backing.assurance }
   if (stop !== undefined) {
@@ -253,6 +267,11 @@ async function replayAll(
   if (outOfTime() && (await feed.take()) !== undefined) return { outcome: 'unfinished', assurance: backing.assurance }
   if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(deps.now()))
   return { outcome: 'completed', assurance: backing.assurance }
+}
+
+/** A wait that the stop itself has ended is no fault. */
+function isCutShort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof Error && error.name === 'AbortError'
 }
 
 /** Keeps every replica away from the system for a while; answers until when. */

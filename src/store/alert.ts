@@ -114,18 +114,21 @@ export interface PendingDelivery {
   attempts: number
   createdAt: Temporal.Instant
   alert: Alert
-  /** An earlier alert of the same finding has not reached this sink yet. */
-  blocked: boolean
+  /** When an operator sent it again; null where none did, or since its last try. */
+  redrivenAt: Temporal.Instant | null
+  /** When an earlier alert of the same finding, which has not reached this sink yet, is tried again; null where there is none. */
+  blockedUntil: Temporal.Instant | null
 }
 
 /** A delivery that is still to be made; undefined when it is done, dead or unknown. */
 export async function pendingDelivery(db: Queryable, id: string): Promise<PendingDelivery | undefined> {
   const { rows } = await sql<PendingDelivery>`
     select d.id, d.sink, d.attempts, d.created_at as "createdAt", a.body as alert,
-      exists (
-        select 1 from alert a2 join delivery d2 on d2.alert_id = a2.id
+      case when d.attempts > 0 and d.detail is null then d.next_at end as "redrivenAt",
+      (
+        select coalesce(max(d2.next_at), max(d2.created_at)) from alert a2 join delivery d2 on d2.alert_id = a2.id
         where a2.finding_id = a.finding_id and a2.sequence < a.sequence and d2.sink = d.sink and d2.state = 'pending'
-      ) as blocked
+      ) as "blockedUntil"
     from delivery d join alert a on a.id = d.alert_id
     where d.id = ${id}::uuid and d.state = 'pending'
   `.execute(db)
@@ -207,7 +210,7 @@ export async function listDeliveries(db: Queryable, filter: { state?: DeliveryTa
   return query.orderBy('d.created_at', 'desc').limit(filter.limit).execute()
 }
 
-/** Makes dead deliveries pending again; answers them, for their jobs to be enqueued in the same transaction. */
+/** Makes dead deliveries pending again, without a detail, which marks them as redriven; answers them, for their jobs to be enqueued in the same transaction. */
 export async function redriveDeliveries(
   db: Queryable,
   filter: { id?: string; sink?: string },
@@ -215,7 +218,7 @@ export async function redriveDeliveries(
 ): Promise<{ id: string; attempts: number }[]> {
   let query = db
     .updateTable('delivery')
-    .set({ state: 'pending', next_at: now.toString(), finished_at: null })
+    .set({ state: 'pending', next_at: now.toString(), finished_at: null, detail: null })
     .where('state', '=', 'dead')
   if (filter.id !== undefined) query = query.where('id', '=', filter.id)
   if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink)

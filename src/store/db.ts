@@ -1,4 +1,7 @@
-import { mkdir } from 'node:fs/promises'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, PGliteDialect, type PGliteDialectConfig, PostgresDialect, sql, type Transaction } from 'kysely'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
@@ -19,6 +22,8 @@ export interface PostgresOptions {
 export interface EmbeddedOptions {
   /** The folder of PGlite's files; made when missing. One process at a time. */
   dataDir: string
+  /** Makes a new database in a process of its own: what that takes (some 350 MB) is then not held for good by this one. */
+  initApart?: boolean
 }
 
 /** What a queue needs to share the database: a pool of its own, or the one embedded connection. */
@@ -99,8 +104,10 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(options.dataDir)
   try {
+    const folder = join(options.dataDir, 'pg')
+    if (options.initApart === true && !existsSync(join(folder, 'PG_VERSION'))) await initApart(folder)
     const { PGlite } = await import('@electric-sql/pglite')
-    const pglite = await PGlite.create({ dataDir: join(options.dataDir, 'pg'), postgresqlconf: EMBEDDED_SETTINGS })
+    const pglite = await PGlite.create({ dataDir: folder, postgresqlconf: EMBEDDED_SETTINGS })
     await pglite.exec(`set timezone = 'UTC'`)
     const parsers = { [TIMESTAMPTZ]: parseInstant, [INT8]: Number }
     const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: withParsers(pglite, parsers) }) })
@@ -120,6 +127,13 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
       `the embedded database in ${options.dataDir} does not open: ${toError(error).message}`,
     )
   }
+}
+
+async function initApart(folder: string): Promise<void> {
+  const child = fork(new URL('./init-embedded.ts', import.meta.url), [folder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const [code] = await once(child, 'exit')
+  // Whatever is missing is made, or complained about, by the opening that follows.
+  if (code !== 0) await rm(folder, { recursive: true, force: true })
 }
 
 type Parsers = Record<number, (value: string) => unknown>

@@ -171,3 +171,20 @@ export async function countActiveFindings(db: Queryable): Promise<{ kind: Findin
     .groupBy(['kind', 'severity'])
     .execute()
 }
+
+/** True while something is tried that could close or confirm a finding by itself. */
+export async function isStillTried(
+  db: Queryable,
+  finding: Pick<FindingRow, 'credential_id' | 'system_id' | 'kind'>,
+): Promise<boolean> {
+  if (finding.kind === 'orphaned_identity') return true
+  const scope =
+    finding.credential_id === null
+      ? sql`c.system_id = ${finding.system_id}::uuid`
+      : sql`c.credential_id = ${finding.credential_id}::uuid`
+  const { rows } = await sql`
+    select 1 from check_state c join system s on s.id = c.system_id
+    where ${scope} and c.due_at is not null and s.retired_at is null limit 1
+  `.execute(db)
+  return rows.length > 0
+}

@@ -8,3 +8,8 @@ import type { Queryable } from './db.ts'
 export async function refreshStatistics(db: Queryable): Promise<void> {
   await sql`analyze identity, credential, secret, check_state`.execute(db)
 }
+
+/** Frees what updates left behind and refreshes the planner's statistics; for the embedded database, which does neither by itself. */
+export async function vacuum(db: Queryable): Promise<void> {
+  await sql`vacuum (analyze)`.execute(db)
+}

@@ -237,7 +237,7 @@ export interface FindingEventTable {
   finding_id: string
   /** Null for what an operator did: only edges are numbered. */
   sequence: number | null
-  event: FindingEvent | 'acknowledged' | 'exempted'
+  event: FindingEvent | 'acknowledged' | 'exempted' | 'closed'
   at: At
   severity: Severity
   state: FindingState

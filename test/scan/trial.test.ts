@@ -207,6 +207,20 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('a trial on 
     expect((await observations())[0]).toMatchObject({ reason: 'origin_changed' })
   })
 
+  it('says nothing of a secret that was replaced while the old one was being tried', async () => {
+    house = await openHouse(db(), api)
+    const id = await house.leaver('old')
+    api.delayMs = 150
+    const running = run()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    // What intake does when it is given another secret: the check begins anew.
+    await house.due(id)
+    expect(await running).toMatchObject({ rejected: 1 })
+    expect(await observations()).toHaveLength(1)
+    const state = await db().selectFrom('check_state').selectAll().where('credential_id', '=', id).executeTakeFirstOrThrow()
+    expect(state).toMatchObject({ verdict: null, rejections: 0, first_rejected_at: null, attempts: 0 })
+  })
+
   it('stops at once when told to, records what it knows and leaves the rest due', async () => {
     house = await openHouse(db(), api, { concurrency: 2 })
     for (let n = 0; n < 40; n++) await house.leaver(`s${n}`)

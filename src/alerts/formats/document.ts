@@ -31,6 +31,7 @@ const system = z.strictObject({
   tier: z.enum(TIERS),
   zone: name,
   owner: name.exactOptional(),
+  runbook: name.exactOptional().describe('URL of what to do about a finding here'),
 })
 
 const identity = z.strictObject({
@@ -39,6 +40,7 @@ const identity = z.strictObject({
   kind: z.enum(IDENTITY_KINDS),
   name,
   email: name.exactOptional(),
+  owner: name.exactOptional().describe('external id of whoever answers for a service or an agent'),
   terminatedAt: instant.exactOptional(),
 })
 
@@ -79,7 +81,7 @@ const data = z.strictObject({
   summary: z.string(),
   remediation: z.array(z.string()).describe('what to do next, in order'),
   finding,
-  system,
+  system: system.exactOptional().describe('absent where no system is concerned: orphaned_identity'),
   identity: identity.exactOptional(),
   credential: credential.exactOptional(),
   evidence: evidence.exactOptional().describe('the observation behind the event; absent where a clock caused it'),
@@ -90,6 +92,7 @@ const data = z.strictObject({
     .exactOptional()
     .describe('W3C trace id of the trial'),
   frameworks: z.record(z.string(), z.array(z.string())).describe('control identifiers by framework'),
+  test: z.literal(true).exactOptional().describe('a sample of `revenant alerts test`: nothing in it is real'),
 }) satisfies z.ZodType<Alert>
 
 /** The document that the format `json` sends. Strict here, to find a field nobody described; open in the published schema. */

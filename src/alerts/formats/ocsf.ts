@@ -92,9 +92,9 @@ function detectionFinding(alert: Alert, context: FormatContext, uncutBytes: numb
     metadata: metadata(alert, context, uncutBytes),
     finding_info: findingInfo(alert),
     ...evidences(alert),
-    resources: [target(alert.system)],
+    ...resources(alert),
     observables: observables(alert),
-    ...(alert.remediation.length === 0 ? {} : { remediation: { desc: alert.remediation.join('\n') } }),
+    ...remediation(alert),
     unmapped: { revenant: unmapped(alert) },
   }
 }
@@ -106,14 +106,14 @@ function metadata(alert: Alert, { product, hostname }: FormatContext, uncutBytes
     correlation_uid: alert.finding.id,
     event_code: `revenant.finding.${alert.event}`,
     sequence: alert.sequence,
-    labels: [alert.finding.kind],
+    labels: [alert.finding.kind, ...(alert.test ? ['test'] : [])],
     log_name: 'revenant.findings',
     product: {
       name: product.name,
       uid: 'revenant',
       vendor_name: product.name,
       version: product.version,
-      feature: { name: alert.system.probe, uid: `probe.${alert.system.probe}` },
+      ...(alert.system === undefined ? {} : { feature: { name: alert.system.probe, uid: `probe.${alert.system.probe}` } }),
     },
     reporter: { name: product.name, uid: product.instance, hostname },
     ...(uncutBytes === undefined ? {} : { is_truncated: true, untruncated_size: uncutBytes }),
@@ -131,7 +131,7 @@ function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks
     first_seen_time: ms(finding.openedAt),
     last_seen_time: ms(finding.lastSeenAt),
     product_uid: 'revenant',
-    data_sources: [system.probe],
+    ...(system === undefined ? {} : { data_sources: [system.probe] }),
     analytic: { name: finding.kind, uid: `revenant.${finding.kind}`, type_id: 1, type: 'Rule', version: '1' },
     ...(VALID_ACCOUNTS.has(finding.kind) ? { attacks: [{ technique: { name: 'Valid Accounts', uid: 'T1078' } }] } : {}),
     tags: Object.entries(frameworks).map(([name, values]) => ({ name, values })),
@@ -152,13 +152,14 @@ function evidences(alert: Alert) {
   const { evidence, system } = alert
   const user = userOf(alert)
   if (user === undefined && evidence === undefined) return {}
-  const place = addressOf(system)
-  const endpoint = { svc_name: system.name, zone: system.zone, ...place }
-  if (evidence === undefined) return { evidences: [{ name: 'credential', user, dst_endpoint: endpoint }] }
+  const endpoint =
+    system === undefined ? {} : { dst_endpoint: { svc_name: system.name, zone: system.zone, ...addressOf(system) } }
+  if (evidence === undefined)
+    return { evidences: [{ name: alert.credential === undefined ? 'identity' : 'credential', user, ...endpoint }] }
   const [verdict_id, verdict] = VERDICTS[OPEN_DOORS.has(evidence.reason) ? 'accepted' : evidence.verdict]
   const { observationId, wire, latencyMs, ...facts } = evidence
   // A status of the wire is an HTTP status only where the system is asked over HTTP.
-  const status = /^https?:/.test(system.origin) ? wire.status : undefined
+  const status = /^https?:/.test(system?.origin ?? '') ? wire.status : undefined
   const http = typeof status === 'number' && Number.isInteger(status) ? { http_response: { code: status } } : {}
   return {
     evidences: [
@@ -168,7 +169,7 @@ function evidences(alert: Alert) {
         verdict_id,
         verdict,
         ...(user === undefined ? {} : { user }),
-        dst_endpoint: endpoint,
+        ...endpoint,
         ...http,
         data: { ...facts, wire, latency_ms: latencyMs },
       },
@@ -181,7 +182,7 @@ function userOf({ identity, credential, evidence, system }: Alert) {
   const opened = evidence?.principal ?? credential?.principal
   return {
     ...(identity === undefined ? { name: credential?.principal ?? credential?.label } : { ...person(identity) }),
-    ...(opened === undefined ? {} : { account: { name: opened, ...accountType(system.probe) } }),
+    ...(opened === undefined ? {} : { account: { name: opened, ...accountType(system) } }),
     ...(credential === undefined
       ? {}
       : {
@@ -220,10 +221,38 @@ function isEmail(email: string | undefined): boolean {
   return email !== undefined && /^[a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+$/.test(email)
 }
 
-function accountType(probe: string) {
+function accountType(system: AlertSystem | undefined) {
+  if (system === undefined) return {}
+  const { probe } = system
   if (probe === 'ldap') return { type_id: 1, type: 'LDAP Account' }
   if (probe === 'ssh') return { type_id: 9, type: 'Linux Account' }
   return { type_id: 99, type: `${probe} account` }
+}
+
+/** The system, or the identity itself where no system is concerned. */
+function resources({ system, identity }: Alert) {
+  if (system !== undefined) return { resources: [target(system)] }
+  if (identity === undefined) return {}
+  const { id, externalId, name, kind, owner } = identity
+  return {
+    resources: [
+      {
+        name,
+        uid: externalId,
+        uid_alt: id,
+        type: kind,
+        role_id: 3,
+        role: 'Affected',
+        ...(owner === undefined ? {} : { owner: { uid: owner } }),
+      },
+    ],
+  }
+}
+
+function remediation({ remediation: steps, system }: Alert) {
+  if (steps.length === 0) return {}
+  const references = system?.runbook === undefined ? {} : { references: [system.runbook] }
+  return { remediation: { desc: steps.join('\n'), ...references } }
 }
 
 function target(system: AlertSystem) {
@@ -253,7 +282,7 @@ function addressOf(system: AlertSystem, only: readonly string[] = ['hostname', '
 function observables({ identity, credential, evidence, system }: Alert) {
   const row = (name: string, type_id: number, type: string, value: string | undefined) =>
     value === undefined || value === '' ? [] : [{ name, type_id, type, value }]
-  const place: Record<string, string | number> = addressOf(system)
+  const place: Record<string, string | number> = system === undefined ? {} : addressOf(system)
   const user = 'evidences[0].user'
   return [
     ...row(`${user}.uid`, 31, 'User Object: Unique ID', identity?.externalId),
@@ -261,7 +290,7 @@ function observables({ identity, credential, evidence, system }: Alert) {
     ...row(`${user}.email_addr`, 5, 'Email Address', isEmail(identity?.email) ? identity?.email : undefined),
     ...row(`${user}.credential_uid`, 19, 'User Credential ID', credential?.id),
     ...row(`${user}.account.name`, 34, 'Account Object: Name', credential && (evidence?.principal ?? credential.principal)),
-    ...row('resources[0].uid', 10, 'Resource UID', system.id),
+    ...row('resources[0].uid', 10, 'Resource UID', system?.id ?? identity?.externalId),
     ...row('resources[0].hostname', 1, 'Hostname', place.hostname?.toString()),
     ...row('resources[0].ip', 2, 'IP Address', place.ip?.toString()),
   ]
@@ -271,6 +300,7 @@ function observables({ identity, credential, evidence, system }: Alert) {
 function unmapped(alert: Alert) {
   const { finding, identity, credential, deadline, traceId } = alert
   return {
+    ...(alert.test ? { test: true } : {}),
     event: alert.event,
     kind: finding.kind,
     episode: finding.episode,

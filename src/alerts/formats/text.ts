@@ -14,7 +14,17 @@ function lines(alert: Alert): string[] {
   return [
     `${finding.severity.toUpperCase()} ${plain(alert.title, 2_000)}`,
     `  ${plain(alert.summary, 4_000)}`,
-    row('system', [system.name, system.probe, system.origin, `${system.tier} tier`, system.owner && `owner ${system.owner}`]),
+    ...(system === undefined
+      ? []
+      : [
+          row('system', [
+            system.name,
+            system.probe,
+            system.origin,
+            `${system.tier} tier`,
+            system.owner && `owner ${system.owner}`,
+          ]),
+        ]),
     ...(identity === undefined
       ? []
       : [
@@ -23,6 +33,7 @@ function lines(alert: Alert): string[] {
             identity.externalId,
             identity.email,
             identity.kind,
+            identity.owner && `owner ${identity.owner}`,
             identity.terminatedAt && `left ${identity.terminatedAt}`,
           ]),
         ]),

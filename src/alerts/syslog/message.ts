@@ -84,13 +84,14 @@ function structuredData(alert: Alert, { product }: FormatContext, layout: Syslog
     ['kind', finding.kind],
     ['severity', finding.severity],
     ['state', finding.state],
-    ['system', alert.system.name],
+    ['system', alert.system?.name],
     ['identity', identity?.externalId],
     ['fingerprint', credential?.fingerprint],
     ['verdict', evidence?.verdict],
     ['reason', evidence?.reason],
     ['trace', alert.traceId],
     ['instance', product.instance],
+    ['test', alert.test ? 'yes' : undefined],
     ['truncated', truncated ? 'yes' : undefined],
   ]
   const origin = element('origin', [
