@@ -1,5 +1,12 @@
 import { toError } from '../domain/error.ts'
-import { markDelivered, markFailed, type PendingDelivery, pendingDelivery, strandedDeliveries } from '../store/alert.ts'
+import {
+  markDelivered,
+  markFailed,
+  type PendingDelivery,
+  pendingDelivery,
+  postponeDelivery,
+  strandedDeliveries,
+} from '../store/alert.ts'
 import type { Db, Queryable } from '../store/db.ts'
 import type { Format, FormatContext } from './formats/format.ts'
 import { type Sink, SinkError } from './sinks/sink.ts'
@@ -39,13 +46,7 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
   const delivery = await pendingDelivery(deps.db, deliveryId)
   if (delivery === undefined) return
   const now = deps.now()
-  if (delivery.blockedUntil !== null) {
-    const soon = now.add({ milliseconds: BLOCKED_MS })
-    const later =
-      Temporal.Instant.compare(delivery.blockedUntil, now) > 0 ? delivery.blockedUntil.add({ milliseconds: BLOCKED_MS }) : soon
-    await deps.enqueue(deps.db, deliveryId, delivery.attempts, later)
-    return
-  }
+  if (delivery.blockedUntil !== null) return wait(delivery, delivery.blockedUntil, now, deps)
   const opened = deps.sink(delivery.sink)
   if (opened === undefined) {
     await markFailed(deps.db, deliveryId, now, undefined, 'the configuration no longer names this sink')
@@ -72,6 +73,21 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
     if (error instanceof SinkError && error.disables) disable(opened, delivery, deps)
     await fail(delivery, toError(error), deps)
   }
+}
+
+/** Looks again once the alert before it has been tried. */
+async function wait(
+  { id, attempts }: PendingDelivery,
+  until: Temporal.Instant,
+  now: Temporal.Instant,
+  deps: DeliveryDeps,
+): Promise<void> {
+  const from = Temporal.Instant.compare(until, now) > 0 ? until : now
+  const next = from.add({ milliseconds: BLOCKED_MS })
+  await deps.db.transaction().execute(async (tx) => {
+    await postponeDelivery(tx, id, next)
+    await deps.enqueue(tx, id, attempts, next)
+  })
 }
 
 /** Enqueues again what no job carries any more. Run now and then by every replica; the queue refuses doubles. */

@@ -33,6 +33,13 @@ export function done(io: Io, asJson: boolean, value: Record<string, unknown>, se
   return EXIT.ok
 }
 
+/** What is said of an error that nobody foresaw. Its message may quote a secret: its name and place are what helps us mend it. */
+export function unexpected(error: Error): string {
+  // The head of a stack repeats the message, in as many lines as it has.
+  const frames = (error.stack ?? '').split('\n').filter((text) => /^ {4}at /.test(text))
+  return `revenant: unexpected ${error.name}. Please report this:\n${frames.slice(0, 7).join('\n')}\n`
+}
+
 /** A path as the caller meant it: relative to the caller's folder. */
 export function pathOf(io: Io, path: string): string {
   return resolve(io.cwd, path)

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs'
-import type { Io } from './io.ts'
+import { toError } from '../domain/error.ts'
+import { EXIT, type Io, unexpected } from './io.ts'
 
-/** The process's own streams. The first SIGINT or SIGTERM aborts the signal, a second one ends the process. */
+/** The process's own streams. The first SIGINT or SIGTERM aborts the signal, a second one ends the process; so does what nobody caught. */
 export function processIo(): { io: Io; release(): void } {
   const stop = new AbortController()
   const onSignal = () => {
@@ -10,6 +11,11 @@ export function processIo(): { io: Io; release(): void } {
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
+  // Node would print the message and every field of what was thrown: drivers put there what they sent.
+  process.on('uncaughtException', (thrown) => {
+    write(2, unexpected(toError(thrown)))
+    process.exit(EXIT.fault)
+  })
   // A reader that goes away (`| head`) ends the command quietly.
   process.stdout.on('error', () => process.exit(0))
   return {

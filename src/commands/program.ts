@@ -3,7 +3,7 @@ import type { Runtime } from '../daemon/runtime.ts'
 import { VERSION } from '../daemon/version.ts'
 import { ERRORS, RevenantError, toError } from '../domain/error.ts'
 import { type CommandContext, RanElsewhere } from './context.ts'
-import { EXIT, type Io } from './io.ts'
+import { EXIT, type Io, unexpected } from './io.ts'
 
 export interface RunCommand {
   argv: readonly string[]
@@ -36,8 +36,7 @@ export async function runCommand(request: RunCommand): Promise<number> {
       return ERRORS[error.code] === 'input' ? EXIT.input : EXIT.fault
     }
     if (io.signal.aborted) return EXIT.fault
-    // A foreign message may quote a secret: its name and place are what helps us mend it.
-    io.err(`revenant: unexpected ${error.name}. Please report this:\n${(error.stack ?? '').split('\n').slice(1, 8).join('\n')}\n`)
+    io.err(unexpected(error))
     return EXIT.fault
   }
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { VERSION } from '../daemon/version.ts'
 import { startDaemon } from '../daemon.ts'
+import { toError } from '../domain/error.ts'
 import { startTelemetry } from '../telemetry/start.ts'
 import { type CommandContext, configOf } from './context.ts'
 import { EXIT } from './io.ts'
@@ -16,6 +17,8 @@ export async function run(context: CommandContext): Promise<number> {
     env: process.env,
   })
   const { logger } = telemetry
+  // Before the process's own listener, which ends it.
+  process.prependListener('uncaughtException', (thrown) => logger.fatal({ err: toError(thrown) }, 'unexpected: the daemon ends'))
   const daemon = await startDaemon({
     config,
     configPath: context.configPath,

@@ -32,10 +32,21 @@ export interface TrialSummary {
 
 /**
  * `void`: a decoy was accepted. `unjudged`: a decoy could not be judged. `blind`: the canary was not accepted. `held`: the system
- * asked us to stay away, or stopped answering. `stopped`: the process or the job ended. `unfinished`: the time budget ended.
+ * asked us to stay away, or stopped answering. `paused`: an operator did. `stopped`: the process or the job ended, or another
+ * configuration came. `unfinished`: the time budget ended.
  * `failed`: we could not go on, most often for want of a database; what was not recorded is still due.
  */
-export type TrialOutcome = 'skipped' | 'completed' | 'void' | 'unjudged' | 'blind' | 'held' | 'stopped' | 'unfinished' | 'failed'
+export type TrialOutcome =
+  | 'skipped'
+  | 'completed'
+  | 'void'
+  | 'unjudged'
+  | 'blind'
+  | 'held'
+  | 'paused'
+  | 'stopped'
+  | 'unfinished'
+  | 'failed'
 
 /** Trials in a row whose controls could not be judged, after which the system counts as blind. */
 const BLIND_AFTER = 3
@@ -225,11 +236,17 @@ async function replayAll(
 ): Promise<Stages> {
   const { system, deps, signal } = session
   let transportFailures = 0
-  let stop: { reason: Reason; retryAfterMs: number | undefined } | undefined
+  let stop: Stop | undefined
   let broken = false
   const outOfTime = () => performance.now() - started > deps.trialBudgetMs
+  const watch = watchPause(session, () => {
+    stop ??= { outcome: 'paused' }
+  })
   const lane = async (): Promise<void> => {
     while (stop === undefined && !broken && !signal.aborted && !outOfTime()) {
+      // Another configuration is in force: what is still due is tried under that one.
+      if (deps.system(system.id) !== system) stop ??= { outcome: 'stopped' }
+      if (stop !== undefined) return
       const taken = feed.take()
       const due = taken instanceof Promise ? await taken : taken
       if (due === undefined) return
@@ -239,10 +256,11 @@ async function replayAll(
       transportFailures = isTransportFailure(outcome.reason) ? transportFailures + 1 : 0
       if (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive')
         stop ??= {
+          outcome: 'held',
           reason: 'rate_limited',
           retryAfterMs: outcome.notBeforeMs === undefined ? undefined : outcome.notBeforeMs - outcome.atMs,
         }
-      if (transportFailures >= BREAKER_THRESHOLD) stop ??= { reason: outcome.reason, retryAfterMs: undefined }
+      if (transportFailures >= BREAKER_THRESHOLD) stop ??= { outcome: 'held', reason: 'circuit_open', retryAfterMs: undefined }
       const written = recorder.add(outcome)
       if (written !== undefined) await written
     }
@@ -256,17 +274,37 @@ async function replayAll(
   )
   // All of them, whatever one throws: an attempt that outlives its trial would come on top of the next one's.
   await Promise.allSettled(lanes)
+  watch.end()
   await Promise.all(lanes)
   await recorder.flush()
   if (signal.aborted) return { outcome: 'stopped', assurance: backing.assurance }
   if (stop !== undefined) {
-    await hold(session, row, stop.reason, stop.retryAfterMs)
-    return { outcome: 'held', assurance: backing.assurance }
+    if (stop.outcome === 'held') await hold(session, row, stop.reason, stop.retryAfterMs)
+    return { outcome: stop.outcome, assurance: backing.assurance }
   }
   if (row.hold_until !== null || row.breaker_failures > 0) await holdSystem(deps.db, system.id, undefined, undefined, 0)
   if (outOfTime() && (await feed.take()) !== undefined) return { outcome: 'unfinished', assurance: backing.assurance }
   if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(deps.now()))
   return { outcome: 'completed', assurance: backing.assurance }
+}
+
+/** Why the lanes of a trial take no more. */
+type Stop = { outcome: 'held'; reason: Reason; retryAfterMs: number | undefined } | { outcome: 'paused' | 'stopped' }
+
+/** How soon a running trial notices the kill switch. */
+const PAUSE_LOOK_MS = 1_000
+
+/** Looks for a pause while the lanes run; a look that fails is made again. */
+function watchPause({ deps, system }: Session, onPaused: () => void): { end(): void } {
+  const timer = setInterval(() => {
+    isPaused(deps.db, system.id).then(
+      (paused) => {
+        if (paused) onPaused()
+      },
+      () => {},
+    )
+  }, PAUSE_LOOK_MS)
+  return { end: () => clearInterval(timer) }
 }
 
 /** A wait that the stop itself has ended is no fault. */

@@ -171,6 +171,11 @@ export async function markFailed(
     .execute()
 }
 
+/** Puts a delivery off that was not tried: it waits for another. */
+export async function postponeDelivery(db: Queryable, id: string, next: Temporal.Instant): Promise<void> {
+  await db.updateTable('delivery').set({ next_at: next.toString() }).where('id', '=', id).where('state', '=', 'pending').execute()
+}
+
 /** Deliveries whose time has long come and that no job seems to carry. */
 export async function strandedDeliveries(
   db: Queryable,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runTrial } from '../../src/scan/trial.ts'
+import { pause } from '../../src/store/pause.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
 import { type House, openHouse } from './house.ts'
@@ -219,6 +220,30 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('a trial on 
     expect(await observations()).toHaveLength(1)
     const state = await db().selectFrom('check_state').selectAll().where('credential_id', '=', id).executeTakeFirstOrThrow()
     expect(state).toMatchObject({ verdict: null, rejections: 0, first_rejected_at: null, attempts: 0 })
+  })
+
+  it('notices the kill switch within seconds and leaves the rest due', async () => {
+    house = await openHouse(db(), api, { concurrency: 1 })
+    for (let n = 0; n < 60; n++) await house.leaver(`p${n}`)
+    api.delayMs = 50
+    const running = run()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await pause(db(), house.system.id, 'somebody', 'stop it', house.deps.now())
+    const summary = await running
+    expect(summary.outcome).toBe('paused')
+    expect(summary.rejected).toBeLessThan(45)
+    expect(await run()).toMatchObject({ outcome: 'skipped' })
+  })
+
+  it('stops when another configuration comes into force', async () => {
+    house = await openHouse(db(), api, { concurrency: 1 })
+    for (let n = 0; n < 30; n++) await house.leaver(`c${n}`)
+    api.delayMs = 20
+    const running = run()
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    const { system } = house
+    house.deps.system = () => ({ ...system })
+    expect((await running).outcome).toBe('stopped')
   })
 
   it('stops at once when told to, records what it knows and leaves the rest due', async () => {
