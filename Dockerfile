@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+
+# The image brings Node itself: the pinned binaries of package.json are optional dependencies and stay out.
+ARG NODE=node:26.10.0-bookworm-slim
+
+FROM $NODE AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No install script is needed: everything that is not JavaScript is optional.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
+
+FROM $NODE
+LABEL org.opencontainers.image.title="Revenant" \
+      org.opencontainers.image.description="Replays the credentials of terminated identities and tells which still open a door" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# Two arenas are enough for one busy thread; glibc would keep eight for each core.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY migrations ./migrations
+COPY probes ./probes
+COPY src ./src
+COPY config ./config
+# The shipped configuration writes to ./data, which is the volume: all the rest may be read-only.
+RUN mkdir -m 0700 /data && chown node:node /data && ln -s /data /app/data
+VOLUME /data
+# By number, so that an orchestrator can tell that it is not root.
+USER 1000:1000
+STOPSIGNAL SIGTERM
+# The daemon listens on loopback unless told otherwise: asked from inside.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8480/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "src/main.ts"]
+CMD ["run"]
