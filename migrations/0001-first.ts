@@ -148,6 +148,8 @@ const STATEMENTS = [
     leaf bytea not null
   )`,
   `create index control_trial on control (trial_id)`,
+  `create index control_observed on control (observed_at)`,
+  `create index control_credential on control (credential_id, observed_at) where credential_id is not null`,
 
   `create table observation (
     id uuid not null,

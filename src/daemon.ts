@@ -3,6 +3,7 @@ import cron from 'node-cron'
 import { recoverDeliveries } from './alerts/delivery.ts'
 import { type Health, openHealth } from './api/health.ts'
 import type { Config } from './config/config.ts'
+import { diffConfig } from './config/diff.ts'
 import { reloadConfig } from './config/load.ts'
 import { CONFIG_CHECKS } from './daemon/checks.ts'
 import { openControl, type RunRemote } from './daemon/control.ts'
@@ -10,6 +11,7 @@ import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/r
 import { toError } from './domain/error.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
+import { dropHistoryBefore } from './store/history.ts'
 import { listOrphans } from './store/identity.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { dropPartitionsBefore, ensurePartitions } from './store/partition.ts'
@@ -141,8 +143,10 @@ async function everyDay(runtime: Runtime): Promise<void> {
   const { db } = runtime.store
   const now = runtime.now()
   await ensurePartitions(db, now)
-  const dropped = await dropPartitionsBefore(db, now.subtract({ milliseconds: runtime.config.retention.observationsMs }))
+  const before = now.subtract({ milliseconds: runtime.config.retention.observationsMs })
+  const dropped = await dropPartitionsBefore(db, before)
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
+  await dropHistoryBefore(db, before)
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
@@ -171,9 +175,12 @@ async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry
     )
     return false
   }
+  const { needsRestart } = diffConfig(runtime.config, result.config)
   try {
     await runtime.reload(result.config)
     await runtime.tick()
+    if (needsRestart.length > 0)
+      logger.warn({ settings: needsRestart }, 'these settings changed in the file and take effect at the next start')
     logger.info(
       { file: configPath, systems: result.config.systems.length, sinks: result.config.alerts.length },
       'configuration reloaded',

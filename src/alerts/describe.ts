@@ -2,9 +2,9 @@ import type { Alert } from '../domain/alert.ts'
 import type { FindingEvent, FindingKind } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Reason } from '../domain/reason.ts'
+import { span } from '../domain/span.ts'
 import { plain } from './plain.ts'
 import { remediate } from './remediate.ts'
-import { span } from './span.ts'
 
 /** Everything of an alert but its words. */
 export type AlertFacts = Omit<Alert, 'title' | 'summary' | 'remediation'>

@@ -18,7 +18,22 @@ export interface CommandContext {
   configPath: string
   /** Set inside a daemon that runs the command for another process. */
   runtime: Runtime | undefined
+  /** The program itself, for a daemon that runs the commands of others. */
+  run: RunCommand
 }
+
+/** One command line to run. */
+export interface CommandRequest {
+  argv: readonly string[]
+  /** The file that `--config` overrides. */
+  configPath: string
+  io: Io
+  /** Set inside a daemon. */
+  runtime?: Runtime
+}
+
+/** Runs a command line and answers its exit code. */
+export type RunCommand = (request: CommandRequest) => Promise<number>
 
 /** Thrown when the daemon that holds the embedded database has run the command instead: nothing is left to do. */
 export class RanElsewhere extends Error {

@@ -78,7 +78,12 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
   const config = await writeConfig(lab, folder, configPath)
   const telemetry = await startTelemetry({ version: VERSION, instance: 'demo', logLevel: 'silent', env: process.env })
   const startedAt = Temporal.Now.instant()
-  const daemon = await startDaemon({ config, configPath, telemetry, runRemote: (runtime) => remoteRunner(runtime, configPath) })
+  const daemon = await startDaemon({
+    config,
+    configPath,
+    telemetry,
+    runRemote: (runtime) => remoteRunner(runtime, configPath, context.run),
+  })
   const screen = openScreen(process.stdout, process.env)
   try {
     await bringIn(daemon.runtime, lab)

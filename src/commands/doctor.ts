@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
-import { sql } from 'kysely'
 import type { Runtime } from '../daemon/runtime.ts'
 import type { OpenedSystem } from '../daemon/systems.ts'
 import { toError } from '../domain/error.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import { attempt } from '../scan/attempt.ts'
 import { duePage } from '../store/due.ts'
+import { serverFacts } from '../store/server.ts'
 import { type CommandContext, withRuntime } from './context.ts'
 import { EXIT, json, line, style } from './io.ts'
 
@@ -55,15 +55,9 @@ export async function doctor(context: CommandContext, options: { json: boolean }
 }
 
 async function database(runtime: Runtime): Promise<Check> {
-  const { rows } = await sql<{ version: string; partitions: number }>`
-    select current_setting('server_version') as version, (select count(*)::int from pg_inherits where inhparent = 'observation'::regclass) as partitions
-  `.execute(runtime.store.db)
-  const row = rows[0]
-  return {
-    name: 'database',
-    level: 'ok',
-    detail: `${runtime.store.kind === 'embedded' ? 'embedded Postgres' : 'Postgres'} ${row?.version ?? '?'}, ${row?.partitions ?? 0} partitions of observations`,
-  }
+  const { version, partitions } = await serverFacts(runtime.store.db)
+  const kind = runtime.store.kind === 'embedded' ? 'embedded Postgres' : 'Postgres'
+  return { name: 'database', level: 'ok', detail: `${kind} ${version}, ${partitions} partitions of observations` }
 }
 
 async function keyRing(runtime: Runtime): Promise<Check> {
@@ -78,10 +72,10 @@ async function keyRing(runtime: Runtime): Promise<Check> {
 
 async function clock(runtime: Runtime): Promise<Check> {
   const before = runtime.now()
-  const { rows } = await sql<{ at: Temporal.Instant }>`select clock_timestamp() as at`.execute(runtime.store.db)
+  const { at } = await serverFacts(runtime.store.db)
   const after = runtime.now()
   const middle = (before.epochMilliseconds + after.epochMilliseconds) / 2
-  const skew = Math.abs((rows[0]?.at.epochMilliseconds ?? middle) - middle)
+  const skew = Math.abs(at.epochMilliseconds - middle)
   const detail = `${Math.round(skew)} ms from the database's clock`
   return skew > SKEW_WARN_MS
     ? {

@@ -181,7 +181,7 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
         id: newId(),
         finding_kind: finding.credential_id === null ? finding.kind : null,
         credential_id: finding.credential_id,
-        identity_id: null,
+        identity_id: finding.credential_id === null && finding.system_id === null ? finding.identity_id : null,
         system_id: finding.credential_id === null ? finding.system_id : null,
         owner: options.owner,
         reason: options.reason,

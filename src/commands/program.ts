@@ -1,24 +1,14 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import type { Runtime } from '../daemon/runtime.ts'
 import { VERSION } from '../daemon/version.ts'
 import { ERRORS, RevenantError, toError } from '../domain/error.ts'
-import { type CommandContext, RanElsewhere } from './context.ts'
-import { EXIT, type Io, unexpected } from './io.ts'
-
-export interface RunCommand {
-  argv: readonly string[]
-  /** The file that `--config` and REVENANT_CONFIG override. */
-  configPath: string
-  io: Io
-  /** Set inside a daemon. */
-  runtime?: Runtime
-}
+import { type CommandContext, type CommandRequest, RanElsewhere } from './context.ts'
+import { EXIT, unexpected } from './io.ts'
 
 /**
  * Runs one command line and answers its exit code: 0 done, 1 our fault, 2 unusable input; `scan` and `try` say more with 3 and 4.
  * Every module of a command is loaded when that command is used, so that `--help` is quick.
  */
-export async function runCommand(request: RunCommand): Promise<number> {
+export async function runCommand(request: CommandRequest): Promise<number> {
   const { io } = request
   let exit = 0
   const program = buildProgram(request, (code) => {
@@ -41,7 +31,7 @@ export async function runCommand(request: RunCommand): Promise<number> {
   }
 }
 
-function buildProgram(request: RunCommand, exitWith: (code: number) => void): Command {
+function buildProgram(request: CommandRequest, exitWith: (code: number) => void): Command {
   const { io } = request
   const program = new Command('revenant')
     .description('Replays the credentials of terminated identities and tells which still open a door.')
@@ -60,6 +50,7 @@ function buildProgram(request: RunCommand, exitWith: (code: number) => void): Co
     .addHelpText('after', HELP)
   const context = (): CommandContext => ({
     io,
+    run: runCommand,
     argv: request.argv,
     configPath: request.runtime === undefined ? String(program.opts().config) : request.configPath,
     runtime: request.runtime,

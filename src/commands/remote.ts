@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import type { RunRemote } from '../daemon/control.ts'
 import type { Runtime } from '../daemon/runtime.ts'
-import { runCommand } from './program.ts'
+import type { RunCommand } from './context.ts'
 
 /** Runs the commands of other processes inside this daemon. */
-export function remoteRunner(runtime: Runtime, configPath: string): RunRemote {
+export function remoteRunner(runtime: Runtime, configPath: string, run: RunCommand): RunRemote {
   return (call, io) =>
-    runCommand({
+    run({
       argv: call.argv,
       configPath,
       runtime,

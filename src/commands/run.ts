@@ -23,13 +23,12 @@ export async function run(context: CommandContext): Promise<number> {
     config,
     configPath: context.configPath,
     telemetry,
-    runRemote: (runtime) => remoteRunner(runtime, context.configPath),
+    runRemote: (runtime) => remoteRunner(runtime, context.configPath, context.run),
   })
   const onHangup = () => void daemon.reload()
   process.on('SIGHUP', onHangup)
   logger.info(
     {
-      version: VERSION,
       database: daemon.runtime.store.kind,
       systems: config.systems.length,
       sinks: config.alerts.length,

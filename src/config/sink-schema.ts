@@ -7,7 +7,7 @@ export const sinkSchema = z
   .looseObject({
     name: name().describe('Unique. What commands and delivery lists call the receiver.'),
     sink: line().describe('How alerts travel: webhook, syslog, stdout.'),
-    format: line().describe('What alerts look like: json, ocsf.'),
+    format: line().default('json').describe('What alerts look like: json, ocsf, text.'),
     to: line().exactOptional().describe('Where to: a URL, whose form the sink decides; or a reference to one.'),
     secret: reference().exactOptional().describe('What signs or authenticates the delivery: a reference.'),
     minSeverity: z.enum(SEVERITIES).default('low').describe('Findings under this severity are not sent here.'),

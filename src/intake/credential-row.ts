@@ -5,7 +5,6 @@ import { parseSecretValue } from '../custody/secret-value.ts'
 import { PRIVILEGES, type Privilege } from '../domain/credential.ts'
 import { RevenantError } from '../domain/error.ts'
 import { isNameField, parseReference } from '../domain/reference.ts'
-import type { BoundProbe } from '../probe/probe.ts'
 import type { SystemRow } from '../store/system.ts'
 import { CellFault, flag, instant, limited, oneOf, readRow, required } from './cells.ts'
 import type { Columns } from './columns.ts'
@@ -50,7 +49,7 @@ export interface Binding {
 /** A configured system as intake needs it. */
 export function bindSystem(
   row: Pick<SystemRow, 'id' | 'bound_origin'>,
-  probe: Pick<BoundProbe, 'kind' | 'origin' | 'secret'>,
+  probe: Pick<Binding, 'kind' | 'origin' | 'secret'>,
 ): Binding {
   return {
     systemId: row.id,

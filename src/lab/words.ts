@@ -1,7 +1,7 @@
-import { span } from '../alerts/span.ts'
 import type { FindingKind } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Reason } from '../domain/reason.ts'
+import { span } from '../domain/span.ts'
 import type { Assurance } from '../domain/verdict.ts'
 
 /** What stands behind a name that is no person's. */

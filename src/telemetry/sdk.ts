@@ -59,7 +59,7 @@ interface Running {
 
 function startFromEnv({ asked, env, version, instance, logger }: SdkOptions): Running {
   diag.setLogger(diagnostics(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
-  const sdk = new NodeSDK({
+  const options: ConstructorParameters<typeof NodeSDK>[0] = {
     // Below what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say, which the detectors read.
     resource: defaultResource().merge(
       resourceFromAttributes({ 'service.name': 'revenant', 'service.version': version, 'service.instance.id': instance }),
@@ -71,9 +71,21 @@ function startFromEnv({ asked, env, version, instance, logger }: SdkOptions): Ru
     ...(asked.traces ? {} : { spanProcessors: [] }),
     ...(asked.metrics ? {} : { metricReaders: [] }),
     ...(asked.logs ? {} : { logRecordProcessors: [] }),
-  })
+  }
+  const sdk = withoutConsole(() => new NodeSDK(options))
   sdk.start()
   return sdk
+}
+
+/** With OTEL_LOG_LEVEL set the SDK would write to our standard output by itself, past every filter. */
+function withoutConsole<T>(make: () => T): T {
+  const level = process.env.OTEL_LOG_LEVEL
+  delete process.env.OTEL_LOG_LEVEL
+  try {
+    return make()
+  } finally {
+    if (level !== undefined) process.env.OTEL_LOG_LEVEL = level
+  }
 }
 
 /** `OTEL_CONFIG_FILE` is read by the SDK's experimental entrance only, and replaces every other OTEL_ variable, our sampler too. */

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { describe as describeAlert } from '../../src/alerts/describe.ts'
 import { frameworksOf } from '../../src/alerts/frameworks.ts'
-import { span } from '../../src/alerts/span.ts'
+import { span } from '../../src/domain/span.ts'
 import { FINDING_EVENTS, FINDING_KINDS } from '../../src/domain/finding.ts'
-import { ALERT, anyAlert } from './sample.ts'
+import { ALERT, anyAlert, ORPHAN } from './sample.ts'
 
 const { title: _t, summary: _s, remediation: _r, ...FACTS } = ALERT
 
@@ -62,6 +62,37 @@ describe('describe', () => {
       }
     expect(titles.size).toBe(FINDING_KINDS.length * FINDING_EVENTS.length)
     for (const kind of FINDING_KINDS) expect(Object.keys(frameworksOf(kind)).length, kind).toBeGreaterThan(1)
+  })
+
+  it('says of an orphan who it is, whose owner left and what to do, and speaks of no system', () => {
+    const { title: _1, summary: _2, remediation: _3, ...facts } = ORPHAN
+    const { title, summary, remediation } = describeAlert(facts)
+    expect(title).toBe('Orphaned identity: svc-deploy has no owner: E10442 has left')
+    expect(summary).toBe(
+      'svc-deploy is a service account whose owner (E10442) has left: nobody would notice its misuse or end it.',
+    )
+    expect(remediation.map((step) => step.split(' ')[0])).toEqual(['Name', 'Rotate', 'Retire', 'Then'])
+    const { owner: _o, ...unowned } = { ...ORPHAN.identity, id: 'i', externalId: 'S-7', kind: 'agent' as const, name: 'helper' }
+    expect(describeAlert({ ...facts, identity: unowned })).toMatchObject({
+      title: 'Orphaned identity: helper has no owner',
+      summary: 'helper is an AI agent whose owner has left: nobody would notice its misuse or end it.',
+    })
+    const resolved = { ...facts, event: 'resolved' as const, finding: { ...facts.finding, resolvedAt: '2026-11-23T08:17:42Z' } }
+    expect(describeAlert(resolved)).toEqual({
+      title: 'Resolved - Orphaned identity: svc-deploy',
+      summary: 'Opened on 2026-11-22 06:17 UTC: svc-deploy. The finding is closed after 1 d 1 h.',
+      remediation: [],
+    })
+  })
+
+  it('puts the runbook of the system before every other step', () => {
+    const system = { ...ALERT.system, runbook: 'https://wiki.example.com/payroll-access' }
+    for (const kind of FINDING_KINDS) {
+      const { remediation } = describeAlert({ ...FACTS, system, finding: { ...FACTS.finding, kind } })
+      expect(remediation[0]).toBe('Runbook: https://wiki.example.com/payroll-access')
+      expect(remediation.length).toBeGreaterThan(2)
+    }
+    expect(describeAlert(FACTS).remediation.join()).not.toContain('Runbook')
   })
 
   it('is printable, short and free of commands with names in them, whatever the names are', () => {
