@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { loadProbe } from '../../probes/registry.ts'
+import { spellKey, spellPath } from '../config/fault.ts'
 import { DEFAULT_ATTRIBUTION } from '../daemon/attribution.ts'
 import { RevenantError, toError } from '../domain/error.ts'
 import type { Assurance } from '../domain/verdict.ts'
@@ -94,13 +95,17 @@ async function boundTo(context: CommandContext, kind: string, target: string): P
     return probe.bind(parseJson('--target', text))
   } catch (error) {
     if (error instanceof z.ZodError) {
-      throw new RevenantError(
-        'INPUT_INVALID',
-        `--target does not fit probe ${kind}: ${error.issues.map((issue) => `${issue.path.join('.') || '(all)'}: ${issue.message}`).join('; ')}`,
-      )
+      throw new RevenantError('INPUT_INVALID', `--target does not fit probe ${kind}: ${error.issues.map(faultOf).join('; ')}`)
     }
     throw error
   }
+}
+
+/** Zod quotes unknown keys, and a slip can make a key of a secret. */
+function faultOf(issue: z.core.$ZodIssue): string {
+  const place = spellPath(issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))) || '(all)'
+  if (issue.code === 'unrecognized_keys') return `${place}: has no key ${issue.keys.map(spellKey).join(', ')}`
+  return `${place}: ${issue.message}`
 }
 
 async function readTarget(path: string): Promise<string> {

@@ -24,10 +24,13 @@ async function problemsOf(check: () => Promise<unknown>) {
     return []
   } catch (error) {
     if (error instanceof ZodError)
-      return error.issues.map((issue) => ({
-        path: issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
-        message: issue.message,
-      }))
+      return error.issues.flatMap((issue) => {
+        const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))
+        // Zod quotes unknown keys, and a slip can make a key of a secret: the file's own spelling of paths does not.
+        if (issue.code === 'unrecognized_keys')
+          return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a key here' }))
+        return [{ path, message: issue.message }]
+      })
     if (error instanceof RevenantError) return [{ path: [], message: error.message }]
     throw toError(error)
   }

@@ -11,11 +11,16 @@ export interface RateLimiter {
 }
 
 /**
- * A token bucket: at most `count` attempts in any `perMs`, at an even pace with a burst of a tenth of the rate (at least one).
+ * A token bucket: an even pace of `count` attempts per `perMs`, and after a lull a burst of a tenth of the rate (at least one). No
+ * window of `perMs` sees more than `count` and one burst.
  *
  * @param now monotonic milliseconds
  */
-export function openRateLimiter(limit: RateLimit, now: () => number = () => performance.now()): RateLimiter {
+export function openRateLimiter(
+  limit: RateLimit,
+  now: () => number = () => performance.now(),
+  wait: (ms: number, signal: AbortSignal) => Promise<void> = (ms, signal) => sleep(ms, undefined, { signal }),
+): RateLimiter {
   const perToken = limit.perMs / limit.count
   const burst = Math.max(1, Math.floor(limit.count / 10))
   // The instant at which the bucket would be full again: one number is the whole state (GCRA).
@@ -27,7 +32,7 @@ export function openRateLimiter(limit: RateLimit, now: () => number = () => perf
       fullAt = start + perToken
       const waitMs = fullAt - at - burst * perToken
       if (waitMs <= 0) return undefined
-      return sleep(waitMs, undefined, { signal })
+      return wait(waitMs, signal)
     },
   }
 }

@@ -5,8 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { alertDocument, alertSchema } from '../../src/alerts/formats/document.ts'
 import { FORMAT_NAMES, FORMATS } from '../../src/alerts/formats/format.ts'
+import type { Alert } from '../../src/domain/alert.ts'
 import { FINDING_EVENTS, FINDING_KINDS, SEVERITIES } from '../../src/domain/finding.ts'
-import { ALERT, anyAlert, CONTEXT } from './sample.ts'
+import { ALERT, anyAlert, CONTEXT, ORPHAN } from './sample.ts'
 
 const OCSF_SCHEMA = new URL('../../../shared/standards/ocsf-1.8.0-detection_finding.schema.json', import.meta.url)
 const PUBLISHED = new URL('../../docs/alert.schema.json', import.meta.url)
@@ -102,7 +103,7 @@ describe('json', () => {
 
 describe.skipIf(!existsSync(OCSF_SCHEMA))(`ocsf (needs ${OCSF_SCHEMA.pathname.split('/').slice(-2).join('/')})`, () => {
   const faults = existsSync(OCSF_SCHEMA) ? validator(JSON.parse(readFileSync(OCSF_SCHEMA, 'utf8'))) : () => ['no schema']
-  const render = (alert: typeof ALERT) => JSON.parse(FORMATS.ocsf(alert, CONTEXT).body)
+  const render = (alert: Alert) => JSON.parse(FORMATS.ocsf(alert, CONTEXT).body)
 
   it('is a valid Detection Finding for every alert that the types allow', () => {
     fc.assert(
@@ -118,7 +119,7 @@ describe.skipIf(!existsSync(OCSF_SCHEMA))(`ocsf (needs ${OCSF_SCHEMA.pathname.sp
     for (const kind of FINDING_KINDS)
       for (const event of FINDING_EVENTS)
         for (const severity of SEVERITIES)
-          for (const alert of [ALERT, bare]) {
+          for (const alert of [ALERT, bare, ORPHAN]) {
             const finding = {
               ...alert.finding,
               kind,
@@ -179,6 +180,37 @@ describe.skipIf(!existsSync(OCSF_SCHEMA))(`ocsf (needs ${OCSF_SCHEMA.pathname.sp
     expect(document.unmapped.revenant).toMatchObject({ kind: 'residual_access', verdict: 'accepted', trace_id: ALERT.traceId })
   })
 
+  it('names the identity where no system is concerned, and no probe', () => {
+    const document = render(ORPHAN)
+    expect(document.resources).toEqual([
+      {
+        name: 'svc-deploy',
+        uid: 'S-7',
+        uid_alt: ORPHAN.identity?.id,
+        type: 'service',
+        role_id: 3,
+        role: 'Affected',
+        owner: { uid: 'E10442' },
+      },
+    ])
+    expect(document.metadata.product.feature).toBeUndefined()
+    expect(document.finding_info.data_sources).toBeUndefined()
+    expect(document.evidences).toEqual([
+      { name: 'identity', user: { uid: 'S-7', uid_alt: ORPHAN.identity?.id, name: 'svc-deploy', type_id: 4, type: 'Service' } },
+    ])
+    const { identity: _i, ...nobody } = ORPHAN
+    expect(render(nobody).resources).toBeUndefined()
+    expect(faults(render(nobody))).toEqual([])
+  })
+
+  it('refers to the runbook', () => {
+    const runbook = 'https://wiki.example.com/payroll-access'
+    const document = render({ ...ALERT, system: { ...ALERT.system, runbook } })
+    expect(document.remediation.references).toEqual([runbook])
+    expect(faults(document)).toEqual([])
+    expect(render(ALERT).remediation.references).toBeUndefined()
+  })
+
   it('fits an ordinary alert into a syslog message of 8 KiB uncut', () => {
     const { body } = FORMATS.ocsf(ALERT, { ...CONTEXT, maxBytes: 7_168 })
     expect(JSON.parse(body).metadata.is_truncated).toBeUndefined()
@@ -197,6 +229,16 @@ describe('text', () => {
         do         1. Take LOGIN from the role.
                    2. Look in the log.
         finding    0193a6b2-0000-7000-8000-0000000000f1 opened #1, 2026-11-22T06:17:42.143Z, trace 4bf92f3577b34da6a3ce929d0e0e4736"
+    `)
+  })
+
+  it('shows an orphan without a system', () => {
+    expect(FORMATS.text(ORPHAN, CONTEXT).body).toMatchInlineSnapshot(`
+      "MEDIUM Orphaned identity: svc-deploy has no owner: E10442 has left
+        svc-deploy is a service account whose owner (E10442) has left: nobody would notice its misuse or end it.
+        identity   svc-deploy, S-7, service, owner E10442
+        do         1. Name a new owner.
+        finding    0193a6b2-0000-7000-8000-0000000000f2 opened #1, 2026-11-22T06:17:42.143Z"
     `)
   })
 

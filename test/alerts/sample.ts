@@ -15,7 +15,7 @@ export const CONTEXT: FormatContext = {
 }
 
 /** A whole, ordinary alert. */
-export const ALERT: Alert = {
+export const ALERT: Alert & Required<Pick<Alert, 'system'>> = {
   id: '0193a6b2-7d5e-7c1a-9f10-2b7f6d0c4e11',
   dedupKey: 'revenant:residual_access:0193a6b2-0000-7000-8000-000000000001',
   event: 'opened',
@@ -81,6 +81,35 @@ export const ALERT: Alert = {
   frameworks: { owasp_nhi: ['NHI1:2025'], nist_800_53: ['AC-2(3)', 'PS-4'] },
 }
 
+/** An alert that concerns no system. */
+export const ORPHAN: Alert = {
+  id: '0193a6b2-7d5e-7c1a-9f10-2b7f6d0c4e12',
+  dedupKey: 'finding:0193a6b2-0000-7000-8000-0000000000f2',
+  event: 'opened',
+  sequence: 1,
+  at: '2026-11-22T06:17:42.143Z',
+  title: 'Orphaned identity: svc-deploy has no owner: E10442 has left',
+  summary: 'svc-deploy is a service account whose owner (E10442) has left: nobody would notice its misuse or end it.',
+  remediation: ['Name a new owner.'],
+  finding: {
+    id: '0193a6b2-0000-7000-8000-0000000000f2',
+    kind: 'orphaned_identity',
+    severity: 'medium',
+    state: 'open',
+    episode: 1,
+    openedAt: '2026-11-22T06:17:42.143Z',
+    lastSeenAt: '2026-11-22T06:17:42.143Z',
+  },
+  identity: {
+    id: '0193a6b2-0000-7000-8000-0000000000b2',
+    externalId: 'S-7',
+    kind: 'service',
+    name: 'svc-deploy',
+    owner: 'E10442',
+  },
+  frameworks: { owasp_nhi: ['NHI1:2025'] },
+}
+
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ maxLength: 40 }),
@@ -112,7 +141,7 @@ const origin = fc.oneof(
   text,
 )
 
-/** Any alert that the types allow, with every optional field there or not. */
+/** Any alert that the types allow, with every optional field there or not; an orphan has a system in no case. */
 export const anyAlert: fc.Arbitrary<Alert> = fc
   .record({
     whole: fc.record({
@@ -148,6 +177,7 @@ export const anyAlert: fc.Arbitrary<Alert> = fc
         tier: fc.constantFrom(...TIERS),
         zone: text,
         owner: text,
+        runbook: fc.oneof(fc.webUrl(), text),
       },
       { requiredKeys: ['id', 'name', 'probe', 'origin', 'tier', 'zone'] },
     ),
@@ -160,6 +190,7 @@ export const anyAlert: fc.Arbitrary<Alert> = fc
             kind: fc.constantFrom(...IDENTITY_KINDS),
             name: text,
             email: fc.oneof(fc.emailAddress(), text),
+            owner: text,
             terminatedAt: instant,
           },
           { requiredKeys: ['id', 'externalId', 'kind', 'name'] },
@@ -218,8 +249,14 @@ export const anyAlert: fc.Arbitrary<Alert> = fc
         ),
         deadline: fc.record({ revokeBy: instant, overdueMs: fc.integer() }),
         traceId: fc.stringMatching(/^[0-9a-f]{32}$/),
+        test: fc.constant(true as const),
       },
       optional,
     ),
   })
-  .map(({ whole, finding, system, rest }) => ({ ...whole, finding, system, ...rest }))
+  .map(({ whole, finding, system, rest }) => ({
+    ...whole,
+    finding,
+    ...(finding.kind === 'orphaned_identity' ? {} : { system }),
+    ...rest,
+  }))
