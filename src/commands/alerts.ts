@@ -59,6 +59,8 @@ export async function redrive(
 ): Promise<number> {
   if (id === undefined && options.sink === undefined && !options.all)
     throw new RevenantError('INPUT_INVALID', 'name a delivery, a --sink, or say --all')
+  if (id !== undefined && !/^[0-9a-f-]{8,36}$/i.test(id))
+    throw new RevenantError('INPUT_INVALID', `"${id}" is no id of a delivery: take one from \`revenant alerts list --dead\``)
   return withRuntime(context, async (runtime) => {
     const redriven = await runtime.store.db.transaction().execute(async (tx) => {
       const rows = await redriveDeliveries(

@@ -225,7 +225,9 @@ export async function redriveDeliveries(
     .updateTable('delivery')
     .set({ state: 'pending', next_at: now.toString(), finished_at: null, detail: null })
     .where('state', '=', 'dead')
-  if (filter.id !== undefined) query = query.where('id', '=', filter.id)
+  // Lists show the end of an id, which is its random part.
+  if (filter.id !== undefined)
+    query = query.where(sql<boolean>`right(id::text, ${filter.id.length}) = ${filter.id.toLowerCase()}`)
   if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink)
   return query.returning(['id', 'attempts']).execute()
 }

@@ -14,6 +14,8 @@ export interface PostgresOptions {
   clientCa?: string
   /** Lines of postgresql.conf. */
   settings?: Readonly<Record<string, string | number | boolean>>
+  /** Is given all that the server logs. */
+  onLog?: (text: string) => void
 }
 
 export interface PostgresServer {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore, type Store } from '../../src/store/db.ts'
+import type { Store } from '../../src/store/db.ts'
+import { openStore } from '../../src/store/open-store.ts'
 import { type PostgresServer, postgres15, startPostgres } from './postgres.ts'
 import { needs } from './require.ts'
 
