@@ -33,6 +33,7 @@ export interface DeliveryDeps {
 const GIVE_UP_MS = 3 * 86_400_000
 const FIRST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 900_000
+const LONGEST_ASKED_MS = 86_400_000
 /** How long after the next try of the one before it an alert looks again whether that has gone out. */
 const BLOCKED_MS = 2_000
 /** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
@@ -142,7 +143,12 @@ function nextTry(delivery: PendingDelivery, error: Error, now: Temporal.Instant)
   if (error instanceof SinkError && !error.retry) return undefined
   if (now.epochMilliseconds - delivery.createdAt.epochMilliseconds > GIVE_UP_MS) return undefined
   const asked = error instanceof SinkError ? error.retryAfterMs : undefined
-  return now.add({ milliseconds: Math.round(asked ?? backoffMs(delivery.attempts, Math.random())) })
+  // What the receiver asks for, unless it asks to be called without a pause, or not before we give up.
+  const pauseMs =
+    asked === undefined
+      ? backoffMs(delivery.attempts, Math.random())
+      : Math.min(Math.max(asked, FIRST_BACKOFF_MS), LONGEST_ASKED_MS)
+  return now.add({ milliseconds: Math.round(pauseMs) })
 }
 
 /** Doubles from a second to a quarter of an hour, with full jitter above half, so that many alerts do not come back as one wave. */

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
@@ -20,7 +20,7 @@ import { startTelemetry } from '../telemetry/start.ts'
 import type { CommandContext } from './context.ts'
 import { demoSnapshot } from './demo-snapshot.ts'
 import { intakeDeps } from './import.ts'
-import { EXIT, line } from './io.ts'
+import { EXIT, type Io, line } from './io.ts'
 import { remoteRunner } from './remote.ts'
 import { table } from './table.ts'
 
@@ -34,16 +34,21 @@ const ONCE_MS = 60_000
 export async function start(context: CommandContext, options: { once: boolean }): Promise<number> {
   const { io } = context
   const folder = resolve(io.cwd, FOLDER)
-  await mkdir(resolve(folder, '..'), { recursive: true, mode: 0o700 })
+  const made = await mkdir(resolve(folder, '..'), { recursive: true, mode: 0o700 })
   line(io, 'Starting the lab: an HTTP API, an SSH server, Postgres, an open wiki, a busy CRM and a host that is down ...')
   const alerts: AlertLine[] = []
-  const lab = await startLab(folder, {
-    onAlert: ({ event, severity, title, at }) => alerts.push({ at, event, severity, title, delivered: true }),
-  })
+  const lab = await starting(
+    io,
+    startLab(folder, {
+      onAlert: ({ event, severity, title, at }) => alerts.push({ at, event, severity, title, delivered: true }),
+    }),
+  )
   try {
-    return await watch(context, lab, folder, alerts, options.once)
+    return io.signal.aborted ? EXIT.ok : await watch(context, lab, folder, alerts, options.once)
   } finally {
     await lab.stop()
+    // Not where a daemon has begun to use it in the meantime.
+    if (made !== undefined) await rmdir(made).catch(() => {})
   }
 }
 
@@ -78,15 +83,18 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
   const config = await writeConfig(lab, folder, configPath)
   const telemetry = await startTelemetry({ version: VERSION, instance: 'demo', logLevel: 'silent', env: process.env })
   const startedAt = Temporal.Now.instant()
-  const daemon = await startDaemon({
-    config,
-    configPath,
-    telemetry,
-    runRemote: (runtime) => remoteRunner(runtime, configPath, context.run),
-  })
+  const daemon = await starting(
+    io,
+    startDaemon({
+      config,
+      configPath,
+      telemetry,
+      runRemote: (runtime) => remoteRunner(runtime, configPath, context.run),
+    }),
+  )
   const screen = openScreen(process.stdout, process.env)
   try {
-    await bringIn(daemon.runtime, lab)
+    if (!io.signal.aborted) await bringIn(daemon.runtime, lab)
     const missing = lab.missing.map(({ system, why }) => `The lab does without ${system}: ${why}`)
     const hints = [...missing, ...(once ? [] : hintsOf(daemon))]
     const draw = async () => screen.update(await demoSnapshot(daemon.runtime, startedAt, alerts, hints))
@@ -101,6 +109,17 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
     line(io, 'Stopping the daemon and the lab ...')
     await daemon.stop()
     await telemetry.shutdown()
+  }
+}
+
+/** Says at once that Ctrl-C was heard: what is being started must be up before it can be stopped. */
+async function starting<T>(io: Io, work: Promise<T>): Promise<T> {
+  const heard = () => line(io, 'Stopping as soon as everything is up ...')
+  io.signal.addEventListener('abort', heard, { once: true })
+  try {
+    return await work
+  } finally {
+    io.signal.removeEventListener('abort', heard)
   }
 }
 

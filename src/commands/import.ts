@@ -19,7 +19,7 @@ export interface FileOptions {
 
 /**
  * `revenant import identities|credentials FILE`: reads a file, or standard input as `-`. Exit 2 when a row was bad; the good ones
- * are kept all the same.
+ * are kept all the same. Exit 1 when it was stopped before the end.
  */
 export async function importFile(
   context: CommandContext,
@@ -47,6 +47,7 @@ export async function importFile(
       bar.stop()
       if (options.json) json(context.io, report)
       else print(context.io, what, report, options.dryRun)
+      if (report.stopped) return EXIT.fault
       return report.badTotal > 0 ? EXIT.input : EXIT.ok
     },
     file === '-',

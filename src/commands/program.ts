@@ -21,11 +21,15 @@ export async function runCommand(request: CommandRequest): Promise<number> {
     if (thrown instanceof RanElsewhere) return thrown.exit
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.input
     const error = toError(thrown)
+    // What fails after Ctrl-C fails because of it.
+    if (io.signal.aborted) {
+      io.err('revenant: stopped\n')
+      return EXIT.fault
+    }
     if (error instanceof RevenantError) {
       io.err(`revenant: ${error.message}\n`)
       return ERRORS[error.code] === 'input' ? EXIT.input : EXIT.fault
     }
-    if (io.signal.aborted) return EXIT.fault
     io.err(unexpected(error))
     return EXIT.fault
   }

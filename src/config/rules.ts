@@ -10,7 +10,12 @@ import { systemSchema } from './system-schema.ts'
 /** What the composition root knows and this folder must not import. Paths are relative to what is checked. */
 export interface ConfigChecks {
   probeKinds: readonly string[]
-  checkTarget(kind: string, target: Record<string, unknown>): readonly Problem[] | Promise<readonly Problem[]>
+  /** @param allowEffects what the system allows a replay to change */
+  checkTarget(
+    kind: string,
+    target: Record<string, unknown>,
+    allowEffects: readonly string[],
+  ): readonly Problem[] | Promise<readonly Problem[]>
   checkSink(sink: SinkConfig): readonly Problem[] | Promise<readonly Problem[]>
 }
 
@@ -118,13 +123,14 @@ function defaultsOf(value: unknown) {
 }
 
 async function checkTargets(systems: Entries, checks: ConfigChecks): Promise<Problem[]> {
-  const problems = systems.map(async ([index, { probe, target = {} }]): Promise<Problem[]> => {
+  const problems = systems.map(async ([index, { probe, target = {}, allowEffects }]): Promise<Problem[]> => {
     if (typeof probe !== 'string') return []
     if (!checks.probeKinds.includes(probe)) {
       return [{ path: ['systems', index, 'probe'], message: `is no probe of this build${suggest(probe, checks.probeKinds)}` }]
     }
     if (!isRecord(target)) return []
-    const found = await checks.checkTarget(probe, target)
+    const allowed = Array.isArray(allowEffects) ? allowEffects.filter((each) => typeof each === 'string') : []
+    const found = await checks.checkTarget(probe, target, allowed)
     return found.map((problem) => ({ ...problem, path: ['systems', index, 'target', ...problem.path] }))
   })
   return (await Promise.all(problems)).flat()

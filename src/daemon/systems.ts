@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import cron from 'node-cron'
 import type { Dispatcher } from 'undici'
 import { loadProbe } from '../../probes/registry.ts'
@@ -10,6 +11,7 @@ import { openRateLimiter, type RateLimiter } from '../scan/rate.ts'
 import type { ScanSystem } from '../scan/system.ts'
 import type { Db } from '../store/db.ts'
 import { type SystemRow, syncSystems } from '../store/system.ts'
+import { effectFault } from './checks.ts'
 
 /** The systems of one configuration, ready to be tried. */
 export interface Systems {
@@ -75,14 +77,8 @@ export async function openSystems(db: Db, config: Config, now: Temporal.Instant,
 /** Binds a system's probe to its target and checks that it may do what it does. */
 export async function bindSystem(system: SystemConfig): Promise<BoundProbe> {
   const probe = (await loadProbe(system.probe)).bind(system.target)
-  const allowed: readonly string[] = [...system.allowEffects, 'prolongs-life']
-  const forbidden = probe.effects.filter((effect) => !allowed.includes(effect))
-  if (forbidden.length > 0) {
-    throw new RevenantError(
-      'CONFIG_INVALID',
-      `system ${system.name}: a replay of probe ${system.probe} ${forbidden.join(', ')}; allow it with allowEffects: [${forbidden.join(', ')}] or leave the system out`,
-    )
-  }
+  const fault = effectFault(system.probe, probe, system.allowEffects)
+  if (fault !== undefined) throw new RevenantError('CONFIG_INVALID', `system ${system.name}: ${fault}`)
   return probe
 }
 
@@ -108,11 +104,19 @@ function scanSystem(
     limits: { ...system.limits, concurrency: share(system.limits.concurrency, system.limits.shards) },
     controls: {
       canary: canary === undefined ? undefined : async () => probe.secret(await readSecret(canary)),
+      subject: subjectOf(system),
       validForMs: system.controls.validForMs,
       confirmationValidForMs: system.controls.confirmationValidForMs,
     },
     nextWindow: windowOf(system),
   }
+}
+
+/** What a system's controls speak of. The canary stands here by its references, not by its secret. */
+function subjectOf({ probe, target, controls }: SystemConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify([probe, target, controls.canary ?? null]))
+    .digest('hex')
 }
 
 /** An HTTP client costs memory: it is opened when the system is first tried. */

@@ -13,6 +13,7 @@ export interface Episode {
   rejections: number
   openedAt: Temporal.Instant
   lastSeenAt: Temporal.Instant
+  /** The last alert of this episode. */
   alertedAt: Temporal.Instant | undefined
   resolvedAt: Temporal.Instant | undefined
   /** Acknowledged by the exemption that is in force, not by a person. */
@@ -87,8 +88,9 @@ function reopen(finding: Episode, signal: Present): Transition {
     resolvedAt: undefined,
     exempted: signal.exempt,
   }
-  if (signal.exempt) return { finding: { ...base, state: 'acknowledged' }, event: undefined }
-  return alert({ ...base, state: 'open' }, 'reopened', signal.at)
+  // Nobody hears of this episode, so nobody is to hear that it is over.
+  if (signal.exempt) return { finding: { ...base, state: 'acknowledged', alertedAt: undefined }, event: undefined }
+  return alert({ ...base, state: 'open' }, firstOr('reopened', finding), signal.at)
 }
 
 function persist(finding: Episode, signal: Present, policy: TransitionPolicy): Transition {
@@ -99,8 +101,7 @@ function persist(finding: Episode, signal: Present, policy: TransitionPolicy): T
   }
   if (finding.exempted) {
     // The exemption has ended: whoever was spared before is told now.
-    const event = finding.alertedAt === undefined ? 'opened' : 'reopened'
-    return alert({ ...seen, severity: signal.severity, state: 'open' }, event, signal.at)
+    return alert({ ...seen, severity: signal.severity, state: 'open' }, firstOr('reopened', finding), signal.at)
   }
   if (signal.severity !== finding.severity && atLeast(signal.severity, finding.severity)) {
     return alert({ ...seen, severity: signal.severity }, 'escalated', signal.at)
@@ -116,6 +117,11 @@ function disprove(finding: Episode, signal: Absent): Transition {
   const resolved: Episode = { ...finding, rejections, state: 'resolved', resolvedAt: signal.at, exempted: false }
   // What was never alerted needs no all-clear.
   return finding.alertedAt === undefined ? { finding: resolved, event: undefined } : alert(resolved, 'resolved', signal.at)
+}
+
+/** Whoever hears of a finding for the first time hears that it opened, whatever an exemption kept silent before. */
+function firstOr(event: FindingEvent, finding: Episode): FindingEvent {
+  return finding.sequence === 0 ? 'opened' : event
 }
 
 function alert(finding: Episode, event: FindingEvent, at: Temporal.Instant): Transition {

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Judgement } from '../domain/answer.ts'
 import type { Decoy } from '../domain/control.ts'
 import { RevenantError } from '../domain/error.ts'
+import { isNameField } from '../domain/reference.ts'
 import type { Transport } from '../domain/system.ts'
 
 /**
@@ -108,6 +109,8 @@ export interface BoundProbe {
 export interface BoundSecret {
   readonly account: string | undefined
   readonly expects: string | undefined
+  /** Which of the forms that the probe knows this secret has (`password`, `privateKey`): a control vouches for its own form only. */
+  readonly form: string
   decoy(of: Decoy): BoundSecret | undefined
   attempt(ctx: AttemptContext): Promise<Answer>
 }
@@ -141,12 +144,23 @@ function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target
   return {
     account: probe.account(secret),
     expects: probe.expects?.(secret),
+    form: formOf(secret),
     decoy: (of) => {
       const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
     },
     attempt: (ctx) => probe.attempt(target, secret, ctx),
   }
+}
+
+/** The fields that are secret and reach the system; a passphrase only opens a key. */
+function formOf(secret: unknown): string {
+  if (typeof secret !== 'object' || secret === null) return ''
+  const given = Object.entries(secret).flatMap(([field, value]) => (value === undefined ? [] : [field]))
+  return given
+    .filter((field) => field !== 'passphrase' && !isNameField(field))
+    .toSorted()
+    .join('+')
 }
 
 function parseSecret<Secret>(schema: z.ZodType<Secret>, value: unknown): Secret {

@@ -15,9 +15,7 @@ export type Confirmation =
  */
 export async function confirm(session: Session, row: DueCredential, secret: BoundSecret): Promise<Confirmation> {
   const nowMs = session.deps.now().epochMilliseconds
-  if (row.confirmed_ms !== null && nowMs - row.confirmed_ms < session.system.controls.confirmationValidForMs) {
-    return { confirmed: true, atMs: undefined }
-  }
+  if (row.confirmed_ms !== null && serves(session, row.confirmed_ms, nowMs)) return { confirmed: true, atMs: undefined }
   const decoy = secret.decoy('same-principal')
   // A kind without such a decoy has refused a stranger already: its trial would be void otherwise.
   if (decoy === undefined) return { confirmed: true, atMs: nowMs }
@@ -27,4 +25,8 @@ export async function confirm(session: Session, row: DueCredential, secret: Boun
   await insertControls(session.deps.db, [controlRow(session, 'same-principal', judgement, at, row.credential_id)])
   if (judgement.verdict === 'rejected') return { confirmed: true, atMs: at.epochMilliseconds }
   return { confirmed: false, reason: judgement.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed' }
+}
+
+function serves({ system, backing }: Session, confirmedMs: number, nowMs: number): boolean {
+  return confirmedMs >= backing.confirmedSinceMs && nowMs - confirmedMs < system.controls.confirmationValidForMs
 }

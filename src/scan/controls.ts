@@ -13,13 +13,15 @@ import { controlRow, EXHAUSTED, type Session, tryWithin } from './session.ts'
 
 /** What the controls of a trial allow it to say. */
 export type ControlsOutcome =
-  | { kind: 'passed'; assurance: Assurance; controls: PassedControls['controls'] }
+  | { kind: 'passed'; controls: PassedControls }
   /** A decoy was accepted: the system asks nobody for a credential, or the probe is blind. */
-  | { kind: 'open'; controls: PassedControls['controls'] }
+  | { kind: 'open' }
   /** A decoy could not be judged: nothing else can be. */
-  | { kind: 'unjudged'; reason: Reason; cause: TimedJudgement; controls: PassedControls['controls'] }
+  | { kind: 'unjudged'; reason: Reason; cause: TimedJudgement }
   /** The canary was not accepted: no rejection of this trial means anything. */
-  | { kind: 'canary-failed'; cause: TimedJudgement; controls: PassedControls['controls'] }
+  | { kind: 'canary-failed'; controls: PassedControls }
+  /** The sample does not fit the target, so that no decoy could be sent. */
+  | { kind: 'unfit' }
 
 const DECOYS: readonly Decoy[] = ['nobody', 'stranger']
 
@@ -28,29 +30,43 @@ const DECOYS: readonly Decoy[] = ['nobody', 'stranger']
  * time is up. Every control is recorded, whatever it said.
  *
  * @param sample a secret of the kind that the trial will replay, from which the decoys are shaped
+ * @param before the controls that were kept last
  */
-export async function runControls(session: Session, sample: BoundSecret): Promise<ControlsOutcome> {
+export async function runControls(
+  session: Session,
+  sample: BoundSecret,
+  before: PassedControls | null,
+): Promise<ControlsOutcome> {
   const rows: ControlRow[] = []
   try {
-    return await judgeControls(session, sample, rows)
+    return await judgeControls(session, sample, before, rows)
   } finally {
     await insertControls(session.deps.db, rows)
   }
 }
 
-/** The controls that passed lately, if they still serve. */
-export function stillPassed(
-  passed: PassedControls | null,
-  now: Temporal.Instant,
-  hasCanary: boolean,
-): ControlsOutcome | undefined {
-  if (passed === null || Temporal.Instant.compare(Temporal.Instant.from(passed.validUntil), now) <= 0) return undefined
-  // A canary that was configured since must be asked first.
-  if (hasCanary !== passed.controls.some((each) => each.control === 'canary')) return undefined
-  return { kind: 'passed', assurance: passed.assurance, controls: passed.controls }
+/** The controls that passed lately, if they still serve: what is configured must be what they were asked of. */
+export function stillPassed(kept: PassedControls | null, now: Temporal.Instant, subject: string): ControlsOutcome | undefined {
+  if (kept === null || kept.subject !== subject) return undefined
+  if (Temporal.Instant.compare(Temporal.Instant.from(kept.validUntil), now) <= 0) return undefined
+  return { kind: 'passed', controls: kept }
 }
 
-async function judgeControls(session: Session, sample: BoundSecret, rows: ControlRow[]): Promise<ControlsOutcome> {
+/** Asks the canary once more in a running trial, and records what it said. */
+export async function askCanaryAgain(session: Session, read: () => Promise<BoundSecret>): Promise<TimedJudgement> {
+  const { judgement } = await askCanary(session, read)
+  await insertControls(session.deps.db, [controlRow(session, 'canary', judgement, session.deps.now())])
+  return judgement
+}
+
+async function judgeControls(
+  session: Session,
+  sample: BoundSecret,
+  before: PassedControls | null,
+  rows: ControlRow[],
+): Promise<ControlsOutcome> {
+  const { system, deps } = session
+  const startedAt = deps.now()
   const done: PassedControls['controls'] = []
   const record = (control: Control, judgement: TimedJudgement) => {
     const at = session.deps.now()
@@ -63,9 +79,12 @@ async function judgeControls(session: Session, sample: BoundSecret, rows: Contro
     // Nobody real stands behind these: they have no lockout budget.
     const judgement = await tryWithin(session, secret, undefined, decoy)
     if (judgement === EXHAUSTED) continue
+    if (judgement.reason === 'secret_unavailable') return { kind: 'unfit' }
     record(decoy, judgement)
-    if (judgement.verdict === 'accepted' || judgement.reason === 'endpoint_unauthenticated')
-      return { kind: 'open', controls: done }
+    if (judgement.verdict === 'accepted' || judgement.reason === 'endpoint_unauthenticated') {
+      await saveControls(deps.db, system.id, undefined)
+      return { kind: 'open' }
+    }
     // Asked without any credential, many systems answer with a challenge that judges nobody: that is a refusal too.
     const refused = judgement.verdict === 'rejected' || (decoy === 'nobody' && isRefusalOfNobody(judgement.reason))
     if (!refused)
@@ -73,36 +92,43 @@ async function judgeControls(session: Session, sample: BoundSecret, rows: Contro
         kind: 'unjudged',
         reason: isSpecific(judgement.reason) ? judgement.reason : 'control_failed',
         cause: judgement,
-        controls: done,
       }
   }
-  const { canary } = session.system.controls
-  if (canary !== undefined) {
-    const judgement = await askCanary(session, canary)
-    record('canary', judgement)
-    if (judgement.verdict !== 'accepted') return { kind: 'canary-failed', cause: judgement, controls: done }
+  const { canary, subject, validForMs } = system.controls
+  const keep = async (assurance: Assurance, servesMs: number, form?: string): Promise<PassedControls> => {
+    const now = deps.now()
+    const controls: PassedControls = {
+      trialId: session.trialId,
+      assurance,
+      at: now.toString(),
+      validUntil: now.add({ milliseconds: servesMs }).toString(),
+      controls: done,
+      subject,
+      since: before?.subject === subject ? before.since : startedAt.toString(),
+      ...(form === undefined ? {} : { form }),
+    }
+    await saveControls(deps.db, system.id, controls)
+    return controls
   }
-  const assurance: Assurance = canary !== undefined ? 'controlled' : done.length > 0 ? 'explicit' : 'none'
-  const now = session.deps.now()
-  await saveControls(session.deps.db, session.system.id, {
-    trialId: session.trialId,
-    assurance,
-    at: now.toString(),
-    validUntil: now.add({ milliseconds: session.system.controls.validForMs }).toString(),
-    controls: done,
-  })
-  return { kind: 'passed', assurance, controls: done }
+  if (canary === undefined) return { kind: 'passed', controls: await keep(done.length > 0 ? 'explicit' : 'none', validForMs) }
+  const { judgement, form } = await askCanary(session, canary)
+  record('canary', judgement)
+  if (judgement.verdict !== 'accepted') return { kind: 'canary-failed', controls: await keep('none', 0) }
+  return { kind: 'passed', controls: await keep('controlled', validForMs, form) }
 }
 
-async function askCanary(session: Session, read: () => Promise<BoundSecret>): Promise<TimedJudgement> {
+async function askCanary(
+  session: Session,
+  read: () => Promise<BoundSecret>,
+): Promise<{ judgement: TimedJudgement; form?: string }> {
   try {
     const secret = await read()
     const judgement = await tryWithin(session, secret, secret.account, 'canary')
-    if (judgement !== EXHAUSTED) return judgement
-    return { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 }
+    if (judgement !== EXHAUSTED) return { judgement, form: secret.form }
+    return { judgement: { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 } }
   } catch (error) {
     if (session.signal.aborted) throw error
-    return { ...judgeFailure(toError(error), false), latencyMs: 0 }
+    return { judgement: { ...judgeFailure(toError(error), false), latencyMs: 0 } }
   }
 }
 

@@ -1,12 +1,15 @@
+import type { Wire } from '../domain/answer.ts'
 import type { Control } from '../domain/control.ts'
 import { newId } from '../domain/id.ts'
+import type { Assurance } from '../domain/verdict.ts'
 import { leafOf } from '../evidence/leaf.ts'
 import type { BoundSecret } from '../probe/probe.ts'
-import { markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
+import { countTry, markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
 import type { ControlRow } from '../store/observation.ts'
 import { pinPeer } from '../store/system.ts'
 import { attempt, type TimedJudgement } from './attempt.ts'
 import type { Span, Trace, TrialDeps } from './deps.ts'
+import type { Slots } from './slots.ts'
 import type { ScanSystem } from './system.ts'
 
 /** What the attempts of one trial share. */
@@ -18,7 +21,20 @@ export interface Session {
   /** Aborts when the trial must stop at once. */
   readonly signal: AbortSignal
   readonly running: Set<AbortController>
+  readonly slots: Slots
+  readonly backing: Backing
   pinnedPeer: string | undefined
+}
+
+/** How the trial's controls stand behind its replays. Changes when the canary fails while the trial runs. */
+export interface Backing {
+  assurance: Assurance
+  /** The canary was configured and not accepted. */
+  canaryFailed: boolean
+  /** The form of the canary's secret: it vouches for no other. */
+  canaryForm: string | undefined
+  /** Confirmations from before this instant are of another configuration, or of a system that was open. */
+  confirmedSinceMs: number
 }
 
 /** An attempt that the lockout budget forbade. */
@@ -26,13 +42,23 @@ export const EXHAUSTED = 'exhausted'
 
 /** Reasons with which no wrong try was counted: the secret never reached the system. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
-  'unreachable',
   'tls_error',
   'host_key_mismatch',
-  'client_error',
   'config_error',
+  'secret_unavailable',
   'auth_method_disabled',
   'auth_method_unsupported',
+])
+
+/** No connection came about. A reset, or an attempt that we broke off, may have come after the secret was sent. */
+const NEVER_CONNECTED: ReadonlySet<Wire[string] | undefined> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+  'EAI_AGAIN',
 ])
 
 /**
@@ -49,21 +75,28 @@ export async function tryWithin(
   what: Control | 'replay',
   open?: Span,
 ): Promise<TimedJudgement | typeof EXHAUSTED> {
-  const { system, deps } = session
+  const { system, deps, slots } = session
   if (account !== undefined) {
     const granted = await reserveTries(deps.db, system.realm, [account], windowOf(system), deps.now())
     if (!granted.has(account)) return EXHAUSTED
   }
-  const turn = system.rate.acquire(session.signal)
-  if (turn !== undefined) await turn
-  const span = open ?? session.trace.attempt({ control: what })
-  const judgement = await attempt(secret, {
-    timeoutMs: system.limits.timeoutMs,
-    http: system.http,
-    attribution: system.attribution,
-    pinnedPeer: session.pinnedPeer,
-    running: session.running,
-  })
+  const slot = slots.take()
+  if (slot !== undefined) await slot
+  let span: Span
+  let judgement: TimedJudgement
+  try {
+    await turnOf(session, account)
+    span = open ?? session.trace.attempt({ control: what })
+    judgement = await attempt(secret, {
+      timeoutMs: system.limits.timeoutMs,
+      http: system.http,
+      attribution: system.attribution,
+      pinnedPeer: session.pinnedPeer,
+      running: session.running,
+    })
+  } finally {
+    slots.release()
+  }
   if (open === undefined) span.end(judgement)
   deps.meters.attempt({
     system: system.name,
@@ -76,6 +109,18 @@ export async function tryWithin(
   if (judgement.peer !== undefined && session.pinnedPeer === undefined)
     session.pinnedPeer = await pinPeer(deps.db, system.id, judgement.peer)
   return judgement
+}
+
+/** Waits for the rate. Whoever is called off while waiting has tried nothing. */
+async function turnOf({ system, deps, signal }: Session, account: string | undefined): Promise<void> {
+  const turn = system.rate.acquire(signal)
+  if (turn === undefined) return
+  try {
+    await turn
+  } catch (error) {
+    if (account !== undefined) await refundTry(deps.db, system.realm, account)
+    throw error
+  }
 }
 
 /** The row that records a control. */
@@ -105,12 +150,17 @@ export function controlRow(
 
 async function settleBudget(session: Session, account: string, judgement: TimedJudgement): Promise<void> {
   const { system, deps } = session
-  if (judgement.reason === 'account_locked' || judgement.reason === 'account_disabled_or_locked') {
-    await markLocked(deps.db, system.realm, account, deps.now().add({ milliseconds: system.limits.failuresPerPrincipal.perMs }))
-    return
-  }
-  const uncounted = judgement.verdict === 'accepted' || (judgement.verdict === 'inconclusive' && NEVER_SENT.has(judgement.reason))
-  if (uncounted) await refundTry(deps.db, system.realm, account)
+  const until = deps.now().add({ milliseconds: system.limits.failuresPerPrincipal.perMs })
+  if (judgement.reason === 'account_locked' || judgement.reason === 'account_disabled_or_locked')
+    await markLocked(deps.db, system.realm, account, until)
+  else if (isUncounted(judgement)) await refundTry(deps.db, system.realm, account)
+  else await countTry(deps.db, system.realm, account, until)
+}
+
+/** True where the system counted no wrong try. */
+function isUncounted({ verdict, reason, wire }: TimedJudgement): boolean {
+  if (verdict !== 'inconclusive') return verdict === 'accepted'
+  return NEVER_SENT.has(reason) || (reason === 'unreachable' && NEVER_CONNECTED.has(wire.error))
 }
 
 function windowOf(system: ScanSystem): { count: number; windowMs: number } {

@@ -23,6 +23,8 @@ export interface ScanSystem {
   controls: {
     /** Reads the canary's secret just in time. Throws a RevenantError when it is not to be had. */
     canary: (() => Promise<BoundSecret>) | undefined
+    /** A digest of what controls are asked of: the target and the canary. Those that passed under another one do not serve. */
+    subject: string
     validForMs: number
     confirmationValidForMs: number
   }

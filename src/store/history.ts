@@ -9,7 +9,7 @@ export async function dropHistoryBefore(db: Queryable, before: Temporal.Instant)
   const at = sql`${before.toString()}::timestamptz`
   const kept = sql`select trial_id from finding where state <> 'resolved' and trial_id is not null`
   await sql`delete from control where observed_at < ${at} and trial_id not in (${kept})`.execute(db)
-  await sql`delete from trial where finished_at < ${at} and id not in (${kept})`.execute(db)
+  await sql`delete from trial where coalesce(finished_at, started_at) < ${at} and id not in (${kept})`.execute(db)
   const stale = sql`select a.id from alert a join finding f on f.id = a.finding_id where a.at < ${at} and f.state = 'resolved' and f.resolved_at < ${at}`
   await sql`delete from delivery where alert_id in (${stale}) and state <> 'pending'`.execute(db)
   await sql`delete from alert where id in (${stale}) and not exists (select 1 from delivery d where d.alert_id = alert.id)`.execute(

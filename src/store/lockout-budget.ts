@@ -31,6 +31,17 @@ export async function reserveTries(
   return new Set(rows.map((row) => row.account))
 }
 
+/**
+ * The system counted the try: the window lasts a whole length from the last such try. Windows that follow one another would let
+ * twice the tries through around the instant where they meet.
+ */
+export async function countTry(db: Queryable, realm: string, account: string, windowEnds: Temporal.Instant): Promise<void> {
+  await sql`
+    update lockout_budget set window_ends_at = greatest(window_ends_at, ${windowEnds.toString()}::timestamptz)
+    where realm = ${realm} and account = ${account}
+  `.execute(db)
+}
+
 /** Gives a try back that the system did not count against the account: it was accepted, or the system was never reached. */
 export async function refundTry(db: Queryable, realm: string, account: string): Promise<void> {
   await sql`update lockout_budget set tries = greatest(tries - 1, 0) where realm = ${realm} and account = ${account}`.execute(db)

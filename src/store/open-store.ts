@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, PGliteDialect, type PGliteDialectConfig, PostgresDialect, sql } from 'kysely'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
@@ -77,7 +78,7 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
   const lock = await lockFolder(options.dataDir)
   try {
     const folder = join(options.dataDir, 'pg')
-    if (options.initApart === true && !existsSync(join(folder, 'PG_VERSION'))) await initApart(folder)
+    if (!existsSync(join(folder, 'PG_VERSION'))) await makeFolder(options, folder)
     const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create({ dataDir: folder, postgresqlconf: EMBEDDED_SETTINGS })
     await pglite.exec(`set timezone = 'UTC'`)
@@ -101,11 +102,28 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
   }
 }
 
-async function initApart(folder: string): Promise<void> {
-  const child = fork(new URL('./init-embedded.ts', import.meta.url), [folder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+/** Makes the files of a new database beside their place and moves them there once they are whole: a crash leaves none or all. */
+async function makeFolder(options: EmbeddedOptions, folder: string): Promise<void> {
+  for (const name of await readdir(options.dataDir))
+    if (name.startsWith(UNFINISHED)) await rm(join(options.dataDir, name), { recursive: true, force: true })
+  const fresh = join(options.dataDir, `${UNFINISHED}${randomUUID()}`)
+  if (options.initApart !== true || !(await initApart(fresh))) {
+    await rm(fresh, { recursive: true, force: true })
+    const { PGlite } = await import('@electric-sql/pglite')
+    await (await PGlite.create({ dataDir: fresh })).close()
+  }
+  await rename(fresh, folder)
+}
+
+const UNFINISHED = 'pg.unfinished-'
+
+/** False: it could not; the caller does it, or hears why not. */
+async function initApart(folder: string): Promise<boolean> {
+  const child = fork(new URL('./init-embedded.ts', import.meta.url), [folder], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const [code] = await once(child, 'exit')
-  // Whatever is missing is made, or complained about, by the opening that follows.
-  if (code !== 0) await rm(folder, { recursive: true, force: true })
+  return code === 0
 }
 
 type Parsers = Record<number, (value: string) => unknown>

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { errorCode } from '../domain/error.ts'
 import type { Db } from './db.ts'
 
 /** How many months of partitions stand ready beyond the current one: a replica may be down for long without losing rows. */
@@ -20,8 +21,14 @@ export async function ensurePartitions(db: Db, now: Temporal.Instant): Promise<v
         `create table if not exists ${name} partition of observation for values from ('${from}T00:00:00Z') to ('${to}T00:00:00Z')`,
       )
       .execute(db)
+      .catch((error: unknown) => {
+        if (!MADE_MEANWHILE.has(errorCode(error) ?? '')) throw error
+      })
   }
 }
+
+/** `if not exists` looks before it waits for the others: duplicate_table, unique_violation (of the catalogue), overlapping bounds. */
+const MADE_MEANWHILE: ReadonlySet<string> = new Set(['42P07', '23505', '42P17'])
 
 /**
  * Drops the partitions whose last instant lies before `before`; answers their names. A month that still holds the observation of

@@ -72,13 +72,19 @@ export interface SystemTable {
   updated_at: DefaultAt
 }
 
-/** The last pair of controls that passed, which serves every trial of the system until `validUntil`. */
+/** The last controls; those that passed serve every trial of the system until `validUntil`. */
 export interface PassedControls {
   trialId: string
   assurance: Assurance
   at: string
   validUntil: string
   controls: { control: Control; verdict: Verdict; reason: Reason; at: string }[]
+  /** A digest of the configuration that they speak of. */
+  subject: string
+  /** Since when they have spoken of it, and no decoy was accepted: what was confirmed before is not. */
+  since: string
+  /** The form of the canary's secret; absent without a canary. */
+  form?: string
 }
 
 export interface PauseTable {

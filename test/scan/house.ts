@@ -102,6 +102,7 @@ export async function openHouse(
     },
     controls: {
       canary: canary === undefined ? undefined : async () => bound.secret({ token: canary }),
+      subject: `${bound.origin} ${canary}`,
       validForMs: options.validForMs ?? 900_000,
       confirmationValidForMs: 86_400_000,
     },

@@ -1,0 +1,119 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { closedPort } from '../servers/hostile.ts'
+import { documents, importTokens, openTokenHouse, QUICK, type TokenHouse } from './house.ts'
+
+/** `revenant doctor`: what is well, and each fault with what mends it. */
+describe('doctor', () => {
+  let house: TokenHouse
+  beforeAll(async () => {
+    house = await openTokenHouse({ CANARY: '{"token":"canary-token"}', BROKEN: 'not an object' })
+    house.api.live.set('canary-token', 'canary')
+    await importTokens(house, { anna: 'token-of-anna' })
+  })
+  afterAll(() => house.stop())
+
+  const check = async (systems: readonly object[], more: Record<string, unknown> = {}) => {
+    house.configure({ systems, policy: QUICK, alerts: [{ name: 'out', sink: 'stdout', format: 'json' }], ...more })
+    const ran = await house.run(['doctor', '--json'])
+    return { ...ran, checks: new Map(documents(ran).map((each) => [String(each.name), each])) }
+  }
+  const canary = { controls: { canary: 'env:CANARY' } }
+
+  it('finds nothing where all is well', async () => {
+    const { exit, checks, stderr } = await check([house.system(canary)])
+    expect([exit, stderr]).toEqual([0, ''])
+    expect([...checks.values()].filter(({ level }) => level === 'fail')).toEqual([])
+    for (const name of ['database', 'key ring', 'clock', 'system api decoy', 'system api canary', 'alerts out'])
+      expect([name, checks.get(name)?.level]).toEqual([name, 'ok'])
+    // Plain HTTP is what this test can have; the operator is told.
+    expect(checks.get('system api')).toMatchObject({ level: 'warn', detail: expect.stringContaining('clear') })
+  })
+
+  it('tries nobody who left', () => {
+    expect(house.api.requests.map(({ token }) => token)).not.toContain('token-of-anna')
+  })
+
+  it.each([
+    [
+      'a canary that is refused',
+      { controls: { canary: 'env:CANARY' } },
+      () => house.api.live.delete('canary-token'),
+      'system api canary',
+    ],
+    ['a canary that cannot be read', { controls: { canary: 'env:NOWHERE' } }, undefined, 'system api canary'],
+    ['a canary that is no object', { controls: { canary: 'env:BROKEN' } }, undefined, 'system api canary'],
+  ])('says what to do about %s', async (_name, changes, prepare, name) => {
+    prepare?.()
+    const { exit, checks } = await check([house.system(changes)])
+    house.api.live.set('canary-token', 'canary')
+    expect(exit).toBe(1)
+    expect(checks.get(name)).toMatchObject({ level: 'fail', mend: expect.stringMatching(/\w/) })
+  })
+
+  it('says so when a system is open to everybody', async () => {
+    house.api.mode = 'open'
+    const { exit, checks } = await check([house.system(canary)])
+    house.api.mode = 'normal'
+    expect(exit).toBe(1)
+    expect(checks.get('system api decoy')).toMatchObject({ level: 'fail' })
+  })
+
+  it('says so when a system is down', async () => {
+    const url = `http://127.0.0.1:${await closedPort()}/me`
+    const { exit, checks } = await check([
+      house.system({ name: 'down', target: { ...Object(house.system().target), url }, ...canary }),
+    ])
+    expect(exit).toBe(1)
+    expect(checks.get('system down decoy')).toMatchObject({ level: 'fail', detail: expect.stringContaining('unreachable') })
+  })
+
+  it('warns where there is nothing to check', async () => {
+    const { exit, checks } = await check([], { alerts: [] })
+    expect(exit).toBe(0)
+    for (const name of ['systems', 'alerts'])
+      expect(checks.get(name)).toMatchObject({ level: 'warn', mend: expect.stringMatching(/\w/) })
+  })
+
+  it('warns where no canary backs a rejection', async () => {
+    const { checks } = await check([house.system()])
+    expect(checks.get('system api canary')).toMatchObject({ level: 'warn' })
+  })
+
+  it('prints the same for people', async () => {
+    house.configure({ systems: [house.system(canary)], alerts: [] })
+    const ran = await house.run(['doctor'])
+    expect(ran).toMatchObject({ exit: 0, stderr: '' })
+    expect(ran.stdout).toMatch(/^ok {4}database: embedded Postgres 1\d/m)
+    expect(ran.stdout).toMatch(/^warn {2}alerts: .*\n {6}-> /m)
+  })
+
+  type Fault = [exit: number, name: string, prepare: () => void, config: object, message: RegExp]
+  it.each<Fault>([
+    [1, 'a key ring that others may read', () => chmodSync(house.path('data/keyring.json'), 0o644), {}, /chmod 600/],
+    [
+      'a database that is down',
+      () => {},
+      { database: { url: 'env:DATABASE_URL' } },
+      /database cannot be reached \(ECONNREFUSED\)/,
+    ],
+    [2, 'a database URL that is not set', () => {}, { database: { url: 'env:UNSET_URL' } }, /UNSET_URL/],
+    [
+      2,
+      'a receiver whose secret is not set',
+      () => chmodSync(house.path('data/keyring.json'), 0o600),
+      { alerts: [{ name: 'hook', sink: 'webhook', format: 'json', to: 'http://127.0.0.1:9/', secret: 'env:UNSET' }] },
+      /env:UNSET/,
+    ],
+    [1, 'a key ring that is lost', () => rmSync(house.path('data/keyring.json')), {}, /restore it from its backup/],
+  ])('exits %d with a sentence at %s', async (exit, _name, prepare, config, message) => {
+    prepare()
+    house.configure({ systems: [house.system()], ...config })
+    const ran = await house.run(['doctor'], { env: { DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${await closedPort()}/x` } })
+    expect([ran.exit, ran.stdout]).toEqual([exit, ''])
+    expect(ran.stderr).toMatch(message)
+    expect(ran.stderr).not.toContain('hunter2')
+    expect(ran.stderr).not.toContain('Please report')
+    chmodSync(house.path('data'), 0o700)
+  })
+})
