@@ -56,7 +56,9 @@ function isTyped(kind: string): kind is keyof typeof TYPED {
 function unknownMessage(kind: string): string {
   const near = PROBE_KINDS.filter((known) => known.includes(kind) || kind.includes(known) || distance(known, kind) <= 2)
   const offered = near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `There are: ${PROBE_KINDS.join(', ')}.`
-  return `there is no probe "${kind}". ${offered}`
+  // A slip can put the secret here.
+  const name = /^[\w-]{1,40}$/.test(kind) ? ` "${kind}"` : ' of that name'
+  return `there is no probe${name}. ${offered}`
 }
 
 /** Levenshtein's distance. */

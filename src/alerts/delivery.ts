@@ -1,5 +1,6 @@
 import { toError } from '../domain/error.ts'
 import {
+  type DeliveryTry,
   markDelivered,
   markFailed,
   type PendingDelivery,
@@ -22,7 +23,7 @@ export interface DeliveryDeps {
   db: Db
   sink(name: string): OpenedSink | undefined
   context: FormatContext
-  enqueue(db: Queryable, deliveryId: string, attempts: number, startAfter?: Temporal.Instant): Promise<void>
+  enqueue(db: Queryable, delivery: DeliveryTry, startAfter?: Temporal.Instant): Promise<void>
   now(): Temporal.Instant
   delivered(of: { sink: string; lagMs: number }): void
   failed(of: { sink: string; dead: boolean; code: string }): void
@@ -33,7 +34,6 @@ export interface DeliveryDeps {
 const GIVE_UP_MS = 3 * 86_400_000
 const FIRST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 900_000
-const LONGEST_ASKED_MS = 86_400_000
 /** How long after the next try of the one before it an alert looks again whether that has gone out. */
 const BLOCKED_MS = 2_000
 /** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
@@ -49,11 +49,7 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
   const now = deps.now()
   if (delivery.blockedUntil !== null) return wait(delivery, delivery.blockedUntil, now, deps)
   const opened = deps.sink(delivery.sink)
-  if (opened === undefined) {
-    await markFailed(deps.db, deliveryId, now, undefined, 'the configuration no longer names this sink')
-    deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_REMOVED' })
-    return
-  }
+  if (opened === undefined) return drop(delivery, now, deps)
   if (isGone(opened, delivery)) {
     await markFailed(deps.db, deliveryId, now, undefined, 'the receiver said it is gone (410)')
     deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_GONE' })
@@ -78,7 +74,7 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
 
 /** Looks again once the alert before it has been tried. */
 async function wait(
-  { id, attempts }: PendingDelivery,
+  { id, sink, attempts }: PendingDelivery,
   until: Temporal.Instant,
   now: Temporal.Instant,
   deps: DeliveryDeps,
@@ -87,16 +83,29 @@ async function wait(
   const next = from.add({ milliseconds: BLOCKED_MS })
   await deps.db.transaction().execute(async (tx) => {
     await postponeDelivery(tx, id, next)
-    await deps.enqueue(tx, id, attempts, next)
+    await deps.enqueue(tx, { id, sink, attempts }, next)
   })
 }
 
 /** Enqueues again what no job carries any more. Run now and then by every replica; the queue refuses doubles. */
-export async function recoverDeliveries(deps: Pick<DeliveryDeps, 'db' | 'enqueue' | 'now'>): Promise<number> {
+export async function recoverDeliveries(deps: Pick<DeliveryDeps, 'db' | 'sink' | 'enqueue' | 'now' | 'failed'>): Promise<number> {
   const now = deps.now()
   const stranded = await strandedDeliveries(deps.db, now.subtract({ milliseconds: STRANDED_MS }), 1_000)
-  for (const { id, attempts } of stranded) await deps.enqueue(deps.db, id, attempts)
+  for (const delivery of stranded) {
+    if (deps.sink(delivery.sink) === undefined) await drop(delivery, now, deps)
+    else await deps.enqueue(deps.db, delivery)
+  }
   return stranded.length
+}
+
+/** The configuration no longer names the sink: a person may name it again, and redrive. */
+async function drop(
+  { id, sink }: Pick<DeliveryTry, 'id' | 'sink'>,
+  now: Temporal.Instant,
+  deps: Pick<DeliveryDeps, 'db' | 'failed'>,
+): Promise<void> {
+  await markFailed(deps.db, id, now, undefined, 'the configuration no longer names this sink')
+  deps.failed({ sink, dead: true, code: 'SINK_REMOVED' })
 }
 
 /** Whether to fail fast. Somebody who redrives after the receiver went wants it asked again: that lifts the stop. */
@@ -127,7 +136,7 @@ async function fail(delivery: PendingDelivery, error: Error, deps: DeliveryDeps)
   const attempts = delivery.attempts + 1
   await deps.db.transaction().execute(async (tx) => {
     await markFailed(tx, delivery.id, now, next, detail)
-    if (next !== undefined) await deps.enqueue(tx, delivery.id, attempts, next)
+    if (next !== undefined) await deps.enqueue(tx, { id: delivery.id, sink: delivery.sink, attempts }, next)
   })
   deps.failed({ sink: delivery.sink, dead: next === undefined, code: error instanceof SinkError ? error.code : 'INTERNAL' })
   deps.log('warn', next === undefined ? 'alert is dead: see `revenant alerts list --dead`' : 'alert not delivered yet', {
@@ -143,12 +152,7 @@ function nextTry(delivery: PendingDelivery, error: Error, now: Temporal.Instant)
   if (error instanceof SinkError && !error.retry) return undefined
   if (now.epochMilliseconds - delivery.createdAt.epochMilliseconds > GIVE_UP_MS) return undefined
   const asked = error instanceof SinkError ? error.retryAfterMs : undefined
-  // What the receiver asks for, unless it asks to be called without a pause, or not before we give up.
-  const pauseMs =
-    asked === undefined
-      ? backoffMs(delivery.attempts, Math.random())
-      : Math.min(Math.max(asked, FIRST_BACKOFF_MS), LONGEST_ASKED_MS)
-  return now.add({ milliseconds: Math.round(pauseMs) })
+  return now.add({ milliseconds: Math.round(asked ?? backoffMs(delivery.attempts, Math.random())) })
 }
 
 /** Doubles from a second to a quarter of an hour, with full jitter above half, so that many alerts do not come back as one wave. */

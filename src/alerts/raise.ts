@@ -2,7 +2,7 @@ import type { Alert, AlertEvidence } from '../domain/alert.ts'
 import { atLeast, type FindingEvent, type FindingKind, type Severity } from '../domain/finding.ts'
 import { newId } from '../domain/id.ts'
 import type { Policy } from '../domain/policy.ts'
-import { type FindingContext, findingContext, insertAlert } from '../store/alert.ts'
+import { type DeliveryTry, type FindingContext, findingContext, insertAlert } from '../store/alert.ts'
 import type { Queryable } from '../store/db.ts'
 import { type AlertFacts, describe } from './describe.ts'
 import { frameworksOf } from './frameworks.ts'
@@ -21,7 +21,7 @@ export interface RaiseDeps {
   /** The URL that the configuration of this system gives; it stands in no table. */
   runbook(systemName: string): string | undefined
   /** Enqueues a delivery in the transaction it is given. */
-  enqueue(db: Queryable, deliveryId: string, attempts: number): Promise<void>
+  enqueue(db: Queryable, delivery: DeliveryTry): Promise<void>
 }
 
 interface Edge {
@@ -48,7 +48,7 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
         .filter((route) => wants(route, alert))
         .map((route) => ({ id: newId(), sink: route.name }))
       await insertAlert(db, { alert, findingId: edge.findingId, deliveries })
-      for (const delivery of deliveries) await deps.enqueue(db, delivery.id, 0)
+      for (const delivery of deliveries) await deps.enqueue(db, { ...delivery, attempts: 0 })
     }
   }
 }

@@ -68,7 +68,8 @@ export async function redrive(
         { ...(id === undefined ? {} : { id }), ...(options.sink === undefined ? {} : { sink: options.sink }) },
         runtime.now(),
       )
-      for (const row of rows) await runtime.jobs.enqueueDelivery(tx, { deliveryId: row.id, attempts: row.attempts })
+      for (const row of rows)
+        await runtime.jobs.enqueueDelivery(tx, { deliveryId: row.id, sink: row.sink, attempts: row.attempts })
       return rows.length
     })
     await recordAction(runtime, 'alerts.redrive', options.sink ?? id ?? 'all', { count: redriven })

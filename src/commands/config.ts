@@ -1,6 +1,6 @@
 import { ConfigError } from '../config/fault.ts'
 import { type CommandContext, configOf } from './context.ts'
-import { EXIT, json, line } from './io.ts'
+import { counted, EXIT, json, line } from './io.ts'
 
 /** `revenant config check`: says every fault of the file, with its line. Exit 2 when there is one. */
 export async function check(context: CommandContext, options: { json: boolean }): Promise<number> {
@@ -8,7 +8,7 @@ export async function check(context: CommandContext, options: { json: boolean })
   try {
     const { systems, alerts } = await configOf(context)
     if (options.json) json(io, { file, ok: true, systems: systems.length, sinks: alerts.length })
-    else line(io, `${file}: no faults. ${systems.length} systems, ${alerts.length} receivers of alerts.`)
+    else line(io, `${file}: no faults. ${counted(systems.length, 'system')}, ${counted(alerts.length, 'receiver')} of alerts.`)
     return EXIT.ok
   } catch (error) {
     if (!options.json || !(error instanceof ConfigError)) throw error

@@ -3,11 +3,14 @@ import type { Runtime } from '../daemon/runtime.ts'
 import type { OpenedSystem } from '../daemon/systems.ts'
 import { toError } from '../domain/error.ts'
 import type { BoundSecret } from '../probe/probe.ts'
-import { attempt } from '../scan/attempt.ts'
+import { attempt, type TimedJudgement } from '../scan/attempt.ts'
 import { duePage } from '../store/due.ts'
+import { countTry, markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
+import { isPaused } from '../store/pause.ts'
 import { serverFacts } from '../store/server.ts'
+import { findSystem, isHeld } from '../store/system.ts'
 import { type CommandContext, withRuntime } from './context.ts'
-import { EXIT, json, line, style } from './io.ts'
+import { counted, EXIT, json, line, style } from './io.ts'
 
 type Level = 'ok' | 'warn' | 'fail'
 interface Check {
@@ -64,7 +67,7 @@ async function keyRing(runtime: Runtime): Promise<Check> {
   const { keyRing: path } = runtime.config
   const keys = await runtime.custody.describe()
   const mode = (await stat(path)).mode & 0o777
-  const detail = `${path}, mode ${mode.toString(8)}, ${keys.ring.length} ring keys`
+  const detail = `${path}, mode ${mode.toString(8)}, ${counted(keys.ring.length, 'ring key')}`
   return mode === 0o600
     ? { name: 'key ring', level: 'ok', detail }
     : { name: 'key ring', level: 'fail', detail, mend: `chmod 600 ${path}` }
@@ -106,6 +109,11 @@ async function systemChecks(runtime: Runtime, system: OpenedSystem): Promise<Che
       detail: `transport is ${system.probe.transport}: the evidence is marked so`,
       mend: 'use TLS with a verified certificate',
     })
+  const away = await keptAway(runtime, system)
+  if (away !== undefined) {
+    checks.push({ name, level: 'warn', ...away })
+    return checks
+  }
   const canary = system.scan.controls.canary
   const canarySecret = canary === undefined ? undefined : await canary().catch((error: unknown) => toError(error))
   if (canarySecret instanceof Error)
@@ -126,9 +134,9 @@ async function systemChecks(runtime: Runtime, system: OpenedSystem): Promise<Che
     return checks
   }
   const decoy = sample.decoy('stranger')
-  if (decoy !== undefined) checks.push(await tried(`${name} decoy`, system, decoy, 'rejected'))
+  if (decoy !== undefined) checks.push(await tried(runtime, `${name} decoy`, system, decoy, 'rejected'))
   if (canarySecret !== undefined && !(canarySecret instanceof Error))
-    checks.push(await tried(`${name} canary`, system, canarySecret, 'accepted'))
+    checks.push(await tried(runtime, `${name} canary`, system, canarySecret, 'accepted'))
   else if (canary === undefined)
     checks.push({
       name: `${name} canary`,
@@ -139,7 +147,36 @@ async function systemChecks(runtime: Runtime, system: OpenedSystem): Promise<Che
   return checks
 }
 
-async function tried(name: string, system: OpenedSystem, secret: BoundSecret, wanted: 'accepted' | 'rejected'): Promise<Check> {
+/** Why a system must not be asked now, if so: the kill switch and a Retry-After hold for the doctor too. */
+async function keptAway(
+  { store: { db }, now }: Runtime,
+  { row, config }: OpenedSystem,
+): Promise<Pick<Check, 'detail' | 'mend'> | undefined> {
+  if (await isPaused(db, row.id)) return { detail: 'paused: not asked', mend: `revenant resume ${config.name}` }
+  const limited = (await findSystem(db, row.id))?.hold_reason === 'rate_limited' && (await isHeld(db, row.id, now()))
+  return limited ? { detail: 'it asked to be left alone for now: not asked', mend: 'ask again later' } : undefined
+}
+
+async function tried(
+  runtime: Runtime,
+  name: string,
+  system: OpenedSystem,
+  secret: BoundSecret,
+  wanted: 'accepted' | 'rejected',
+): Promise<Check> {
+  try {
+    await system.scan.rate.acquire(AbortSignal.timeout(system.scan.limits.timeoutMs))
+  } catch {
+    return { name, level: 'warn', detail: 'not tried: its rate allows no attempt now', mend: 'ask again later' }
+  }
+  const settle = wanted === 'accepted' ? await reserve(runtime, system, secret.account) : () => Promise.resolve()
+  if (settle === undefined)
+    return {
+      name,
+      level: 'fail',
+      detail: 'not tried: the lockout budget of its account is spent',
+      mend: 'wait, and mend its secret',
+    }
   const judgement = await attempt(secret, {
     timeoutMs: system.scan.limits.timeoutMs,
     http: system.scan.http,
@@ -147,6 +184,7 @@ async function tried(name: string, system: OpenedSystem, secret: BoundSecret, wa
     pinnedPeer: system.row.pinned_peer ?? undefined,
     running: new Set(),
   })
+  await settle(judgement)
   const detail = `${judgement.verdict} / ${judgement.reason} in ${Math.round(judgement.latencyMs)} ms, ${JSON.stringify(judgement.wire)}`
   if (judgement.verdict === wanted) return { name, level: 'ok', detail }
   const mend =
@@ -154,6 +192,27 @@ async function tried(name: string, system: OpenedSystem, secret: BoundSecret, wa
       ? 'the system accepts anybody: verdicts about it are void'
       : `it should be ${wanted}: check address, certificate and credential`
   return { name, level: 'fail', detail, mend }
+}
+
+/**
+ * Takes a try of the account's lockout budget: a canary with a wrong password must not be locked by a doctor who is asked often.
+ * Answers how to settle it; undefined when there is none left.
+ */
+async function reserve(
+  { store: { db }, now }: Runtime,
+  { scan: { realm, limits } }: OpenedSystem,
+  account: string | undefined,
+): Promise<((judgement: TimedJudgement) => Promise<void>) | undefined> {
+  if (account === undefined) return () => Promise.resolve()
+  const { count, perMs } = limits.failuresPerPrincipal
+  const granted = await reserveTries(db, realm, [account], { count, windowMs: perMs }, now())
+  if (!granted.has(account)) return undefined
+  return async ({ verdict, reason }) => {
+    const until = now().add({ milliseconds: perMs })
+    if (verdict === 'accepted') await refundTry(db, realm, account)
+    else if (reason === 'account_locked') await markLocked(db, realm, account, until)
+    else await countTry(db, realm, account, until)
+  }
 }
 
 /** The shape of a secret that is due, for decoys; it is not sent anywhere. */

@@ -210,7 +210,7 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
 }
 
 /** `revenant findings resolve ID --note TEXT`: for what is no longer tried and so cannot close by itself. */
-export async function resolve(context: CommandContext, id: string, options: { note: string }): Promise<number> {
+export async function resolve(context: CommandContext, id: string, options: { note: string; json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const finding = await findOne(runtime, id)
     if (finding.state === 'resolved') throw new RevenantError('CONFLICT', 'the finding is resolved already')
@@ -242,8 +242,8 @@ export async function resolve(context: CommandContext, id: string, options: { no
       )
     })
     await recordAction(runtime, 'finding.resolve', finding.id, { note: options.note })
-    line(context.io, 'Resolved by hand: nothing tries it any more, and the record says that you closed it.')
-    return EXIT.ok
+    const sentence = 'Resolved by hand: nothing tries it any more, and the record says that you closed it.'
+    return done(context.io, options.json, { finding: finding.id, state: 'resolved' }, sentence)
   })
 }
 

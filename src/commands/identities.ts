@@ -3,7 +3,7 @@ import { listIdentities } from '../store/identity.ts'
 import { type CommandContext, withRuntime } from './context.ts'
 import { instantOf } from './findings.ts'
 import { intakeDeps } from './import.ts'
-import { done, EXIT, json, line } from './io.ts'
+import { counted, done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 
 /** `revenant identities list` */
@@ -54,14 +54,14 @@ export async function terminate(
   const at = options.at === undefined ? undefined : instantOf('--at', options.at)
   return withRuntime(context, async (runtime) => {
     const when = at ?? runtime.now()
-    const report = await terminateIdentity(externalId, when, intakeDeps(runtime))
+    const report = await terminateIdentity(externalId, at, intakeDeps(runtime))
     return done(
       context.io,
       options.json,
       { identity: externalId, ...report },
       report.changed
-        ? `${externalId} left at ${when.toString()}. ${report.dueNow} credentials are due now.`
-        : `${externalId} had left already: nothing changed.`,
+        ? `${externalId} left at ${when.toString({ smallestUnit: 'second' })}. ${counted(report.dueNow, 'credential is', 'credentials are')} due now.`
+        : `${externalId} had left already: nothing changed.${at === undefined ? ' Give --at to correct the instant.' : ''}`,
     )
   })
 }

@@ -8,7 +8,7 @@ import type { ImportReport } from '../intake/report.ts'
 import type { ImportSource } from '../intake/source.ts'
 import { type CommandContext, operator, withRuntime } from './context.ts'
 import { oneOf } from './findings.ts'
-import { EXIT, type Io, json, line, pathOf, style } from './io.ts'
+import { counted, EXIT, type Io, json, line, pathOf, style } from './io.ts'
 import { progressBar } from './progress.ts'
 
 export interface FileOptions {
@@ -96,7 +96,7 @@ function print(io: Io, what: string, report: ImportReport, dryRun: boolean): voi
   if (report.dueNow > 0)
     line(
       io,
-      `${report.dueNow} credentials ${dryRun ? 'would be' : 'are'} due now${dryRun ? '' : ': `revenant scan --once` tries them, the daemon does so by itself'}.`,
+      `${counted(report.dueNow, 'credential')} ${dryRun ? 'would be' : report.dueNow === 1 ? 'is' : 'are'} due now${dryRun ? '' : ': `revenant scan --once` tries them, the daemon does so by itself'}.`,
     )
   if (report.stopped) line(io, 'Stopped before the end of the file: run it again to go on.')
 }

@@ -1,5 +1,5 @@
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
-import { done, EXIT, json, line } from './io.ts'
+import { counted, done, EXIT, json, line } from './io.ts'
 import { progressBar } from './progress.ts'
 
 /** `revenant keys list` */
@@ -12,12 +12,12 @@ export async function list(context: CommandContext, options: { json: boolean }):
       for (const key of keys.ring)
         line(
           io,
-          `ring  ${key.id}  made ${key.createdAt.toString()}${key.active ? '  active' : ''}  wraps ${key.dataKeys} data keys`,
+          `ring  ${key.id}  made ${key.createdAt.toString()}${key.active ? '  active' : ''}  wraps ${counted(key.dataKeys, 'data key')}`,
         )
       for (const key of keys.data)
         line(
           io,
-          `data  ${key.id}  made ${key.createdAt.toString()}${key.retiredAt === null ? '' : '  retired'}  seals ${key.secrets} secrets`,
+          `data  ${key.id}  made ${key.createdAt.toString()}${key.retiredAt === null ? '' : '  retired'}  seals ${counted(key.secrets, 'secret')}`,
         )
     }
     return EXIT.ok

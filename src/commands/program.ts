@@ -35,6 +35,13 @@ export async function runCommand(request: CommandRequest): Promise<number> {
   }
 }
 
+/** commander repeats the words of the command line, and a slip can put the secret there. */
+function withoutArguments(text: string): string {
+  return text
+    .replace(/ but got (\d+): .*\.$/ms, ' but got $1. Secrets come by standard input or files.')
+    .replace(/(unknown option '(?:--[^'=]{1,40}|-[^-]))[^']*'/, "$1'")
+}
+
 function buildProgram(request: CommandRequest, exitWith: (code: number) => void): Command {
   const { io } = request
   const program = new Command('revenant')
@@ -46,6 +53,7 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
     .configureOutput({
       writeOut: io.out,
       writeErr: io.err,
+      outputError: (text, write) => write(withoutArguments(text)),
       getOutHelpWidth: () => io.columns,
       getErrHelpWidth: () => io.columns,
       getOutHasColors: () => io.colour,
@@ -237,7 +245,12 @@ function addFindings(program: Command, act: Act): void {
     .command('resolve <id>')
     .description('close by hand what nothing tries any more: a retired credential, somebody who came back')
     .requiredOption('--note <text>', 'why')
-    .action(act(async (c, id: string, options: { note: string }) => (await import('./findings.ts')).resolve(c, id, options)))
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, id: string, options: { note: string; json: boolean }) =>
+        (await import('./findings.ts')).resolve(c, id, options),
+      ),
+    )
   const alerts = program.command('alerts').description('what was sent, and what was not')
   alerts
     .command('list', { isDefault: true })

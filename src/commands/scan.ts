@@ -4,10 +4,11 @@ import { type Coverage, coverage } from '../store/coverage.ts'
 import { countDue } from '../store/due.ts'
 import { type FindingListing, listFindings } from '../store/finding.ts'
 import { type CommandContext, withRuntime } from './context.ts'
-import { EXIT, json, line, style } from './io.ts'
+import { counted, EXIT, json, line, style } from './io.ts'
 import { ago, table } from './table.ts'
 
 const POLL_MS = 100
+const IDLE_ROUNDS = 3
 
 /**
  * `revenant scan --once`: sweeps everything that is due, then says how things stand.
@@ -39,6 +40,8 @@ export async function scan(context: CommandContext, options: { json: boolean }):
 
 async function sweep(context: CommandContext, runtime: Runtime): Promise<void> {
   const startedAt = runtime.now()
+  let before = Number.POSITIVE_INFINITY
+  let idle = 0
   // Inside a daemon the workers are there already.
   if (context.runtime === undefined) await runtime.work()
   for (;;) {
@@ -48,7 +51,11 @@ async function sweep(context: CommandContext, runtime: Runtime): Promise<void> {
     for (const zone of runtime.config.zones) pending += await runtime.jobs.pendingTrials(zone)
     if (pending === 0) {
       // What was due when the sweep began and still is cannot be tried now: held, paused or outside its window.
-      if ((await countDue(runtime.store.db, startedAt)) === 0 || (await runtime.tick()) === 0) return
+      const due = await countDue(runtime.store.db, startedAt)
+      // Trials that leave everything as it was have failed: their systems must not be asked the same again and again.
+      idle = due < before ? 0 : idle + 1
+      before = due
+      if (due === 0 || idle === IDLE_ROUNDS || (await runtime.tick()) === 0) return
     }
     await sleep(POLL_MS, undefined, { signal: context.io.signal })
   }
@@ -65,14 +72,14 @@ const ACCESS: ReadonlySet<string> = new Set([
 ])
 
 function exitOf(open: readonly FindingListing[], covered: Coverage): number {
-  if (open.some((finding) => ACCESS.has(finding.kind))) return EXIT.found
+  if (covered.open > 0 || open.some((finding) => ACCESS.has(finding.kind))) return EXIT.found
   return open.length > 0 || covered.unverified > 0 ? EXIT.unverified : EXIT.ok
 }
 
 function print({ io }: CommandContext, open: readonly FindingListing[], covered: Coverage, now: Temporal.Instant): void {
   line(
     io,
-    `${covered.credentials} credentials of terminated identities: ${covered.open} still accepted, ${covered.closed} proven closed, ${covered.unverified} not verified`,
+    `${counted(covered.credentials, 'credential')} of terminated identities: ${covered.open} still accepted, ${covered.closed} proven closed, ${covered.unverified} not verified`,
   )
   if (open.length > 0) {
     line(io)
@@ -97,10 +104,11 @@ function print({ io }: CommandContext, open: readonly FindingListing[], covered:
     for (const { reason, system, count } of covered.reasons) line(io, `  ${system}: ${reason ?? 'not tried yet'} (${count})`)
   }
   line(io)
-  line(
-    io,
-    open.length === 0 && covered.unverified === 0
-      ? style(io, 'green', 'Nobody who left is still let in.')
-      : 'Next: revenant findings list',
-  )
+  line(io, lastWord(io, open.length, covered))
+}
+
+function lastWord(io: CommandContext['io'], open: number, covered: Coverage): string {
+  if (open > 0 || covered.open > 0 || covered.unverified > 0) return 'Next: revenant findings list'
+  if (covered.credentials === 0) return 'Nothing was tried: no credential of anybody who left is known.'
+  return style(io, 'green', 'Nobody who left is still let in.')
 }

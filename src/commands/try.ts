@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { loadProbe } from '../../probes/registry.ts'
-import { spellKey, spellPath } from '../config/fault.ts'
+import { explain } from '../config/explain.ts'
+import { spellPath } from '../config/fault.ts'
 import { DEFAULT_ATTRIBUTION } from '../daemon/attribution.ts'
+import { errnoWords } from '../domain/errno.ts'
 import { RevenantError, toError } from '../domain/error.ts'
 import type { Assurance } from '../domain/verdict.ts'
 import { openDispatcher } from '../probe/dispatcher.ts'
@@ -26,7 +28,9 @@ const EXIT_OF = { accepted: EXIT.ok, rejected: EXIT.found, inconclusive: EXIT.un
  */
 export async function tryOnce(context: CommandContext, kind: string, options: TryOptions): Promise<number> {
   const probe = await boundTo(context, kind, options.target)
-  const secret = probe.secret(parseJson('the secret on standard input', await readAll(context.io.stdin())))
+  const secret = probe.secret(
+    parseJson('the secret on standard input', await readAll(context.io.stdin()), '{"username":"…","password":"…"}'),
+  )
   const dispatcher = openDispatcher({
     origins: probe.origins,
     ...probe.http,
@@ -91,37 +95,32 @@ function disown(judgement: TimedJudgement, reason: 'endpoint_unauthenticated' | 
 async function boundTo(context: CommandContext, kind: string, target: string): Promise<BoundProbe> {
   const text = target.startsWith('@') ? await readTarget(pathOf(context.io, target.slice(1))) : target
   const probe = await loadProbe(kind)
+  const value = parseJson('--target', text, '{"host":"db.internal"}')
   try {
-    return probe.bind(parseJson('--target', text))
+    return probe.bind(value)
   } catch (error) {
-    if (error instanceof z.ZodError) {
-      throw new RevenantError('INPUT_INVALID', `--target does not fit probe ${kind}: ${error.issues.map(faultOf).join('; ')}`)
-    }
-    throw error
+    if (!(error instanceof z.ZodError)) throw error
+    const problems = explain(error.issues, value, z.toJSONSchema(probe.targetSchema, { io: 'input', unrepresentable: 'any' }))
+    const faults = problems.map(({ path, message }) => `${path.length === 0 ? '' : `${spellPath(path)}: `}${message}`)
+    throw new RevenantError('INPUT_INVALID', `--target does not fit probe ${kind}: ${faults.join('; ')}`)
   }
-}
-
-/** Zod quotes unknown keys, and a slip can make a key of a secret. */
-function faultOf(issue: z.core.$ZodIssue): string {
-  const place = spellPath(issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))) || '(all)'
-  if (issue.code === 'unrecognized_keys') return `${place}: has no key ${issue.keys.map(spellKey).join(', ')}`
-  return `${place}: ${issue.message}`
 }
 
 async function readTarget(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
-    throw new RevenantError('INPUT_INVALID', `--target @${path} cannot be read: ${toError(error).message}`)
+    throw new RevenantError('INPUT_INVALID', `--target @${path} cannot be read (${errnoWords(error) ?? toError(error).name})`)
   })
 }
 
-function parseJson(what: string, text: string): unknown {
+function parseJson(what: string, text: string, example: string): unknown {
   try {
-    return JSON.parse(text)
+    // PowerShell's pipe begins with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
     // JSON's own message quotes the text, which may be the secret.
     throw new RevenantError(
       'INPUT_INVALID',
-      text.trim() === '' ? `${what} is empty: give a JSON object` : `${what} is no JSON object`,
+      `${what} is ${text.trim() === '' ? 'empty' : 'no JSON'}: give an object such as ${example}`,
     )
   }
 }

@@ -69,7 +69,8 @@ const YAML_FAULTS: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'names this key twice: keep one',
   IMPOSSIBLE: 'is not valid YAML: check what stands before',
   KEY_OVER_1024_CHARS: 'has a key that is too long: is a quote missing?',
-  MISSING_CHAR: 'misses a character, most often a closing quote, brace, bracket or a `:`',
+  MISSING_CHAR:
+    'misses a character (a closing quote, brace or bracket, a `:`), or is indented differently from the lines above, or stands below a value such as []',
   MULTILINE_IMPLICIT_KEY: 'has a key over several lines: is a `:` or a quote missing?',
   MULTIPLE_DOCS: 'holds a second document: remove the `---`',
   TAB_AS_INDENT: 'is indented by a tab: use spaces',

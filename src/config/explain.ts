@@ -34,18 +34,16 @@ function explainIssue(issue: Issue, value: unknown, jsonSchema: unknown): Proble
       )
     }
     case 'invalid_union': {
+      if ('options' in issue && issue.options !== undefined)
+        return [{ path, message: notOneOf(valueAt(value, path), issue.options) }]
       const nested = nearestBranch(issue.errors)
       if (nested === undefined) return [{ path, message: missingOr(valueAt(value, path), `must be ${typesOf(issue.errors)}`) }]
       return nested.flatMap((inner) => explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, value, jsonSchema))
     }
     case 'invalid_type':
       return [{ path, message: missingOr(valueAt(value, path), `must be ${TYPES[issue.expected] ?? issue.expected}`) }]
-    case 'invalid_value': {
-      const found = valueAt(value, path)
-      const values = issue.values.map(String)
-      const hint = typeof found === 'string' ? suggest(found, values) : suggest('', values)
-      return [{ path, message: missingOr(found, `is not one of the values${hint}`) }]
-    }
+    case 'invalid_value':
+      return [{ path, message: notOneOf(valueAt(value, path), issue.values) }]
     default:
       return [{ path, message: issue.message }]
   }
@@ -65,6 +63,12 @@ function missingOr(found: unknown, message: string): string {
   if (found === undefined) return `is missing: it ${message}`
   if (found === null) return `is empty: give it a value, or remove the key (it ${message})`
   return message
+}
+
+function notOneOf(found: unknown, allowed: readonly unknown[]): string {
+  const values = allowed.map(String)
+  if (found === undefined || found === null) return missingOr(found, `must be one of ${values.toSorted().join(', ')}`)
+  return `is not one of the values${suggest(typeof found === 'string' ? found : '', values)}`
 }
 
 /** The branch of a union that the value was meant for: one that does not fail for the value's very type. */

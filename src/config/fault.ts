@@ -39,8 +39,8 @@ export function spellPath(path: Path): string {
 
 /**
  * A key as a message may show it. A slip such as `{password:hunter2}` makes a key of the whole text, so whatever does not look
- * like a key of ours is not quoted.
+ * like a key of ours is not quoted: words without digits, or something short.
  */
 export function spellKey(key: string): string {
-  return /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(key) ? key : '(a key)'
+  return /^[A-Za-z](?:[A-Za-z_-]{0,39}|[A-Za-z0-9_-]{0,11})$/.test(key) ? key : '(a key)'
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Config } from './config.ts'
 import { type ConfigDocument, readDocument } from './document.ts'
@@ -55,7 +56,7 @@ async function readText(path: string): Promise<string> {
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
   } catch (error) {
     const code = errorCode(error) ?? 'unknown error'
-    const hint = code === 'ENOENT' ? 'no such file: pass --config FILE or set REVENANT_CONFIG' : code
+    const hint = code === 'ENOENT' ? 'no such file: pass --config FILE or set REVENANT_CONFIG' : (errnoWords(error) ?? code)
     throw new RevenantError('CONFIG_UNREADABLE', `${path} cannot be read (${hint})`)
   }
 }

@@ -1,7 +1,8 @@
-import { ZodError } from 'zod'
+import { ZodError, z } from 'zod'
 import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
 import { sinkEntry } from '../alerts/sinks/registry.ts'
 import type { SinkConfig } from '../config/config.ts'
+import { explain, type Problem } from '../config/explain.ts'
 import type { ConfigChecks } from '../config/rules.ts'
 import { RevenantError, toError } from '../domain/error.ts'
 import type { BoundProbe } from '../probe/probe.ts'
@@ -9,12 +10,17 @@ import type { BoundProbe } from '../probe/probe.ts'
 /** What the configuration's rules must know of probes and sinks, whose folders they may not import. */
 export const CONFIG_CHECKS: ConfigChecks = {
   probeKinds: PROBE_KINDS,
-  checkTarget: async (kind, target, allowEffects) =>
-    problemsOf(async () => {
-      const fault = effectFault(kind, (await loadProbe(kind)).bind(target), allowEffects)
+  checkTarget: async (kind, target, allowEffects) => {
+    const probe = await loadProbe(kind)
+    return problemsOf(target, probe.targetSchema, async () => {
+      const fault = effectFault(kind, probe.bind(target), allowEffects)
       if (fault !== undefined) throw new RevenantError('CONFIG_INVALID', fault)
-    }),
-  checkSink: async (sink) => problemsOf(async () => sinkEntry.parse(entryOf(sink))),
+    })
+  },
+  checkSink: async (sink) => {
+    const entry = entryOf(sink)
+    return problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry))
+  },
 }
 
 /** What a replay of this probe would change that the system does not allow; undefined where nothing is. */
@@ -31,19 +37,17 @@ export function entryOf({ options, ...common }: SinkConfig): Record<string, unkn
   return { ...rest, ...options }
 }
 
-async function problemsOf(check: () => Promise<unknown>) {
+/**
+ * @param value what is checked, to tell missing from wrong
+ * @param schema whose keys a misspelt one may have meant
+ */
+async function problemsOf(value: unknown, schema: z.ZodType, check: () => Promise<unknown>): Promise<readonly Problem[]> {
   try {
     await check()
     return []
   } catch (error) {
     if (error instanceof ZodError)
-      return error.issues.flatMap((issue) => {
-        const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))
-        // Zod quotes unknown keys, and a slip can make a key of a secret: the file's own spelling of paths does not.
-        if (issue.code === 'unrecognized_keys')
-          return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a key here', at: 'key' as const }))
-        return [{ path, message: issue.message }]
-      })
+      return explain(error.issues, value, z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }))
     if (error instanceof RevenantError) return [{ path: [], message: error.message }]
     throw toError(error)
   }

@@ -56,6 +56,7 @@ export interface Runtime {
 
 /** How long a stop waits for running trials to record what they know. */
 const STOP_MS = 15_000
+/** Deliveries of one receiver under way at a time. */
 const DELIVERY_WORKERS = 4
 
 /** Where the embedded database lives, beside the control socket. */
@@ -116,8 +117,8 @@ async function assemble(
     routes: () => sinks.routes(),
     policy,
     runbook: (systemName) => systems.byName(systemName)?.config.runbook,
-    enqueue: async (db, deliveryId, attempts) => {
-      await jobs.enqueueDelivery(db, { deliveryId, attempts })
+    enqueue: async (db, { id, ...rest }) => {
+      await jobs.enqueueDelivery(db, { deliveryId: id, ...rest })
     },
   })
   const attemptMeters = new Map<string, ReturnType<typeof meters.attempts>>()
@@ -147,13 +148,19 @@ async function assemble(
     db: store.db,
     sink: (name) => sinks.byName(name),
     context,
-    enqueue: async (db, deliveryId, attempts, startAfter) => {
-      await jobs.enqueueDelivery(db, { deliveryId, attempts }, startAfter)
+    enqueue: async (db, { id, ...rest }, startAfter) => {
+      await jobs.enqueueDelivery(db, { deliveryId: id, ...rest }, startAfter)
     },
     now,
     delivered: ({ sink, lagMs }) => meters.alertDelivered({ sink }, lagMs),
     failed: ({ sink, code }) => meters.alertFailed({ sink, code }),
     log: (level, message, fields) => logger[level](fields, message),
+  }
+  await jobs.prepareDeliveries(sinks.routes().map((route) => route.name))
+  let working = false
+  const workSinks = async () => {
+    for (const { name } of sinks.routes())
+      await jobs.workDeliveries(name, DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
   }
   const planDeps: PlanDeps = { db: store.db, jobs, zones: config.zones, policy, raise, now }
 
@@ -190,7 +197,8 @@ async function assemble(
           await runTrial(job, signal, trialDeps)
         })
       }
-      await jobs.workDeliveries(DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
+      working = true
+      await workSinks()
     },
     reload: async (next) => {
       const nextSinks = await openSinks(next.alerts, context, sinks)
@@ -198,10 +206,12 @@ async function assemble(
         await nextSinks.close()
         throw error
       })
+      await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
       const old = { systems, sinks }
       config = next
       systems = nextSystems
       sinks = nextSinks
+      if (working) await workSinks()
       // What still runs on the old ones may finish: closing waits for requests in flight.
       await old.sinks.close()
       await old.systems.close()

@@ -9,12 +9,13 @@ import {
   exemptionsAt,
   type FindingRow,
   lockFindings,
+  lockUnexempted,
   type NewFinding,
   updateFinding,
 } from '../store/finding.ts'
 import type { ExemptionTable } from '../store/tables.ts'
 import type { KeyedSignal } from './signals.ts'
-import { type Episode, type Signal, transition } from './transition.ts'
+import { type Episode, endExemption, type Signal, transition } from './transition.ts'
 
 /** One edge of one finding, to be alerted about in the transaction that made it. */
 export interface FindingEdge {
@@ -46,7 +47,7 @@ export async function applySignals(
   const rows = await lockFindings(db, [...new Set(signals.map((each) => each.key))])
   const exemptions = signals.some((each) => each.signal.holds) ? await exemptionsAt(db, first.signal.at) : []
   const edges: FindingEdge[] = []
-  for (const each of signals) {
+  for (const each of inOrder(signals)) {
     const row = rows.get(each.key)
     const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, exemptions), policy)
     if (moved.finding === undefined) continue
@@ -54,31 +55,74 @@ export async function applySignals(
     await (row === undefined ? addFinding(db, next) : updateFinding(db, next))
     rows.set(each.key, asStored(next, row))
     if (moved.event === undefined) continue
-    const edge: FindingEdge = {
-      eventId: newId(),
-      findingId: next.id,
-      event: moved.event,
-      sequence: moved.finding.sequence,
-      at: each.signal.at,
-      observationId: each.observationId,
-    }
-    await addFindingEvent(db, {
-      id: edge.eventId,
-      finding_id: next.id,
-      sequence: edge.sequence,
-      event: edge.event,
-      at: edge.at.toString(),
-      severity: next.severity,
-      state: next.state,
-      observation_id: each.observationId ?? null,
-      trace_id: each.traceId ?? null,
-      actor: null,
-      note: null,
-    })
-    edges.push(edge)
+    edges.push(await addEdge(db, next, moved.event, each))
   }
   if (edges.length > 0) await raise(db, edges)
   return edges
+}
+
+/**
+ * Opens the findings whose exemption has ended, in the caller's transaction: what it silenced may never be seen again by itself, of a
+ * system that is down for instance. Answers how many; `limit` at most.
+ */
+export async function endExemptions(db: Queryable, at: Temporal.Instant, limit: number, raise: Raise): Promise<number> {
+  const edges: FindingEdge[] = []
+  for (const row of await lockUnexempted(db, at, limit)) {
+    const { finding, event } = endExemption(episodeOf(row), at)
+    if (finding === undefined || event === undefined) continue
+    const next = rowOf({ key: row.key, ...idsOf(row) }, row, finding)
+    await updateFinding(db, next)
+    edges.push(await addEdge(db, next, event, { signal: { at } }))
+  }
+  if (edges.length > 0) await raise(db, edges)
+  return edges.length
+}
+
+async function addEdge(
+  db: Queryable,
+  finding: NewFinding,
+  event: FindingEvent,
+  cause: { signal: { at: Temporal.Instant }; observationId?: string; traceId?: string },
+): Promise<FindingEdge> {
+  const edge: FindingEdge = {
+    eventId: newId(),
+    findingId: finding.id,
+    event,
+    sequence: finding.sequence,
+    at: cause.signal.at,
+    observationId: cause.observationId,
+  }
+  await addFindingEvent(db, {
+    id: edge.eventId,
+    finding_id: finding.id,
+    sequence: edge.sequence,
+    event,
+    at: edge.at.toString(),
+    severity: finding.severity,
+    state: finding.state,
+    observation_id: cause.observationId ?? null,
+    trace_id: cause.traceId ?? null,
+    actor: null,
+    note: null,
+  })
+  return edge
+}
+
+function idsOf({
+  system_id,
+  identity_id,
+  credential_id,
+}: FindingRow): Pick<KeyedSignal, 'systemId' | 'identityId' | 'credentialId'> {
+  return {
+    ...(system_id === null ? {} : { systemId: system_id }),
+    ...(identity_id === null ? {} : { identityId: identity_id }),
+    ...(credential_id === null ? {} : { credentialId: credential_id }),
+  }
+}
+
+/** By key, the signals of one key as they came: whoever writes the same findings at the same time writes them in the same order. */
+function inOrder(signals: readonly KeyedSignal[]): KeyedSignal[] {
+  return signals.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
 }
 
 function withExemption(each: KeyedSignal, exemptions: readonly Selectable<ExemptionTable>[]): Signal {
@@ -112,7 +156,7 @@ function episodeOf(row: FindingRow): Episode {
   }
 }
 
-function rowOf(each: KeyedSignal, row: FindingRow | undefined, episode: Episode): NewFinding {
+function rowOf(each: Omit<KeyedSignal, 'signal'>, row: FindingRow | undefined, episode: Episode): NewFinding {
   return {
     id: row?.id ?? newId(),
     key: each.key,

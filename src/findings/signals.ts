@@ -46,6 +46,8 @@ export interface ObservedCredential {
   terminatedAt: Temporal.Instant
   /** It had been proven dead before this observation. */
   wasDead: boolean
+  /** Proven rejections of this credential in a row, this one included; without it the finding counts for itself. */
+  rejections?: number
 }
 
 /**
@@ -72,12 +74,17 @@ export function signalsOf(seen: ObservedCredential, policy: Policy): KeyedSignal
     at: seen.at,
     exempt: false,
   })
-  const absent = (needed: number): Signal => ({ holds: false, at: seen.at, needed })
+  const absent = (needed: number): Signal => ({
+    holds: false,
+    at: seen.at,
+    needed,
+    ...(seen.rejections === undefined ? {} : { inARow: seen.rejections }),
+  })
 
   if (accepted && seen.otherPrincipal) add('mismatch', present('principal_mismatch'))
   if (accepted && !seen.otherPrincipal) {
     add('access', present(accessKind(seen)))
-    add('mismatch', absent(1))
+    add('mismatch', { holds: false, at: seen.at, needed: 1 })
   }
   if (proven) {
     add('access', absent(policy.confirmRejections))
@@ -85,8 +92,9 @@ export function signalsOf(seen: ObservedCredential, policy: Policy): KeyedSignal
   }
   if (seen.reason === 'any_secret_accepted') add('any-secret', present('any_secret_accepted'))
   if (accepted || proven) {
-    add('any-secret', absent(1))
-    add('unverified', absent(1))
+    const over: Signal = { holds: false, at: seen.at, needed: 1 }
+    add('any-secret', over)
+    add('unverified', over)
   }
   return signals
 }

@@ -38,6 +38,8 @@ export interface Absent {
   holds: false
   at: Temporal.Instant
   needed: number
+  /** How many there are in a row, where that is counted elsewhere: another secret, or an acceptance, begins the count anew. */
+  inARow?: number
 }
 
 export interface TransitionPolicy {
@@ -58,6 +60,11 @@ export function transition(finding: Episode | undefined, signal: Signal, policy:
   if (finding === undefined) return signal.holds ? open(signal) : { finding: undefined, event: undefined }
   if (signal.holds) return finding.state === 'resolved' ? reopen(finding, signal) : persist(finding, signal, policy)
   return finding.state === 'resolved' ? { finding, event: undefined } : disprove(finding, signal)
+}
+
+/** What becomes of a finding whose exemption has ended, though nobody has looked at it since: whoever was spared is told now. Pure. */
+export function endExemption(finding: Episode, at: Temporal.Instant): Transition {
+  return alert({ ...finding, exempted: false, state: 'open' }, firstOr('reopened', finding), at)
 }
 
 function open(signal: Present): Transition {
@@ -112,7 +119,7 @@ function persist(finding: Episode, signal: Present, policy: TransitionPolicy): T
 }
 
 function disprove(finding: Episode, signal: Absent): Transition {
-  const rejections = finding.rejections + 1
+  const rejections = signal.inARow ?? finding.rejections + 1
   if (rejections < signal.needed) return { finding: { ...finding, rejections }, event: undefined }
   const resolved: Episode = { ...finding, rejections, state: 'resolved', resolvedAt: signal.at, exempted: false }
   // What was never alerted needs no all-clear.

@@ -64,7 +64,10 @@ export function instant(row: Row, column: string, dayEnd?: DayEnd): Temporal.Ins
   if (cell === undefined || cell === null) return cell
   const found = parseInstant(cell)
   if (found !== undefined) return found
-  if (dayEnd === undefined) throw new CellFault(column, 'must be an instant with its offset, such as 2026-11-22T17:00:00Z')
+  if (dayEnd === undefined) {
+    const hint = column === 'terminated_at' ? '; a day alone goes into the column termination_date' : ''
+    throw new CellFault(column, `must be an instant with its offset, such as 2026-11-22T17:00:00Z${hint}`)
+  }
   return local(column, cell, null, null, dayEnd)
 }
 

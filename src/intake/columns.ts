@@ -42,7 +42,7 @@ export function readHeader(columns: Columns, line: number, fields: readonly stri
     // Not quoted: a file without a header has its first secrets here.
     throw new RevenantError(
       'INPUT_INVALID',
-      `line ${line} must name the columns; missing: ${missing.map((name) => spell(columns, name)).join(', ')}`,
+      `line ${line} must name the columns; missing: ${missing.map((name) => spell(columns, name)).join(', ')}${separatorHint(columns, names)}`,
     )
   }
   const faults = names.flatMap((name, index) => {
@@ -57,6 +57,16 @@ export function readHeader(columns: Columns, line: number, fields: readonly stri
   if (faults.length > 0) throw new RevenantError('INPUT_INVALID', `line ${line}: ${faults.join('; ')}`)
   return places.map((place) => place ?? 'ignored')
 }
+
+/** Spreadsheets of many countries save CSV with semicolons, others with tabs. */
+function separatorHint(columns: Columns, names: readonly string[]): string {
+  const [only, ...more] = names
+  if (only === undefined || more.length > 0) return ''
+  const used = [';', '\t', '|'].find((each) => only.split(each).filter((name) => placeOf(columns, name.trim())).length > 1)
+  return used === undefined ? '' : `. The columns are separated by ${SEPARATORS[used]}: save the file with commas`
+}
+
+const SEPARATORS: Readonly<Record<string, string>> = { ';': 'semicolons', '\t': 'tabs', '|': 'bars' }
 
 /** What is wrong with a key of a JSON row. */
 export function unknownKey(columns: Columns, name: string): string {

@@ -1,3 +1,4 @@
+import { RevenantError } from '../domain/error.ts'
 import { type Columns, type Place, placeOf, readHeader, unknownKey } from './columns.ts'
 import { type RawRow, readCsv } from './csv.ts'
 import { type Line, type LineCounts, readLines } from './lines.ts'
@@ -29,12 +30,18 @@ async function* csvRows(batches: AsyncIterable<RawRow[]>, columns: Columns): Asy
   for await (const batch of batches) {
     const rows: RowOrFault[] = []
     for (const raw of batch) {
-      if (header === undefined) header = readHeader(columns, raw.line, 'fields' in raw ? raw.fields : [])
+      if (header === undefined) header = readHeader(columns, raw.line, headerOf(raw))
       else rows.push('fault' in raw ? { line: raw.line, message: raw.fault } : csvRow(header, raw.line, raw.fields))
     }
     yield rows
   }
   if (header === undefined) readHeader(columns, 1, [])
+}
+
+/** A first line that cannot be read says why: a file in UTF-16 has no columns to miss. */
+function headerOf(raw: RawRow): readonly string[] {
+  if ('fields' in raw) return raw.fields
+  throw new RevenantError('INPUT_INVALID', `line ${raw.line} ${raw.fault}`)
 }
 
 function csvRow(header: readonly Place[], line: number, fields: readonly string[]): RowOrFault {

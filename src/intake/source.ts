@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import type { Readable } from 'node:stream'
+import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
 
 export const FORMATS = ['csv', 'jsonl'] as const
@@ -20,6 +21,8 @@ export interface OpenSource {
 
 const EXTENSIONS: Readonly<Record<string, Format>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' }
 
+const SHEETS = /\.(?:xlsx?|ods|numbers)$/i
+
 /** Opens what is to be imported. Throws `INPUT_INVALID` for a file that cannot be read or whose format nobody told. */
 export async function openSource(source: ImportSource): Promise<OpenSource> {
   if ('stream' in source) {
@@ -28,7 +31,10 @@ export async function openSource(source: ImportSource): Promise<OpenSource> {
   }
   const format = source.format ?? EXTENSIONS[extname(source.path).toLowerCase()]
   if (format === undefined) {
-    throw new RevenantError('INPUT_INVALID', `${source.path}: name it .csv, .jsonl or .ndjson, or give its format`)
+    throw new RevenantError(
+      'INPUT_INVALID',
+      `${source.path}: ${SHEETS.test(source.path) ? 'save the sheet as CSV (UTF-8)' : 'say --format csv or --format jsonl, or name it .csv, .jsonl or .ndjson'}`,
+    )
   }
   try {
     const handle = await open(source.path, 'r')
@@ -42,6 +48,9 @@ export async function openSource(source: ImportSource): Promise<OpenSource> {
     return { stream, format, label, totalBytes: stat.isFile() ? stat.size : undefined }
   } catch (error) {
     if (error instanceof RevenantError) throw error
-    throw new RevenantError('INPUT_INVALID', `${source.path} cannot be read (${errorCode(error) ?? 'unknown error'})`)
+    throw new RevenantError(
+      'INPUT_INVALID',
+      `${source.path} cannot be read (${errnoWords(error) ?? errorCode(error) ?? 'unknown error'})`,
+    )
   }
 }

@@ -16,10 +16,20 @@ export interface StandingReport {
   dueNow: number
 }
 
-/** Terminates an identity at an instant, past or to come. Throws `NOT_FOUND`. */
-export async function terminateIdentity(externalId: string, at: Temporal.Instant, deps: IntakeDeps): Promise<StandingReport> {
-  const rounded = at.round({ smallestUnit: 'microsecond', roundingMode: 'floor' })
-  return changeStanding(externalId, { is: 'terminated', at: rounded }, 'identity.terminate', deps)
+/**
+ * Terminates an identity at an instant, past or to come; without one now, unless it has left already: the clock of a departure that
+ * is known must not start again because somebody makes sure. Throws `NOT_FOUND`.
+ */
+export async function terminateIdentity(
+  externalId: string,
+  at: Temporal.Instant | undefined,
+  deps: IntakeDeps,
+): Promise<StandingReport> {
+  const standing = (left: Temporal.Instant | null, now: Temporal.Instant): Standing => {
+    const known = left !== null && Temporal.Instant.compare(left, now) <= 0 ? left : now
+    return { is: 'terminated', at: (at ?? known).round({ smallestUnit: 'microsecond', roundingMode: 'floor' }) }
+  }
+  return changeStanding(externalId, standing, 'identity.terminate', deps)
 }
 
 /**
@@ -27,16 +37,22 @@ export async function terminateIdentity(externalId: string, at: Temporal.Instant
  * Throws `NOT_FOUND`.
  */
 export async function reinstateIdentity(externalId: string, deps: IntakeDeps): Promise<StandingReport> {
-  return changeStanding(externalId, { is: 'active' }, 'identity.reinstate', deps)
+  return changeStanding(externalId, () => ({ is: 'active' }), 'identity.reinstate', deps)
 }
 
-async function changeStanding(externalId: string, standing: Standing, action: string, deps: IntakeDeps): Promise<StandingReport> {
+async function changeStanding(
+  externalId: string,
+  standingOf: (left: Temporal.Instant | null, now: Temporal.Instant) => Standing,
+  action: string,
+  deps: IntakeDeps,
+): Promise<StandingReport> {
   await deps.jobs.prepareTrials(await zonesInUse(deps.db))
   return inTransaction(deps.db, async (tx) => {
     const now = deps.now()
     const known = await lockIdentities(tx, [externalId], 'update')
     const row = known.get(externalId)
     if (row === undefined) throw new RevenantError('NOT_FOUND', `no identity has the external id ${JSON.stringify(externalId)}`)
+    const standing = standingOf(row.terminated_at, now)
     const unsaid = { kind: undefined, name: undefined, email: undefined, owner: undefined }
     const plan = planIdentities([{ line: 1, externalId, standing, ...unsaid }], known, row.source, now)
     const changed = plan.updates.length > 0

@@ -12,7 +12,7 @@ const trialJob = z.strictObject({ systemId: z.uuid(), shard: z.int().nonnegative
 export type TrialJob = z.infer<typeof trialJob>
 
 /** One alert on its way to one sink. */
-const deliveryJob = z.strictObject({ deliveryId: z.uuid(), attempts: z.int().nonnegative() })
+const deliveryJob = z.strictObject({ deliveryId: z.uuid(), sink: z.string(), attempts: z.int().nonnegative() })
 export type DeliveryJob = z.infer<typeof deliveryJob>
 
 export interface JobsOptions {
@@ -31,15 +31,23 @@ export interface Jobs {
   prepareTrials(zones: readonly string[]): Promise<void>
   /** In the caller's transaction; false when that system and shard is already queued or running. */
   enqueueTrial(db: Queryable, zone: string, job: TrialJob): Promise<boolean>
-  /** In the caller's transaction; false when that try is already queued. `startAfter` is the earliest instant to try. */
+  /**
+   * In the caller's transaction; false when that try is already queued, or where the sink was not prepared: nobody here would make
+   * it. `startAfter` is the earliest instant to try.
+   */
   enqueueDelivery(db: Queryable, job: DeliveryJob, startAfter?: Temporal.Instant): Promise<boolean>
   /**
    * Runs up to `concurrency` trials of a zone at a time, one after the other while there are any. The signal aborts when the job is
    * lost, when the database is (what cannot be recorded must not be tried), or as soon as the process stops.
    */
   workTrials(zone: string, concurrency: number, work: (job: TrialJob, signal: AbortSignal) => Promise<void>): Promise<void>
-  /** The same for deliveries; these may finish while the process stops, and are tried again when `work` throws. */
-  workDeliveries(concurrency: number, work: (job: DeliveryJob, signal: AbortSignal) => Promise<void>): Promise<void>
+  /** Makes the queues of sinks, one each: a receiver that hangs must not hold up the others. */
+  prepareDeliveries(sinks: readonly string[]): Promise<void>
+  /**
+   * Makes up to `count` deliveries of a sink at a time; once for each sink, further calls change nothing. They may finish while the
+   * process stops, and are tried again when `work` throws.
+   */
+  workDeliveries(sink: string, count: number, work: (job: DeliveryJob, signal: AbortSignal) => Promise<void>): Promise<void>
   /** How many jobs of a zone's trials are queued or running. */
   pendingTrials(zone: string): Promise<number>
   /** Takes no more jobs, stops the trials, waits up to `graceMs` for what runs. */
@@ -50,7 +58,6 @@ export interface Jobs {
 const HEARTBEAT_SECONDS = 10
 const KEEP_DONE_SECONDS = 300
 const DELIVERY_EXPIRES_SECONDS = 120
-const DELIVERIES = 'deliver'
 /** How long work that is aborted at the end of the grace may take to say its last words. */
 const LAST_WORDS_MS = 2_000
 
@@ -77,6 +84,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const stopping = new AbortController()
   const running = new Set<Promise<unknown>>()
   const deliveryWorkers: string[] = []
+  const worked = new Set<string>()
   const wakes = openWakes(() => {
     for (const worker of deliveryWorkers) boss.notifyWorker(worker)
   })
@@ -89,7 +97,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   }
 
   const trialClaim = (zone: string) => (data: unknown) => `trial.${zone}:${trialKey(trialJob.parse(data))}`
-  const deliveryClaim = (data: unknown) => `${DELIVERIES}:${deliveryJob.parse(data).deliveryId}`
+  const deliveryClaim = (data: unknown) => `deliver:${deliveryJob.parse(data).deliveryId}`
   const known = new Map<string, Promise<string>>()
   /** Makes a queue, once, and frees what a dead process left in it before anybody works on it. */
   const ensure = (queue: string, claimKey: (data: unknown) => string, limits: QueueLimits): Promise<string> => {
@@ -105,8 +113,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const trials = (zone: string) =>
     ensure(`trial.${zone}`, trialClaim(zone), { retryLimit: 0, expireInSeconds: Math.ceil(options.trialBudgetMs / 1000) + 60 })
   // A delivery whose process died is tried again by the queue itself.
-  const deliveries = () =>
-    ensure(DELIVERIES, deliveryClaim, { retryLimit: 1_000, retryDelay: 0, expireInSeconds: DELIVERY_EXPIRES_SECONDS })
+  const deliveries = (sink: string) =>
+    ensure(deliveryQueue(sink), deliveryClaim, { retryLimit: 1_000, retryDelay: 0, expireInSeconds: DELIVERY_EXPIRES_SECONDS })
 
   /** Runs work under a claim; false when a living process works on the same. */
   const claimed = async (key: string, signals: AbortSignal[], work: (signal: AbortSignal) => Promise<void>): Promise<boolean> => {
@@ -124,7 +132,6 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
 
   try {
     await boss.start()
-    await deliveries()
   } catch (error) {
     await stop(0)
     throw error
@@ -143,35 +150,40 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       return send()
     },
     enqueueDelivery: async (db, job, startAfter) => {
-      const queue = await deliveries()
+      const ready = known.get(deliveryQueue(job.sink))
+      if (ready === undefined) return false
+      const queue = await ready
       const later = startAfter === undefined ? {} : { startAfter: new Date(startAfter.epochMilliseconds) }
-      const id = await boss.send(queue, job, { singletonKey: keyOf(job, startAfter), db: fromKysely(db), ...later })
+      const id = await boss.send(queue, job, {
+        singletonKey: keyOf(job, startAfter),
+        group: { id: job.sink },
+        db: fromKysely(db),
+        ...later,
+      })
       // NOTIFY tells of jobs that can start at once only.
       if (startAfter !== undefined) wakes.at(startAfter.epochMilliseconds)
       return id !== null
     },
-    workTrials: async (zone, concurrency, work) => {
-      await startWorkers(
-        boss,
-        await trials(zone),
-        concurrency,
-        async ({ data, signal }) => {
-          // Refused: a living process works on it, whatever its job's heartbeat said. The next tick asks again.
-          await claimed(trialClaim(zone)(data), [signal, stopping.signal], (either) => work(trialJob.parse(data), either))
-        },
-        options.onError,
-      )
+    workTrials: async (zone, count, work) => {
+      await startWorkers(boss, await trials(zone), { count, onError: options.onError }, async ({ data, signal }) => {
+        // Refused: a living process works on it, whatever its job's heartbeat said. The next tick asks again.
+        await claimed(trialClaim(zone)(data), [signal, stopping.signal], (either) => work(trialJob.parse(data), either))
+      })
     },
-    workDeliveries: async (concurrency, work) => {
+    prepareDeliveries: async (sinks) => {
+      for (const sink of sinks) await deliveries(sink)
+    },
+    workDeliveries: async (sink, count, work) => {
+      if (worked.has(sink)) return
+      worked.add(sink)
       const ids = await startWorkers(
         boss,
-        await deliveries(),
-        concurrency,
+        await deliveries(sink),
+        { count, onError: options.onError },
         async ({ data, signal }) => {
           if (!(await claimed(deliveryClaim(data), [signal], (either) => work(deliveryJob.parse(data), either))))
             throw new Error('this delivery is being made by another worker')
         },
-        options.onError,
       )
       deliveryWorkers.push(...ids)
     },
@@ -185,6 +197,10 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
 
 function trialKey(job: TrialJob): string {
   return `${job.systemId}:${job.shard}`
+}
+
+function deliveryQueue(sink: string): string {
+  return `deliver.${sink}`
 }
 
 /** A try under way must not refuse the next one, so the key tells tries and their times apart. */
@@ -234,9 +250,8 @@ const WORK = {
 async function startWorkers(
   boss: PgBoss,
   queue: string,
-  count: number,
+  { count, onError }: { count: number; onError(error: Error): void },
   handle: (job: { data: unknown; signal: AbortSignal }) => Promise<void>,
-  onError: (error: Error) => void,
 ): Promise<string[]> {
   const ids: string[] = []
   for (let index = 0; index < count; index++) {

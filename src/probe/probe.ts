@@ -5,6 +5,7 @@ import type { Decoy } from '../domain/control.ts'
 import { RevenantError } from '../domain/error.ts'
 import { isNameField } from '../domain/reference.ts'
 import type { Transport } from '../domain/system.ts'
+import { withoutQuotes } from './quotes.ts'
 
 /**
  * What a replay can change at the system. Read-only probes declare none. `prolongs-life` keeps a credential from expiring of
@@ -149,7 +150,7 @@ function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target
       const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
     },
-    attempt: (ctx) => probe.attempt(target, secret, ctx),
+    attempt: async (ctx) => withoutQuotes(await probe.attempt(target, secret, ctx), secret),
   }
 }
 
@@ -166,7 +167,15 @@ function formOf(secret: unknown): string {
 function parseSecret<Secret>(schema: z.ZodType<Secret>, value: unknown): Secret {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  // The path only: a message of zod may quote the value.
-  const fields = parsed.error.issues.map((issue) => issue.path.join('.') || '(the whole secret)')
-  throw new RevenantError('SECRET_INVALID', `the secret does not fit this probe: check ${[...new Set(fields)].join(', ')}`)
+  const faults = new Set(parsed.error.issues.map((issue) => secretFault(issue, value)))
+  throw new RevenantError('SECRET_INVALID', `the secret does not fit this probe: ${[...faults].join(', ')}`)
+}
+
+/** Names a field and nothing else: a message of zod may quote the value, and a slip can make a key of it. */
+function secretFault({ code, path }: z.core.$ZodIssue, value: unknown): string {
+  if (code === 'unrecognized_keys') return 'it has a field that this probe does not know'
+  const [field] = path
+  if (field === undefined) return 'check its fields'
+  const isMissing = typeof value === 'object' && value !== null && Reflect.get(value, field) === undefined
+  return isMissing ? `${String(field)} is missing` : `check ${path.join('.')}`
 }

@@ -11,6 +11,13 @@ const TRANSPORT: ReadonlySet<Reason> = new Set<Reason>([
   'host_key_mismatch',
 ])
 
+/** Reasons that speak of us: the system was not asked. */
+const OURS: ReadonlySet<Reason> = new Set<Reason>(['budget_exhausted', 'secret_unavailable', 'origin_changed', 'client_error'])
+
+export function isOurs(reason: Reason): boolean {
+  return OURS.has(reason)
+}
+
 /** Transport failures in a row, over all lanes of a trial, that open the circuit. */
 export const BREAKER_THRESHOLD = 5
 

@@ -1,5 +1,5 @@
 import type { Policy } from '../domain/policy.ts'
-import { applySignals, type Raise } from '../findings/apply.ts'
+import { applySignals, endExemptions, type Raise } from '../findings/apply.ts'
 import { unverifiedSignal } from '../findings/signals.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Db } from '../store/db.ts'
@@ -21,7 +21,8 @@ const OVERDUE_PAGE = 200
 
 /**
  * One tick: enqueues a trial for each shard of each system that has something due, and opens a finding for each credential that
- * nobody could judge in time. Costs one index probe a system when nothing is due. Answers how many trials were enqueued.
+ * nobody could judge in time, and each whose exemption has ended. Costs one index probe a system when nothing is due. Answers how
+ * many trials were enqueued.
  */
 export async function tick(deps: PlanDeps): Promise<number> {
   let enqueued = 0
@@ -31,7 +32,13 @@ export async function tick(deps: PlanDeps): Promise<number> {
     }
   }
   await openOverdue(deps)
+  await openUnexempted(deps)
   return enqueued
+}
+
+async function openUnexempted(deps: PlanDeps): Promise<void> {
+  const page = () => transact(deps.db, (tx) => endExemptions(tx, deps.now(), OVERDUE_PAGE, deps.raise))
+  while ((await page()) === OVERDUE_PAGE);
 }
 
 async function openOverdue(deps: PlanDeps): Promise<void> {

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** A timer that is set for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export interface RateLimit {
   count: number
   perMs: number
@@ -32,7 +35,11 @@ export function openRateLimiter(
       fullAt = start + perToken
       const waitMs = fullAt - at - burst * perToken
       if (waitMs <= 0) return undefined
-      return wait(waitMs, signal)
+      return wait(Math.min(waitMs, LONGEST_TIMER_MS), signal).catch((error: unknown) => {
+        // Called off: those who wait next must not wait for this one too.
+        fullAt -= perToken
+        throw error
+      })
     },
   }
 }

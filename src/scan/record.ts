@@ -13,6 +13,7 @@ import { type PageFacts, type RecordedRow, recordPage } from '../store/observati
 import { transact } from '../store/transact.ts'
 import { nextCheck } from './schedule.ts'
 import type { Session } from './session.ts'
+import { storable, storableWire } from './storable.ts'
 
 /** What one due credential came to. */
 export interface Outcome {
@@ -70,8 +71,11 @@ async function signalsOfPage(
   const known = await credentialsWithFindings(tx, rejected)
   const telling = speaking.filter(({ verdict, row }) => verdict !== 'rejected' || known.has(row.credential_id))
   if (telling.length === 0) return []
-  const ids = new Map(rows.map((row) => [row.credential_id, row.id]))
-  return telling.flatMap((outcome) => signalsFor(session, outcome, ids.get(outcome.row.credential_id) ?? ''))
+  const recorded = new Map(rows.map((row) => [row.credential_id, row]))
+  return telling.flatMap((outcome) => {
+    const row = recorded.get(outcome.row.credential_id)
+    return row === undefined ? [] : signalsFor(session, outcome, row)
+  })
 }
 
 function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
@@ -83,6 +87,8 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
   )
   const id = newId()
   const latencyMs = Math.round(outcome.latencyMs * 1000) / 1000
+  const principal = outcome.principal === undefined ? null : storable(outcome.principal)
+  const wire = storableWire(outcome.wire)
   return {
     id,
     observed_ms: outcome.atMs,
@@ -93,8 +99,8 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
     strength: outcome.strength,
     assurance: outcome.assurance,
     confirmed: outcome.confirmed,
-    principal: outcome.principal ?? null,
-    wire: outcome.wire,
+    principal,
+    wire,
     latency_ms: latencyMs,
     leaf: leafOf({
       // In the order of canonical JSON, so that the leaf needs no sorting.
@@ -106,7 +112,7 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
       identity_id: row.identity_id,
       latency_ms: latencyMs,
       observed_ms: outcome.atMs,
-      principal: outcome.principal ?? null,
+      principal,
       reason: outcome.reason,
       strength: outcome.strength,
       system_id: page.systemId,
@@ -115,7 +121,7 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
       trial_id: page.trialId,
       type: 'observation',
       verdict: outcome.verdict,
-      wire: outcome.wire,
+      wire,
     }),
     seen_due: row.due_at,
     due_ms: next.dueAtMs,
@@ -128,14 +134,15 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
   }
 }
 
-function signalsFor(session: Session, outcome: Outcome, observationId: string): KeyedSignal[] {
+function signalsFor(session: Session, outcome: Outcome, recorded: RecordedRow): KeyedSignal[] {
   const { row } = outcome
   const seen: ObservedCredential = {
     at: Temporal.Instant.fromEpochMilliseconds(outcome.atMs),
     systemId: session.system.id,
     identityId: row.identity_id,
     credentialId: row.credential_id,
-    observationId,
+    observationId: recorded.id,
+    rejections: recorded.rejections,
     trialId: session.trialId,
     traceId: session.trace.traceId,
     verdict: outcome.verdict,

@@ -1,5 +1,6 @@
 import { type Outcome, record } from './record.ts'
 import type { Session } from './session.ts'
+import type { Vouch } from './vouch.ts'
 
 export interface Recorder {
   /** Takes an outcome. Answers a promise when the caller must wait: an acceptance until it is safe, anything while writing lags. */
@@ -19,8 +20,10 @@ const PAGES_BEHIND = 2
 /**
  * Gathers outcomes into pages and writes them behind the lanes' backs, one page at a time. An acceptance is written at once, in a
  * transaction of its own: it must not be lost with a half-full page.
+ *
+ * @param vouch says what of a page may be recorded
  */
-export function openRecorder(session: Session): Recorder {
+export function openRecorder(session: Session, vouch: Vouch): Recorder {
   const counts = { accepted: 0, rejected: 0, inconclusive: 0 }
   let page: Outcome[] = []
   let behind = 0
@@ -33,8 +36,9 @@ export function openRecorder(session: Session): Recorder {
     const done = tail.then(async () => {
       // After one write failed the rest is left due rather than recorded out of order.
       if (failure !== undefined) throw failure
-      await record(session, outcomes)
-      for (const outcome of outcomes) counts[outcome.verdict]++
+      const vouched = await vouch(outcomes)
+      await record(session, vouched)
+      for (const outcome of vouched) counts[outcome.verdict]++
     })
     tail = done.then(
       () => {

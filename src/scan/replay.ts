@@ -1,5 +1,4 @@
 import { toError } from '../domain/error.ts'
-import type { Assurance } from '../domain/verdict.ts'
 import { judgeFailure } from '../probe/failure.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import type { DueCredential } from '../store/due.ts'
@@ -8,36 +7,38 @@ import type { TimedJudgement } from './attempt.ts'
 import { type Confirmation, confirm } from './confirm.ts'
 import type { Span } from './deps.ts'
 import type { Outcome } from './record.ts'
-import { EXHAUSTED, type Session, tryWithin } from './session.ts'
-
-/** How the trial's controls stand behind its replays. */
-export interface Backing {
-  assurance: Assurance
-  /** The canary was configured and not accepted. */
-  canaryFailed: boolean
-}
+import { type Backing, EXHAUSTED, type Session, tryWithin } from './session.ts'
 
 /** Replays one due credential and says what it came to. Never throws for a reason that lies with the credential or its system. */
-export async function replay(session: Session, row: DueCredential, backing: Backing): Promise<Outcome> {
-  let secret: BoundSecret
-  try {
-    const opened = session.deps.openSecret(row, session.system)
-    secret = session.system.probe.secret(opened instanceof Promise ? await opened : opened)
-  } catch (error) {
-    return outcomeOf(session, row, { ...judgeFailure(toError(error), false), latencyMs: 0 }, backing)
-  }
+export async function replay(session: Session, row: DueCredential): Promise<Outcome> {
+  const opening = opened(session, row)
+  const secret = opening instanceof Promise ? await opening : opening
+  if ('verdict' in secret) return secret
   const span = session.trace.attempt({})
-  const outcome = await judge(session, row, secret, span, backing)
+  const outcome = await judge(session, row, secret, span)
   // Ended only now: the trace shows an acceptance once it is confirmed, and never before.
   span.end(outcome)
   return outcome
 }
 
-async function judge(session: Session, row: DueCredential, secret: BoundSecret, span: Span, backing: Backing): Promise<Outcome> {
+/** Opens a credential's secret; answers what it came to where that fails. A promise only where the secret has to be fetched. */
+export function opened(session: Session, row: DueCredential): BoundSecret | Outcome | Promise<BoundSecret | Outcome> {
+  const failed = (error: unknown) =>
+    outcomeOf(session, row, { ...judgeFailure(toError(error), false), latencyMs: 0 }, NO_BACKING, '')
+  try {
+    const value = session.deps.openSecret(row, session.system)
+    if (value instanceof Promise) return value.then((given) => session.system.probe.secret(given)).catch(failed)
+    return session.system.probe.secret(value)
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+async function judge(session: Session, row: DueCredential, secret: BoundSecret, span: Span): Promise<Outcome> {
   const judgement = await tryWithin(session, secret, secret.account, 'replay', span)
-  if (judgement === EXHAUSTED) return exhausted(session, row, secret.account, backing)
-  if (judgement.verdict !== 'accepted') return outcomeOf(session, row, judgement, backing)
-  return confirmed(session, row, secret, judgement, backing)
+  if (judgement === EXHAUSTED) return exhausted(session, row, secret)
+  if (judgement.verdict !== 'accepted') return outcomeOf(session, row, judgement, session.backing, secret.form)
+  return confirmed(session, row, secret, judgement)
 }
 
 /** The outcome of a credential that was due and not tried. */
@@ -48,19 +49,32 @@ export function untried(
   notBeforeMs: number | undefined,
 ): Outcome {
   const full: TimedJudgement = { verdict: 'inconclusive', strength: 'strong', latencyMs: 0, ...judgement }
-  return { ...outcomeOf(session, row, full, { assurance: 'none', canaryFailed: false }), notBeforeMs }
+  return { ...outcomeOf(session, row, full, NO_BACKING, ''), notBeforeMs }
 }
 
-async function confirmed(
-  session: Session,
-  row: DueCredential,
-  secret: BoundSecret,
-  judgement: TimedJudgement,
-  backing: Backing,
-): Promise<Outcome> {
+const NO_BACKING: Pick<Backing, 'assurance' | 'canaryFailed' | 'canaryForm'> = {
+  assurance: 'none',
+  canaryFailed: false,
+  canaryForm: undefined,
+}
+
+/** What is left of a rejection once the canary has failed: an answer, and no proof. Other outcomes stay as they are. */
+export function disown(outcome: Outcome): Outcome {
+  if (outcome.verdict !== 'rejected') return outcome
+  const { reason, wire } = outcome
+  return {
+    ...outcome,
+    verdict: 'inconclusive',
+    reason: 'canary_failed',
+    assurance: 'none',
+    wire: { ...wire, rejected_as: reason },
+  }
+}
+
+async function confirmed(session: Session, row: DueCredential, secret: BoundSecret, judgement: TimedJudgement): Promise<Outcome> {
   const confirmation: Confirmation = await confirm(session, row, secret)
   const expected = secret.expects ?? row.principal ?? undefined
-  const base = outcomeOf(session, row, judgement, backing)
+  const base = outcomeOf(session, row, judgement, session.backing, secret.form)
   if (!confirmation.confirmed) {
     const reason = confirmation.reason === 'budget_exhausted' ? 'unconfirmed' : confirmation.reason
     const ends =
@@ -78,40 +92,69 @@ async function confirmed(
   return { ...base, confirmed: true, confirmedMs: confirmation.atMs, otherPrincipal: isOther(expected, judgement.principal) }
 }
 
-async function exhausted(session: Session, row: DueCredential, account: string | undefined, backing: Backing): Promise<Outcome> {
+async function exhausted(session: Session, row: DueCredential, { account, form }: BoundSecret): Promise<Outcome> {
   const ends = account === undefined ? undefined : await budgetEnds(session.deps.db, session.system.realm, account)
   return {
     ...outcomeOf(
       session,
       row,
       { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 },
-      backing,
+      session.backing,
+      form,
     ),
     notBeforeMs: ends?.epochMilliseconds,
   }
 }
 
-function outcomeOf(session: Session, row: DueCredential, judgement: TimedJudgement, backing: Backing): Outcome {
+function outcomeOf(
+  session: Session,
+  row: DueCredential,
+  judgement: TimedJudgement,
+  backing: Pick<Backing, 'assurance' | 'canaryFailed' | 'canaryForm'>,
+  form: string,
+): Outcome {
   const atMs = session.deps.now().epochMilliseconds
-  const disowned = judgement.verdict === 'rejected' && backing.canaryFailed
-  return {
+  // A canary of another form (a key beside passwords) has come by another path: it vouches for nothing here.
+  const other = backing.assurance === 'controlled' && form !== backing.canaryForm
+  const outcome: Outcome = {
     row,
     atMs,
-    verdict: disowned ? 'inconclusive' : judgement.verdict,
-    reason: disowned ? 'canary_failed' : judgement.reason,
+    verdict: judgement.verdict,
+    reason: judgement.reason,
     strength: judgement.strength,
-    assurance: backing.assurance,
+    assurance: other ? 'explicit' : backing.assurance,
     confirmed: false,
     confirmedMs: undefined,
     principal: judgement.principal,
     otherPrincipal: false,
-    wire: disowned ? { ...judgement.wire, rejected_as: judgement.reason } : judgement.wire,
+    wire: judgement.wire,
     latencyMs: judgement.latencyMs,
     notBeforeMs: judgement.retryAfterMs === undefined ? undefined : atMs + judgement.retryAfterMs,
   }
+  return backing.canaryFailed ? disown(outcome) : outcome
 }
 
-/** Names are compared without case: systems print them as they like. An answer that names nobody contradicts nobody. */
-function isOther(expected: string | undefined, answered: string | undefined): boolean {
-  return expected !== undefined && answered !== undefined && expected.toLowerCase() !== answered.toLowerCase()
+/**
+ * Names are compared without case: systems print them as they like. An answer that names nobody contradicts nobody, and neither does
+ * one that names somebody in another way: a directory says `uid=anna,ou=people`, `CORP\\anna` or `anna@corp.example` for `anna`.
+ */
+export function isOther(expected: string | undefined, answered: string | undefined): boolean {
+  if (expected === undefined || answered === undefined) return false
+  const [a, b] = [nameOf(expected), nameOf(answered)]
+  if (a.whole === b.whole) return false
+  if (a.style === b.style) return true
+  return a.short !== undefined && b.short !== undefined && a.short !== b.short
+}
+
+/** A name's style, and what of it could be compared with another style: nothing of a DN that begins with a display name. */
+function nameOf(text: string): { style: 'plain' | 'domain' | 'address' | 'dn'; whole: string; short: string | undefined } {
+  const whole = text.trim().toLowerCase()
+  const rdn = /^([a-z][a-z0-9-]*) *= *([^,+]*)/.exec(whole)
+  if (rdn !== null) {
+    const short = rdn[1] === 'uid' || rdn[1] === 'samaccountname' ? rdn[2]?.trim() : undefined
+    return { style: 'dn', whole: whole.replaceAll(/ *([,=+]) */g, '$1'), short }
+  }
+  if (whole.includes('\\')) return { style: 'domain', whole, short: whole.slice(whole.indexOf('\\') + 1) }
+  if (whole.includes('@')) return { style: 'address', whole, short: whole.slice(0, whole.indexOf('@')) }
+  return { style: 'plain', whole, short: whole }
 }

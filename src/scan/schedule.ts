@@ -1,10 +1,12 @@
 import type { Policy } from '../domain/policy.ts'
+import type { Reason } from '../domain/reason.ts'
 import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
 
 export interface CheckOutcome {
   /** Epoch milliseconds, like every instant here: this runs for each of a million credentials. */
   atMs: number
   verdict: Verdict
+  reason?: Reason
   strength: Strength
   assurance: Assurance
   terminatedAtMs: number
@@ -41,7 +43,7 @@ const JITTER = 0.1
 export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number): NextCheck {
   const proven = isProvenRejection(outcome)
   const judged = proven || outcome.verdict === 'accepted'
-  const rejections = outcome.verdict === 'accepted' ? 0 : proven ? outcome.rejections + 1 : outcome.rejections
+  const rejections = wasLetIn(outcome) ? 0 : proven ? outcome.rejections + 1 : outcome.rejections
   const failures = outcome.verdict === 'inconclusive' ? outcome.failures + 1 : 0
   const dead = proven && rejections >= policy.confirmRejections
   const ageMs = outcome.atMs - outcome.terminatedAtMs
@@ -57,6 +59,11 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
   const jittered = proven && !dead ? pauseMs : pauseMs * (1 + JITTER * (random - 0.5))
   const dueAtMs = Math.max(outcome.atMs + Math.round(jittered), outcome.notBeforeMs ?? 0)
   return { dueAtMs, verifyByMs: judged ? dueAtMs + policy.verifyWithinMs : undefined, judged, rejections, failures, dead }
+}
+
+/** The system accepted it, whatever that acceptance was worth: refusals before and after it are not in a row. */
+function wasLetIn({ verdict, reason }: CheckOutcome): boolean {
+  return verdict === 'accepted' || reason === 'any_secret_accepted' || reason === 'unconfirmed'
 }
 
 /** How often a credential of this age is tried. */

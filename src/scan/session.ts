@@ -7,9 +7,11 @@ import type { BoundSecret } from '../probe/probe.ts'
 import { countTry, markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
 import type { ControlRow } from '../store/observation.ts'
 import { pinPeer } from '../store/system.ts'
+import type { PassedControls } from '../store/tables.ts'
 import { attempt, type TimedJudgement } from './attempt.ts'
 import type { Span, Trace, TrialDeps } from './deps.ts'
 import type { Slots } from './slots.ts'
+import { storableWire } from './storable.ts'
 import type { ScanSystem } from './system.ts'
 
 /** What the attempts of one trial share. */
@@ -35,6 +37,8 @@ export interface Backing {
   canaryForm: string | undefined
   /** Confirmations from before this instant are of another configuration, or of a system that was open. */
   confirmedSinceMs: number
+  /** The controls themselves; undefined while there are none. */
+  controls: PassedControls | undefined
 }
 
 /** An attempt that the lockout budget forbade. */
@@ -141,7 +145,7 @@ export function controlRow(
     verdict: judgement.verdict,
     reason: judgement.reason,
     strength: judgement.strength,
-    wire: judgement.wire,
+    wire: storableWire(judgement.wire),
     latency_ms: judgement.latencyMs,
     transport: session.system.probe.transport,
   }

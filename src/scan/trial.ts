@@ -1,22 +1,23 @@
 import { newId } from '../domain/id.ts'
 import type { Reason } from '../domain/reason.ts'
-import type { Assurance } from '../domain/verdict.ts'
 import { applySignals } from '../findings/apply.ts'
 import { type KeyedSignal, systemSignal } from '../findings/signals.ts'
-import type { BoundSecret } from '../probe/probe.ts'
 import { type DueCredential, duePage } from '../store/due.ts'
 import { isPaused } from '../store/pause.ts'
-import { closeWindow, findSystem, holdSystem, type SystemRow } from '../store/system.ts'
+import { closeWindow, findSystem, holdSystem, isHeld, releaseSystem, type SystemRow } from '../store/system.ts'
 import { transact } from '../store/transact.ts'
 import { finishTrial, startTrial } from '../store/trial.ts'
-import { BREAKER_THRESHOLD, holdMs, isTransportFailure } from './breaker.ts'
+import { BREAKER_THRESHOLD, holdMs, isOurs, isTransportFailure } from './breaker.ts'
 import { type ControlsOutcome, runControls, stillPassed } from './controls.ts'
 import type { TrialDeps } from './deps.ts'
 import { type Feed, openFeed } from './feed.ts'
+import type { Outcome } from './record.ts'
 import { openRecorder } from './recorder.ts'
-import { type Backing, replay, untried } from './replay.ts'
+import { opened, replay, untried } from './replay.ts'
 import type { Session } from './session.ts'
+import { openSlots } from './slots.ts'
 import type { ScanSystem } from './system.ts'
+import { openVouch } from './vouch.ts'
 
 export interface TrialJob {
   systemId: string
@@ -52,6 +53,8 @@ export type TrialOutcome =
 const BLIND_AFTER = 3
 /** How long a system that is limiting us is left alone when it does not say. */
 const DEFAULT_RETRY_MS = 60_000
+/** How long a trial may rest on controls that were about to lapse when it began. */
+const LEAST_SERVICE_MS = 60_000
 
 /**
  * One controlled run against one system: decoys, canary, replays, confirmations, each page recorded as it is done. It reads what is
@@ -68,7 +71,8 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
       systemId: system.id,
       shard: job.shard,
       shards: system.limits.shards,
-      now,
+      // A clock that was set back must not make due again what this trial has tried.
+      now: earlier(now, deps.now()),
       limit: deps.pageSize,
       after: after === undefined ? undefined : { dueAt: after.due_at, credentialId: after.credential_id },
     }),
@@ -78,7 +82,7 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
     if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(now))
     return nothing
   }
-  return conduct(job, signal, deps, system, row, unshift(feed, first), first)
+  return conduct(job, signal, deps, system, row, unshift(feed, first))
 }
 
 async function mayNotRun(deps: TrialDeps, row: SystemRow): Promise<boolean> {
@@ -94,7 +98,6 @@ async function conduct(
   system: ScanSystem,
   row: SystemRow,
   feed: Feed<DueCredential>,
-  first: DueCredential,
 ): Promise<TrialSummary> {
   const trialId = newId()
   const startedAt = deps.now()
@@ -109,18 +112,31 @@ async function conduct(
     traceId: trace.traceId,
     startedAt,
   })
-  const session: Session = { trialId, system, deps, trace, signal, running: new Set(), pinnedPeer: row.pinned_peer ?? undefined }
-  const recorder = openRecorder(session)
+  const session: Session = {
+    trialId,
+    system,
+    deps,
+    trace,
+    signal,
+    running: new Set(),
+    slots: openSlots(system.limits.concurrency),
+    backing: {
+      assurance: 'none',
+      canaryFailed: false,
+      canaryForm: undefined,
+      confirmedSinceMs: Number.POSITIVE_INFINITY,
+      controls: undefined,
+    },
+    pinnedPeer: row.pinned_peer ?? undefined,
+  }
+  const recorder = openRecorder(session, openVouch(session))
   const abort = () => {
     for (const controller of session.running) controller.abort(signal.reason)
   }
   signal.addEventListener('abort', abort, { once: true })
   let outcome: TrialOutcome = 'stopped'
-  let assurance: Assurance = 'none'
   try {
-    const ran = await stages(session, row, feed, first, recorder, started)
-    outcome = ran.outcome
-    assurance = ran.assurance
+    outcome = await stages(session, row, feed, recorder, started)
   } catch (error) {
     if (!isCutShort(error, signal)) {
       outcome = 'failed'
@@ -129,6 +145,7 @@ async function conduct(
   } finally {
     signal.removeEventListener('abort', abort)
     await recorder.close()
+    const { assurance } = session.backing
     await finishTrial(deps.db, trialId, { outcome, assurance, ...recorder.counts(), finishedAt: deps.now() })
     trace.end(outcome)
     deps.meters.trial({ system: system.name, outcome, durationMs: performance.now() - started })
@@ -138,75 +155,88 @@ async function conduct(
 }
 
 type Recorder = ReturnType<typeof openRecorder>
-interface Stages {
-  outcome: TrialOutcome
-  assurance: Assurance
-}
 
 async function stages(
   session: Session,
   row: SystemRow,
   feed: Feed<DueCredential>,
-  first: DueCredential,
   recorder: Recorder,
   started: number,
-): Promise<Stages> {
-  const { system, deps } = session
+): Promise<TrialOutcome> {
+  const { system, deps, backing } = session
   if (system.probe.origin !== row.bound_origin) {
     await sweep(session, feed, recorder, { reason: 'origin_changed', wire: {} }, undefined)
-    return { outcome: 'unjudged', assurance: 'none' }
+    return 'unjudged'
   }
-  const controls =
-    stillPassed(row.controls, deps.now(), system.controls.canary !== undefined) ?? (await freshControls(session, first))
-  if (controls === undefined) {
-    // No secret opens, so no decoy can be shaped: the replays below say so credential by credential.
-    return replayAll(session, feed, recorder, { assurance: 'none', canaryFailed: false }, started, row)
-  }
-  await signalControls(session, controls, row)
+  const kept = stillPassed(row.controls, deps.now(), system.controls.subject)
+  const asked = kept === undefined ? await askControls(session, row, feed, recorder) : { controls: kept, feed }
+  const { controls } = asked
+  // Controls that were kept were told of by the trial that asked them: what was found out since stands.
+  if (kept === undefined) await signalControls(session, controls, row)
   if (controls.kind === 'open') {
-    await sweep(session, feed, recorder, { reason: 'endpoint_unauthenticated', wire: {} }, undefined)
-    return { outcome: 'void', assurance: 'none' }
+    await sweep(session, asked.feed, recorder, { reason: 'endpoint_unauthenticated', wire: {} }, undefined)
+    return 'void'
   }
   if (controls.kind === 'unjudged') {
     const until = await hold(session, row, controls.reason, controls.cause.retryAfterMs)
-    await sweep(session, feed, recorder, { reason: controls.reason, wire: controls.cause.wire }, until.epochMilliseconds)
-    return { outcome: 'unjudged', assurance: 'none' }
+    const what = { reason: controls.reason, wire: controls.cause.wire }
+    await sweep(session, asked.feed, recorder, what, until.epochMilliseconds)
+    return 'unjudged'
   }
-  const canaryFailed = controls.kind === 'canary-failed'
-  const ran = await replayAll(
-    session,
-    feed,
-    recorder,
-    { assurance: controls.kind === 'passed' ? controls.assurance : 'none', canaryFailed },
-    started,
-    row,
-  )
-  return canaryFailed && ran.outcome === 'completed' ? { ...ran, outcome: 'blind' } : ran
+  if (controls.kind !== 'unfit') {
+    backing.assurance = controls.controls.assurance
+    backing.canaryFailed = controls.kind === 'canary-failed'
+    backing.canaryForm = controls.controls.form
+    backing.confirmedSinceMs = Temporal.Instant.from(controls.controls.since).epochMilliseconds
+    backing.controls = controls.controls
+  }
+  const outcome = await replayAll(session, asked.feed, recorder, started, servesUntilMs(session, kept !== undefined), row)
+  return backing.canaryFailed && outcome === 'completed' ? 'blind' : outcome
 }
 
-async function freshControls(session: Session, first: DueCredential): Promise<ControlsOutcome | undefined> {
-  const sample = await sampleOf(session, first)
-  return sample === undefined ? undefined : runControls(session, sample)
+/** Until when the controls of this trial serve it. Those that were kept may lapse in a minute of its own, so that it gets something done. */
+function servesUntilMs({ deps, system, backing }: Session, kept: boolean): number {
+  const { validForMs } = system.controls
+  if (backing.controls === undefined) return Number.POSITIVE_INFINITY
+  const nowMs = deps.now().epochMilliseconds
+  if (!kept) return nowMs + validForMs
+  const lapseMs = Temporal.Instant.from(backing.controls.validUntil).epochMilliseconds
+  return Math.max(lapseMs, nowMs + Math.min(validForMs, LEAST_SERVICE_MS))
 }
 
-/** A secret from which decoys are shaped: the canary's, or that of the first credential that is due. */
-async function sampleOf(session: Session, first: DueCredential): Promise<BoundSecret | undefined> {
-  const { system, deps } = session
-  if (system.controls.canary !== undefined) {
-    const canary = await system.controls.canary().catch(() => undefined)
-    if (canary !== undefined) return canary
+/**
+ * Asks the controls. Decoys are shaped like the canary, or like the first credential whose secret opens and fits: nothing is replayed
+ * without them. Those that come before it cannot be tried at all and are recorded so. Answers what is left of the feed; `unfit`:
+ * nothing is.
+ */
+async function askControls(
+  session: Session,
+  row: SystemRow,
+  feed: Feed<DueCredential>,
+  recorder: Recorder,
+): Promise<{ controls: ControlsOutcome; feed: Feed<DueCredential> }> {
+  const canary = await session.system.controls.canary?.().catch(() => undefined)
+  if (canary !== undefined) {
+    const controls = await runControls(session, canary, row.controls)
+    if (controls.kind !== 'unfit') return { controls, feed }
   }
-  try {
-    return system.probe.secret(await deps.openSecret(first, system))
-  } catch {
-    return undefined
+  for (let due = await feed.take(); due !== undefined && !session.signal.aborted; due = await feed.take()) {
+    const sample = await opened(session, due)
+    if ('verdict' in sample) await recorder.add(sample)
+    else {
+      const controls = await runControls(session, sample, row.controls)
+      if (controls.kind !== 'unfit') return { controls, feed: unshift(feed, due) }
+      await recorder.add(untried(session, due, { reason: 'secret_unavailable', wire: {} }, undefined))
+    }
   }
+  return { controls: { kind: 'unfit' }, feed }
 }
 
 async function signalControls(session: Session, controls: ControlsOutcome, row: SystemRow): Promise<void> {
   const { system, deps } = session
   const of = { at: deps.now(), systemId: system.id, tier: system.tier, trialId: session.trialId, traceId: session.trace.traceId }
   const signals: KeyedSignal[] = []
+  if (controls.kind === 'unfit') return
   if (controls.kind !== 'unjudged') signals.push(systemSignal('open', { ...of, holds: controls.kind === 'open' }))
   const blind = controls.kind === 'canary-failed' || (controls.kind === 'unjudged' && row.breaker_failures + 1 >= BLIND_AFTER)
   if (blind || controls.kind === 'passed') signals.push(systemSignal('blind', { ...of, holds: blind }))
@@ -230,17 +260,18 @@ async function replayAll(
   session: Session,
   feed: Feed<DueCredential>,
   recorder: Recorder,
-  backing: Backing,
   started: number,
+  controlsEndMs: number,
   row: SystemRow,
-): Promise<Stages> {
+): Promise<TrialOutcome> {
   const { system, deps, signal } = session
   let transportFailures = 0
   let stop: Stop | undefined
   let broken = false
-  const outOfTime = () => performance.now() - started > deps.trialBudgetMs
-  const watch = watchPause(session, () => {
-    stop ??= { outcome: 'paused' }
+  // What is still due when the controls are too old is left to the next trial, which asks them anew.
+  const outOfTime = () => performance.now() - started > deps.trialBudgetMs || deps.now().epochMilliseconds >= controlsEndMs
+  const watch = watchStops(session, (outcome) => {
+    stop ??= { outcome }
   })
   const lane = async (): Promise<void> => {
     while (stop === undefined && !broken && !signal.aborted && !outOfTime()) {
@@ -250,17 +281,16 @@ async function replayAll(
       const taken = feed.take()
       const due = taken instanceof Promise ? await taken : taken
       if (due === undefined) return
-      const outcome = await replay(session, due, backing)
+      const outcome = await replay(session, due)
       // What the stop itself cut short is no observation: the credential is still due.
       if (signal.aborted && outcome.verdict === 'inconclusive') return
-      transportFailures = isTransportFailure(outcome.reason) ? transportFailures + 1 : 0
-      if (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive')
-        stop ??= {
-          outcome: 'held',
-          reason: 'rate_limited',
-          retryAfterMs: outcome.notBeforeMs === undefined ? undefined : outcome.notBeforeMs - outcome.atMs,
-        }
-      if (transportFailures >= BREAKER_THRESHOLD) stop ??= { outcome: 'held', reason: 'circuit_open', retryAfterMs: undefined }
+      if (isTransportFailure(outcome.reason)) transportFailures++
+      else if (!isOurs(outcome.reason)) transportFailures = 0
+      const asked = askedToWaitMs(outcome)
+      if (asked !== undefined || (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive'))
+        stop ??= { outcome: 'held', hold: { reason: outcome.reason, retryAfterMs: asked } }
+      if (transportFailures >= BREAKER_THRESHOLD)
+        stop ??= { outcome: 'held', hold: { reason: 'circuit_open', retryAfterMs: undefined } }
       const written = recorder.add(outcome)
       if (written !== undefined) await written
     }
@@ -277,33 +307,41 @@ async function replayAll(
   watch.end()
   await Promise.all(lanes)
   await recorder.flush()
-  if (signal.aborted) return { outcome: 'stopped', assurance: backing.assurance }
+  if (signal.aborted) return 'stopped'
   if (stop !== undefined) {
-    if (stop.outcome === 'held') await hold(session, row, stop.reason, stop.retryAfterMs)
-    return { outcome: stop.outcome, assurance: backing.assurance }
+    if (stop.hold !== undefined) await hold(session, row, stop.hold.reason, stop.hold.retryAfterMs)
+    return stop.outcome
   }
-  if (row.hold_until !== null || row.breaker_failures > 0) await holdSystem(deps.db, system.id, undefined, undefined, 0)
-  if (outOfTime() && (await feed.take()) !== undefined) return { outcome: 'unfinished', assurance: backing.assurance }
+  if (row.hold_until !== null || row.breaker_failures > 0) await releaseSystem(deps.db, system.id, row.hold_until)
+  if (outOfTime() && (await feed.take()) !== undefined) return 'unfinished'
   if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(deps.now()))
-  return { outcome: 'completed', assurance: backing.assurance }
+  return 'completed'
 }
 
-/** Why the lanes of a trial take no more. */
-type Stop = { outcome: 'held'; reason: Reason; retryAfterMs: number | undefined } | { outcome: 'paused' | 'stopped' }
+/** Why the lanes of a trial take no more; `hold` where this trial is the one to keep the others away. */
+interface Stop {
+  outcome: 'held' | 'paused' | 'stopped'
+  hold?: { reason: Reason; retryAfterMs: number | undefined }
+}
 
-/** How soon a running trial notices the kill switch. */
-const PAUSE_LOOK_MS = 1_000
+/** How long a system that does not answer now asked to be left alone; undefined where it did not ask. */
+function askedToWaitMs({ verdict, reason, atMs, notBeforeMs }: Outcome): number | undefined {
+  if (verdict !== 'inconclusive' || notBeforeMs === undefined) return undefined
+  return reason === 'rate_limited' || isTransportFailure(reason) ? notBeforeMs - atMs : undefined
+}
 
-/** Looks for a pause while the lanes run; a look that fails is made again. */
-function watchPause({ deps, system }: Session, onPaused: () => void): { end(): void } {
+/** How soon a running trial notices the kill switch, and what another shard was told. */
+const LOOK_MS = 1_000
+
+/** Looks for a pause or a hold while the lanes run; a look that fails is made again. */
+function watchStops({ deps, system }: Session, onStop: (outcome: 'paused' | 'held') => void): { end(): void } {
+  const look = async () => {
+    if (await isPaused(deps.db, system.id)) onStop('paused')
+    else if (await isHeld(deps.db, system.id, deps.now())) onStop('held')
+  }
   const timer = setInterval(() => {
-    isPaused(deps.db, system.id).then(
-      (paused) => {
-        if (paused) onPaused()
-      },
-      () => {},
-    )
-  }, PAUSE_LOOK_MS)
+    look().catch(() => {})
+  }, LOOK_MS)
   return { end: () => clearInterval(timer) }
 }
 
@@ -343,4 +381,8 @@ function unshift<Row>(feed: Feed<Row>, first: Row): Feed<Row> {
       return row
     },
   }
+}
+
+function earlier(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) < 0 ? a : b
 }

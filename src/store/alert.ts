@@ -108,6 +108,14 @@ export async function insertAlert(db: Queryable, { alert, findingId, deliveries 
     .execute()
 }
 
+/** What the job of a delivery's next try needs. */
+export interface DeliveryTry {
+  id: string
+  sink: string
+  /** Tries made before. */
+  attempts: number
+}
+
 export interface PendingDelivery {
   id: string
   sink: string
@@ -177,14 +185,10 @@ export async function postponeDelivery(db: Queryable, id: string, next: Temporal
 }
 
 /** Deliveries whose time has long come and that no job seems to carry. */
-export async function strandedDeliveries(
-  db: Queryable,
-  before: Temporal.Instant,
-  limit: number,
-): Promise<{ id: string; attempts: number }[]> {
+export async function strandedDeliveries(db: Queryable, before: Temporal.Instant, limit: number): Promise<DeliveryTry[]> {
   return db
     .selectFrom('delivery')
-    .select(['id', 'attempts'])
+    .select(['id', 'sink', 'attempts'])
     .where('state', '=', 'pending')
     .where('next_at', '<', sql<Temporal.Instant>`${before.toString()}::timestamptz`)
     .orderBy('next_at')
@@ -220,7 +224,7 @@ export async function redriveDeliveries(
   db: Queryable,
   filter: { id?: string; sink?: string },
   now: Temporal.Instant,
-): Promise<{ id: string; attempts: number }[]> {
+): Promise<DeliveryTry[]> {
   let query = db
     .updateTable('delivery')
     .set({ state: 'pending', next_at: now.toString(), finished_at: null, detail: null })
@@ -229,5 +233,5 @@ export async function redriveDeliveries(
   if (filter.id !== undefined)
     query = query.where(sql<boolean>`right(id::text, ${filter.id.length}) = ${filter.id.toLowerCase()}`)
   if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink)
-  return query.returning(['id', 'attempts']).execute()
+  return query.returning(['id', 'sink', 'attempts']).execute()
 }

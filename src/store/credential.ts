@@ -147,7 +147,7 @@ export interface CredentialFilter {
   system?: string
   /** The identity's external id. */
   identity?: string
-  /** `open`: accepted and not proven rejected since. `dead`: proven. `unproven`: neither. Of those that are checked. */
+  /** `open`: accepted and not proven rejected since. `dead`: proven, and still judged when it was last tried. `unproven`: neither. Of those that are checked. */
   standing?: 'open' | 'dead' | 'unproven'
   /** Retired ones are left out unless they are asked for. */
   retired?: boolean
@@ -187,10 +187,11 @@ export interface CredentialListing {
 /** Credentials in the order of their ids, the oldest first, with how each stands. */
 export async function listCredentials(db: Queryable, filter: CredentialFilter): Promise<CredentialListing[]> {
   const open = sql`(c.accepted_at is not null and c.first_rejected_at is null)`
+  const dead = sql`(c.dead_at is not null and c.verdict is distinct from 'inconclusive')`
   const standings = {
     open: sql`c.due_at is not null and ${open}`,
-    dead: sql`c.due_at is not null and c.dead_at is not null`,
-    unproven: sql`c.due_at is not null and c.dead_at is null and not ${open}`,
+    dead: sql`c.due_at is not null and ${dead}`,
+    unproven: sql`c.due_at is not null and not ${dead} and not ${open}`,
   }
   const wanted = [
     filter.retired === true ? sql`k.retired_at is not null` : filter.id === undefined ? sql`k.retired_at is null` : sql`true`,

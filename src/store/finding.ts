@@ -19,7 +19,7 @@ export type NewFinding = Omit<
 export async function lockFindings(db: Queryable, keys: readonly string[]): Promise<Map<string, FindingRow>> {
   if (keys.length === 0) return new Map()
   const { rows } = await sql<FindingRow>`
-    select * from finding where key in (select json_array_elements_text(${JSON.stringify(keys)}::json)) order by key for update
+    select * from finding where key in (select json_array_elements_text(${JSON.stringify(keys)}::json)) order by key collate "C" for update
   `.execute(db)
   return new Map(rows.map((row) => [row.key, row]))
 }
@@ -62,6 +62,21 @@ export async function exemptionsAt(db: Queryable, at: Temporal.Instant): Promise
     .where('starts_at', '<=', now)
     .where('ends_at', '>', now)
     .execute()
+}
+
+/** Unresolved findings that an exemption silenced which is over at `at`, locked until the transaction ends. */
+export async function lockUnexempted(db: Queryable, at: Temporal.Instant, limit: number): Promise<FindingRow[]> {
+  const now = sql`${at.toString()}::timestamptz`
+  const { rows } = await sql<FindingRow>`
+    select * from finding f where exists (select 1 from exemption) and f.exempted and f.state <> 'resolved' and not exists (
+      select 1 from exemption e
+      where e.revoked_at is null and e.starts_at <= ${now} and e.ends_at > ${now}
+        and (e.finding_kind is null or e.finding_kind = f.kind) and (e.credential_id is null or e.credential_id = f.credential_id)
+        and (e.identity_id is null or e.identity_id = f.identity_id) and (e.system_id is null or e.system_id = f.system_id)
+    )
+    order by f.key limit ${limit} for update skip locked
+  `.execute(db)
+  return rows
 }
 
 export interface FindingFilter {

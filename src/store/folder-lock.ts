@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants, copyFile, link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { constants, copyFile, link, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, RevenantError } from '../domain/error.ts'
 
@@ -20,7 +20,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await writeFile(draft, mine, { flag: 'wx', mode: 0o600 })
   try {
     for (let tries = 0; tries < TRIES; tries++) {
-      if ((await put(draft, file)) || (await takeOver(draft, file, folder))) return { release: () => release(file, mine) }
+      if ((await put(draft, file)) || (await takeOver(draft, file, folder))) {
+        await tidy(folder)
+        return { release: () => release(file, mine) }
+      }
     }
   } finally {
     await unlink(draft).catch(() => {})
@@ -78,6 +81,15 @@ async function succeed(
   for (const { path } of dead) if (stands && path !== file) await unlink(path).catch(() => {})
   await unlink(heir).catch(() => {})
   return stands
+}
+
+/** Drops what dead processes left beside the claim; those of living ones are still in use. */
+async function tidy(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith('in-use.')) continue
+    const text = await read(join(folder, name))
+    if (text !== undefined && (await livingHolder(text)) === undefined) await unlink(join(folder, name)).catch(() => {})
+  }
 }
 
 function read(path: string): Promise<string | undefined> {

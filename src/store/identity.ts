@@ -159,7 +159,7 @@ export interface IdentityListing {
   credentials: number
   /** Of a leaver: accepted, and not proven rejected since. */
   open: number
-  /** Of a leaver: proven dead, as many times in a row as the policy asks. */
+  /** Of a leaver: proven dead, as many times in a row as the policy asks, and still judged when it was last tried. */
   dead: number
   /** Of a leaver: neither, so that nobody knows. */
   unproven: number
@@ -170,6 +170,7 @@ export async function listIdentities(db: Queryable, filter: IdentityFilter, now:
   const at = sql`${now.toString()}::timestamptz`
   const left = sql`(i.terminated_at is not null and i.terminated_at <= ${at})`
   const open = sql`(c.accepted_at is not null and c.first_rejected_at is null)`
+  const dead = sql`(c.dead_at is not null and c.verdict is distinct from 'inconclusive')`
   const wanted = [
     filter.terminated === undefined ? sql`true` : filter.terminated ? left : sql`not ${left}`,
     filter.externalId === undefined ? sql`true` : sql`i.external_id = ${filter.externalId}`,
@@ -183,8 +184,8 @@ export async function listIdentities(db: Queryable, filter: IdentityFilter, now:
     from identity i cross join lateral (
       select count(*)::int as credentials,
         (count(*) filter (where ${left} and ${open}))::int as open,
-        (count(*) filter (where ${left} and c.dead_at is not null))::int as dead,
-        (count(*) filter (where ${left} and c.dead_at is null and not ${open}))::int as unproven
+        (count(*) filter (where ${left} and ${dead}))::int as dead,
+        (count(*) filter (where ${left} and not ${dead} and not ${open}))::int as unproven
       from credential k join check_state c on c.credential_id = k.id
       where k.identity_id = i.id and k.retired_at is null
     ) n

@@ -6,7 +6,12 @@ if (folder === undefined) throw new Error('a folder is missing')
 // The process that wants the files has died: they are of no use to anybody.
 const onDisconnect = () => process.exit(1)
 process.once('disconnect', onDisconnect)
-const pglite = await PGlite.create({ dataDir: folder })
-await pglite.close()
+try {
+  const pglite = await PGlite.create({ dataDir: folder })
+  await pglite.close()
+} catch {
+  // The caller tries again by itself, and says why it cannot.
+  process.exit(1)
+}
 process.off('disconnect', onDisconnect)
 process.disconnect?.()

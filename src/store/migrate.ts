@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import * as first from '../../migrations/0001-first.ts'
-import { RevenantError, toError } from '../domain/error.ts'
+import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
 
@@ -21,13 +21,16 @@ export async function migrate(db: Db): Promise<void> {
     if (error !== undefined) {
       throw new RevenantError(
         'DATABASE_UNAVAILABLE',
-        `the database schema cannot be brought up to date: ${toError(error).message}`,
+        `the database schema cannot be brought up to date: ${toError(error).message}${errorCode(error) === DENIED ? ' (the account of database.url must own it, or be allowed to create tables in it)' : ''}`,
         { cause: error },
       )
     }
   }
   await ensurePartitions(db, Temporal.Now.instant())
 }
+
+/** SQLSTATE insufficient_privilege. */
+const DENIED = '42501'
 
 async function isCurrent(db: Db): Promise<boolean> {
   const table = await sql<{ found: boolean }>`select to_regclass('kysely_migration') is not null as found`.execute(db)

@@ -78,11 +78,10 @@ export async function recordPage(db: Queryable, page: PageFacts, rows: readonly 
       rejections = r.rejections,
       failures = r.failures,
       first_rejected_at = case
-        when r.verdict = 'accepted' then null
-        when r.rejections > 0 then coalesce(c.first_rejected_at, to_timestamp(r.observed_ms / 1000))
-        else c.first_rejected_at end,
+        when r.rejections = 0 then null
+        else coalesce(c.first_rejected_at, to_timestamp(r.observed_ms / 1000)) end,
       dead_at = case
-        when r.verdict = 'accepted' then null
+        when r.rejections = 0 then null
         when r.dead then coalesce(c.dead_at, to_timestamp(r.observed_ms / 1000))
         else c.dead_at end,
       attempts = c.attempts + 1

@@ -2,12 +2,13 @@ import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, PGliteDialect, type PGliteDialectConfig, PostgresDialect, sql } from 'kysely'
+import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { EmbeddedOptions, PostgresOptions, Store } from './db.ts'
-import { lockFolder } from './folder-lock.ts'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { migrate } from './migrate.ts'
 import type { Tables } from './tables.ts'
 
@@ -33,6 +34,9 @@ const TIMESTAMPTZ = 1184
 const INT8 = 20
 
 async function openPostgres(options: PostgresOptions): Promise<Store> {
+  // pg takes anything for the name of a database.
+  if (!/^(?:postgres|postgresql|socket):/.test(options.url))
+    throw new RevenantError('CONFIG_INVALID', 'database.url must be postgres://user:password@host:5432/database')
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -60,10 +64,9 @@ async function openPostgres(options: PostgresOptions): Promise<Store> {
   } catch (error) {
     await db.destroy()
     if (error instanceof RevenantError) throw error
-    throw new RevenantError(
-      'DATABASE_UNAVAILABLE',
-      `the database cannot be reached (${errorCode(error) ?? toError(error).name}): check database.url and that Postgres runs`,
-    )
+    const code = errorCode(error) ?? toError(error).name
+    const words = REFUSALS[code] ?? 'check host, port and sslmode of database.url, and that Postgres runs there'
+    throw new RevenantError('DATABASE_UNAVAILABLE', `the database cannot be reached (${code}): ${words}`)
   }
   return {
     kind: 'postgres',
@@ -73,11 +76,24 @@ async function openPostgres(options: PostgresOptions): Promise<Store> {
   }
 }
 
+/** By SQLSTATE and by the codes of Node.js. No part of the URL is said: what looks like a host may be a piece of the password. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  '28P01': 'the server refuses user or password of database.url',
+  '28000': 'the server lets this user not in from here: check database.url and pg_hba.conf',
+  '3D000': 'the server has no such database: create it, or mend the name in database.url',
+  '53300': 'the server has no connection to spare: lower database.poolSize or raise max_connections',
+  '57P03': 'the server is starting or stopping: try again',
+  ECONNREFUSED: 'nothing listens at host and port of database.url: is Postgres running?',
+  ENOTFOUND: 'the host of database.url has no address; characters such as @ / # in a password are written as %40 %2F %23',
+  EAI_AGAIN: 'the name service does not answer for the host of database.url',
+  ERR_INVALID_URL: 'database.url is postgres://user:password@host:5432/database; @ / # in a password are written as %40 %2F %23',
+}
+
 async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
-  const lock = await lockFolder(options.dataDir)
+  const lock = await claim(options.dataDir)
   try {
     const folder = join(options.dataDir, 'pg')
+    await dropUnfinished(options.dataDir)
     if (!existsSync(join(folder, 'PG_VERSION'))) await makeFolder(options, folder)
     const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create({ dataDir: folder, postgresqlconf: EMBEDDED_SETTINGS })
@@ -97,15 +113,33 @@ async function openEmbedded(options: EmbeddedOptions): Promise<Store> {
     await lock.release()
     throw new RevenantError(
       'DATABASE_UNAVAILABLE',
-      `the embedded database in ${options.dataDir} does not open: ${toError(error).message}`,
+      `the embedded database in ${options.dataDir} does not open: ${errnoWords(error) ?? (error instanceof Error ? error.message : 'it stopped')}${await roomHint(options.dataDir)}`,
     )
   }
 }
 
+async function claim(folder: string): Promise<FolderLock> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return await lockFolder(folder)
+  } catch (error) {
+    const words = errnoWords(error)
+    if (error instanceof RevenantError || words === undefined) throw error
+    throw new RevenantError('DATABASE_UNAVAILABLE', `the data folder ${folder} cannot be used: ${words}`)
+  }
+}
+
+/** PGlite dies of a full disk without saying so. A new database takes some 45 MB, and an old one writes 16 MB at a time. */
+async function roomHint(folder: string): Promise<string> {
+  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: Number.POSITIVE_INFINITY, bsize: 1 }))
+  const freeMB = Math.floor((bavail * bsize) / 1e6)
+  return freeMB < ROOM_MB ? `. The disk has ${freeMB} MB left: make room, ${ROOM_MB} MB at least` : ''
+}
+
+const ROOM_MB = 64
+
 /** Makes the files of a new database beside their place and moves them there once they are whole: a crash leaves none or all. */
 async function makeFolder(options: EmbeddedOptions, folder: string): Promise<void> {
-  for (const name of await readdir(options.dataDir))
-    if (name.startsWith(UNFINISHED)) await rm(join(options.dataDir, name), { recursive: true, force: true })
   const fresh = join(options.dataDir, `${UNFINISHED}${randomUUID()}`)
   if (options.initApart !== true || !(await initApart(fresh))) {
     await rm(fresh, { recursive: true, force: true })
@@ -116,6 +150,12 @@ async function makeFolder(options: EmbeddedOptions, folder: string): Promise<voi
 }
 
 const UNFINISHED = 'pg.unfinished-'
+
+/** What a start that was killed left behind. */
+async function dropUnfinished(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir))
+    if (name.startsWith(UNFINISHED)) await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 3 })
+}
 
 /** False: it could not; the caller does it, or hears why not. */
 async function initApart(folder: string): Promise<boolean> {

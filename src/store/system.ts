@@ -92,7 +92,7 @@ export async function rebindSystem(db: Queryable, id: string, origin: string): P
   await db.updateTable('system').set({ bound_origin: origin, controls: null, pinned_peer: null }).where('id', '=', id).execute()
 }
 
-/** Keeps trials away until an instant. */
+/** Keeps trials away until an instant; one that was told to stay away for longer stands. Undefined: lets them come again. */
 export async function holdSystem(
   db: Queryable,
   id: string,
@@ -102,9 +102,29 @@ export async function holdSystem(
 ): Promise<void> {
   await db
     .updateTable('system')
-    .set({ hold_until: until?.toString() ?? null, hold_reason: reason ?? null, breaker_failures: failures })
+    .set({
+      hold_until: until === undefined ? null : sql<string>`greatest(hold_until, ${until.toString()}::timestamptz)`,
+      hold_reason: reason ?? null,
+      breaker_failures: failures,
+    })
     .where('id', '=', id)
     .execute()
+}
+
+/** Lets trials come again, unless the hold is another one than `seen`: what another shard was told meanwhile stands. */
+export async function releaseSystem(db: Queryable, id: string, seen: Temporal.Instant | null): Promise<void> {
+  await db
+    .updateTable('system')
+    .set({ hold_until: null, hold_reason: null, breaker_failures: 0 })
+    .where('id', '=', id)
+    .where(sql<boolean>`hold_until is not distinct from ${seen?.toString() ?? null}::timestamptz`)
+    .execute()
+}
+
+/** True while trials are kept away from a system. */
+export async function isHeld(db: Queryable, id: string, now: Temporal.Instant): Promise<boolean> {
+  const row = await db.selectFrom('system').select('hold_until').where('id', '=', id).executeTakeFirst()
+  return row?.hold_until != null && Temporal.Instant.compare(row.hold_until, now) > 0
 }
 
 export async function saveControls(db: Queryable, id: string, controls: PassedControls | undefined): Promise<void> {

@@ -59,7 +59,7 @@ describe.each(STORES.filter(({ available }) => available))('alerts on $name', ({
       routes: () => sinks.routes(),
       policy: () => POLICY,
       runbook: (name) => (name.startsWith('payroll') ? RUNBOOK : undefined),
-      enqueue: async (_db, id) => void ids.push(id),
+      enqueue: async (_db, { id }) => void ids.push(id),
     })
     await test.store.db.transaction().execute((tx) => applySignals(tx, [signal], POLICY, raiser))
     return ids

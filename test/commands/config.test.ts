@@ -38,7 +38,7 @@ describe('config', () => {
   it('check passes a good file', async () => {
     expect(await house.run(['config', 'check'], { config: 'good.yaml' })).toMatchObject({
       exit: 0,
-      stdout: 'good.yaml: no faults. 1 systems, 1 receivers of alerts.\n',
+      stdout: 'good.yaml: no faults. 1 system, 1 receiver of alerts.\n',
       stderr: '',
     })
     const { exit, stdout } = await house.run(['config', 'check', '--json'], { config: 'good.yaml' })

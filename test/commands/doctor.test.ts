@@ -80,6 +80,16 @@ describe('doctor', () => {
     expect(checks.get('system api canary')).toMatchObject({ level: 'warn' })
   })
 
+  it('asks nothing of a system that is paused', async () => {
+    house.configure({ systems: [house.system(canary)], policy: QUICK })
+    await house.run(['pause', 'api', '--note', 'hands off'])
+    const before = house.api.requests.length
+    const { checks } = await check([house.system(canary)])
+    await house.run(['resume', 'api'])
+    expect(house.api.requests.length).toBe(before)
+    expect([...checks.values()]).toContainEqual(expect.objectContaining({ detail: 'paused: not asked', level: 'warn' }))
+  })
+
   it('prints the same for people', async () => {
     house.configure({ systems: [house.system(canary)], alerts: [] })
     const ran = await house.run(['doctor'])
@@ -92,6 +102,7 @@ describe('doctor', () => {
   it.each<Fault>([
     [1, 'a key ring that others may read', () => chmodSync(house.path('data/keyring.json'), 0o644), {}, /chmod 600/],
     [
+      1,
       'a database that is down',
       () => {},
       { database: { url: 'env:DATABASE_URL' } },

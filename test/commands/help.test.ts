@@ -19,6 +19,9 @@ describe('help', () => {
         expect([words, exit, stderr]).toEqual([words, 0, ''])
         for (const { term, text } of entriesOf(stdout, 'Options'))
           expect([words, term, text]).toEqual([words, term, expect.stringMatching(/\w{3}/)])
+        // Everything that answers can answer a machine.
+        const answers = entriesOf(stdout, 'Commands').length === 0 && !/^(run|demo)?(?: |$)/.test(words.join(' '))
+        if (answers) expect([words, stdout]).toEqual([words, expect.stringContaining('--json')])
         for (const { term, text } of entriesOf(stdout, 'Commands')) {
           const name = term.split(' ')[0] ?? ''
           expect([words, name, text]).toEqual([words, name, expect.stringMatching(/\w{3}/)])

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -130,6 +131,22 @@ describe('a database that is stopped and started', () => {
 })
 
 describe('an embedded database whose daemon is killed', () => {
+  it('on its very first start opens at the next', { timeout: 120_000 }, async () => {
+    const random = seededRandom()
+    const town = await openTown({ rate: '25/s' })
+    closers.push(() => town.close())
+    for (let kill = 0; kill < 6; kill++) {
+      const daemon = launch(town)
+      await Promise.race([daemon.running, sleep(300 + random.next() * 2_500)])
+      await daemon.end('SIGKILL')
+    }
+    const daemon = launch(town)
+    await daemon.running
+    expect((await daemon.end('SIGTERM')).code).toBe(0)
+    const left = readdirSync(`${town.folder}/data`).filter((name) => name !== 'pg')
+    expect(left).toEqual([])
+  })
+
   it('opens again each time, and the sweep completes', { timeout: 180_000 }, async () => {
     const random = seededRandom()
     const town = await openTown({ rate: '25/s', pageSize: 20 })

@@ -30,6 +30,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
   const open = async (store = test.store): Promise<Jobs> => {
     const opened = await openJobs({ store, trialBudgetMs: 60_000, onError: (error) => errors.push(error) })
     jobs.push(opened)
+    await opened.prepareDeliveries(['hook', 'hangs', 'quick'])
     return opened
   }
   const db = () => test.store.db
@@ -51,14 +52,14 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
         .transaction()
         .execute(async (tx) => {
           expect(await queue.enqueueTrial(tx, lost, job())).toBe(true)
-          expect(await queue.enqueueDelivery(tx, { deliveryId: newId(), attempts: 0 })).toBe(true)
+          expect(await queue.enqueueDelivery(tx, { deliveryId: newId(), sink: 'hook', attempts: 0 })).toBe(true)
           throw failure
         }),
     ).rejects.toBe(failure)
     expect(await queue.pendingTrials(kept)).toBe(1)
     expect(await queue.pendingTrials(lost)).toBe(0)
     const seen: unknown[] = []
-    await queue.workDeliveries(1, async (delivery) => void seen.push(delivery))
+    await queue.workDeliveries('hook', 1, async (delivery) => void seen.push(delivery))
     await sleep(300)
     expect(seen).toEqual([])
   })
@@ -105,12 +106,12 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
   it('works off a burst that one NOTIFY told of', async () => {
     const queue = await open()
     const done = new Set<string>()
-    await queue.workDeliveries(3, async ({ deliveryId }) => void done.add(deliveryId))
+    await queue.workDeliveries('hook', 3, async ({ deliveryId }) => void done.add(deliveryId))
     await sleep(300)
     await db()
       .transaction()
       .execute(async (tx) => {
-        for (let n = 0; n < 40; n++) await queue.enqueueDelivery(tx, { deliveryId: newId(), attempts: 0 })
+        for (let n = 0; n < 40; n++) await queue.enqueueDelivery(tx, { deliveryId: newId(), sink: 'hook', attempts: 0 })
       })
     // Polling alone would take four minutes.
     expect(await within(5_000, () => done.size === 40)).toBe(true)
@@ -119,29 +120,58 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
   it('starts a delivery that was put off close to its time', async () => {
     const queue = await open()
     let startedAt = 0
-    await queue.workDeliveries(2, async () => {
+    await queue.workDeliveries('hook', 2, async () => {
       startedAt = Date.now()
     })
     await sleep(300)
     const at = Temporal.Now.instant().add({ milliseconds: 1_200 })
-    await queue.enqueueDelivery(db(), { deliveryId: newId(), attempts: 1 }, at)
+    await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'hook', attempts: 1 }, at)
     expect(await within(4_000, () => startedAt > 0)).toBe(true)
     expect(startedAt).toBeGreaterThanOrEqual(at.epochMilliseconds)
     expect(startedAt - at.epochMilliseconds).toBeLessThan(1_500)
+  })
+
+  it('keeps workers free for other sinks while one hangs, and goes on with that one afterwards', async () => {
+    const queue = await open()
+    let hung = 0
+    let quick = 0
+    const release = Promise.withResolvers<void>()
+    await queue.workDeliveries('hangs', 2, () => {
+      hung++
+      return release.promise
+    })
+    for (let twice = 0; twice < 2; twice++) await queue.workDeliveries('quick', 2, async () => void quick++)
+    for (let n = 0; n < 10; n++) await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'hangs', attempts: 0 })
+    expect(await within(2_000, () => hung === 2)).toBe(true)
+    for (let n = 0; n < 10; n++) await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'quick', attempts: 0 })
+    expect(await within(3_000, () => quick === 10)).toBe(true)
+    expect(hung).toBe(2)
+    release.resolve()
+    expect(await within(3_000, () => hung === 10)).toBe(true)
+  })
+
+  it('enqueues nothing for a sink that nobody here would work for, not even in a transaction', async () => {
+    const queue = await open()
+    const unknown = { deliveryId: newId(), sink: 'removed', attempts: 0 }
+    expect(
+      await db()
+        .transaction()
+        .execute((tx) => queue.enqueueDelivery(tx, unknown)),
+    ).toBe(false)
   })
 
   it('lets a try under way enqueue the next, and refuses the same try twice', async () => {
     const queue = await open()
     const deliveryId = newId()
     const tries: number[] = []
-    await queue.workDeliveries(2, async ({ attempts }) => {
+    await queue.workDeliveries('hook', 2, async ({ attempts }) => {
       tries.push(attempts)
       if (attempts > 1) return
       const next = Temporal.Now.instant().add({ milliseconds: 300 })
-      expect(await queue.enqueueDelivery(db(), { deliveryId, attempts: attempts + 1 }, next)).toBe(true)
-      expect(await queue.enqueueDelivery(db(), { deliveryId, attempts: attempts + 1 }, next)).toBe(false)
+      expect(await queue.enqueueDelivery(db(), { deliveryId, sink: 'hook', attempts: attempts + 1 }, next)).toBe(true)
+      expect(await queue.enqueueDelivery(db(), { deliveryId, sink: 'hook', attempts: attempts + 1 }, next)).toBe(false)
     })
-    expect(await queue.enqueueDelivery(db(), { deliveryId, attempts: 0 })).toBe(true)
+    expect(await queue.enqueueDelivery(db(), { deliveryId, sink: 'hook', attempts: 0 })).toBe(true)
     expect(await within(8_000, () => tries.length === 3)).toBe(true)
     expect(tries).toEqual([0, 1, 2])
   })
@@ -149,11 +179,11 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
   it('tries a delivery again whose work threw, and says what it threw', async () => {
     const queue = await open()
     let tries = 0
-    await queue.workDeliveries(1, async () => {
+    await queue.workDeliveries('hook', 1, async () => {
       tries++
       if (tries === 1) throw new Error('the database went away')
     })
-    await queue.enqueueDelivery(db(), { deliveryId: newId(), attempts: 0 })
+    await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'hook', attempts: 0 })
     expect(await within(5_000, () => tries === 2)).toBe(true)
     expect(errors.map((error) => error.message)).toEqual(['the database went away'])
   })
@@ -168,13 +198,13 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
       await sleep(100)
       ended.push('trial')
     })
-    await queue.workDeliveries(1, async (_job, signal) => {
+    await queue.workDeliveries('hook', 1, async (_job, signal) => {
       ended.push('delivery began')
       await sleep(700)
       ended.push(signal.aborted ? 'delivery aborted' : 'delivery')
     })
     await queue.enqueueTrial(db(), of, job())
-    await queue.enqueueDelivery(db(), { deliveryId: newId(), attempts: 0 })
+    await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'hook', attempts: 0 })
     expect(await within(2_000, () => ended.length === 2)).toBe(true)
     await queue.stop(5_000)
     expect(ended.slice(2)).toEqual(['trial', 'delivery'])
@@ -183,11 +213,11 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('jobs on $na
   it('aborts what does not end within the grace', async () => {
     const queue = await open()
     let aborted = false
-    await queue.workDeliveries(1, async (_job, signal) => {
+    await queue.workDeliveries('hook', 1, async (_job, signal) => {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
       aborted = true
     })
-    await queue.enqueueDelivery(db(), { deliveryId: newId(), attempts: 0 })
+    await queue.enqueueDelivery(db(), { deliveryId: newId(), sink: 'hook', attempts: 0 })
     await sleep(500)
     await queue.stop(1_000)
     expect(aborted).toBe(true)

@@ -11,7 +11,7 @@ afterAll(() => http.close())
 const REJECTED: Judgement = { verdict: 'rejected', reason: 'token_invalid', strength: 'strong', wire: { status: 401 } }
 
 function secretThat(ask: (context: AttemptContext) => Promise<Judgement>): BoundSecret {
-  return { account: undefined, expects: undefined, decoy: () => undefined, attempt: ask } as BoundSecret
+  return { account: undefined, expects: undefined, form: '', decoy: () => undefined, attempt: ask } as BoundSecret
 }
 
 function options(fields: Partial<AttemptOptions> = {}): AttemptOptions {

@@ -16,7 +16,8 @@ export interface Downstream {
   elsewhereOrigin: string
   postgresPort: number
   ldapPort: number
-  ssh: { port: number; hostKey: string; passwords: string[] }
+  /** `keys`: the mark that lives or dies with a public key. */
+  ssh: { port: number; hostKey: string; keys: Map<string, string> }
   /** Says this in its greeting, over SSH. */
   greeting(text: string): Promise<number>
   closedPort: number
@@ -42,12 +43,13 @@ export async function openDownstream(): Promise<Downstream> {
   })
   let bound = ''
   const passwords: string[] = []
+  const keys = new Map<string, string>()
   const ssh = await startSshServer((request) => {
     if (request.method === 'password') passwords.push(request.password)
     if (request.method === 'publickey') passwords.push(`key of ${request.username}`)
     const known =
       (request.method === 'password' && live.has(request.password)) ||
-      (request.method === 'publickey' && live.has(request.username))
+      (request.method === 'publickey' && live.has(keys.get(request.key.data.toString('base64')) ?? ''))
     if (known) request.accept()
     else request.reject(['password', 'publickey'])
   })
@@ -60,7 +62,7 @@ export async function openDownstream(): Promise<Downstream> {
     elsewhereOrigin: elsewhere.origin,
     postgresPort: postgres.port,
     ldapPort: ldap.port,
-    ssh: { port: ssh.port, hostKey: ssh.hostKey, passwords },
+    ssh: { port: ssh.port, hostKey: ssh.hostKey, keys },
     greeting: async (text) => {
       const server = await openHostile(sayOnAccept(`${text}\r\nSSH-2.0-${text} ${text}\r\n${text}`))
       closers.push(server.stop)

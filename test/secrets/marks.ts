@@ -25,9 +25,11 @@ export interface Marks {
   search(place: string, content: Buffer | string): Leak[]
 }
 
-/** A fragment this long or longer is found: any of them holds a whole needle. */
+/** A needle spells this many characters of the secret, so that none is found by chance; every fragment of 12 holds a whole one. */
 const WINDOW = 8
 const STRIDE = 4
+/** How many characters some spellings take for one of the secret's. */
+const WIDTHS: Readonly<Record<string, number>> = { 'UTF-16': 2, hex: 2, HEX: 2, percent: 3 }
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 interface Needle {
@@ -48,11 +50,13 @@ export function openMarks(): Marks {
   return {
     plant: (kind) => {
       const random = [...randomBytes(24)].map((byte) => LETTERS[byte % LETTERS.length]).join('')
-      for (const [form, spelt] of formsOf(Buffer.from(random))) for (const bytes of windows(spelt)) add({ kind, form, bytes })
+      for (const [form, spelt] of formsOf(Buffer.from(random)))
+        for (const bytes of windows(spelt, WIDTHS[form])) add({ kind, form, bytes })
       return `MARK-${kind.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${random}`
     },
     plantBytes: (kind, bytes) => {
-      for (const [form, spelt] of formsOf(bytes)) for (const part of windows(spelt)) add({ kind, form, bytes: part })
+      for (const [form, spelt] of formsOf(bytes))
+        for (const part of windows(spelt, WIDTHS[form])) add({ kind, form, bytes: part })
     },
     search: (place, content) => {
       const buffer = typeof content === 'string' ? Buffer.from(content) : content
@@ -61,7 +65,7 @@ export function openMarks(): Marks {
         const head = readHead(buffer, at)
         if (bitmap[hash(head)] !== 1) continue
         for (const { kind, form, bytes } of byHead.get(head) ?? []) {
-          if (buffer.compare(bytes, 0, bytes.length, at, at + bytes.length) !== 0) continue
+          if (!buffer.subarray(at, at + bytes.length).equals(bytes)) continue
           const key = `${kind} ${form}`
           if (!leaks.has(key)) leaks.set(key, { place, kind, form, offset: at, context: contextOf(buffer, at, bytes.length) })
         }
@@ -99,9 +103,9 @@ function* formsOf(bytes: Buffer): Generator<[form: string, spelt: Buffer]> {
   }
 }
 
-function* windows(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at + WINDOW <= bytes.length; at += STRIDE) {
-    const part = bytes.subarray(at, at + WINDOW)
+function* windows(bytes: Buffer, width = 1): Generator<Buffer> {
+  for (let at = 0; at + WINDOW * width <= bytes.length; at += STRIDE * width) {
+    const part = bytes.subarray(at, at + WINDOW * width)
     // Filling says nothing: a run of one byte is everywhere.
     if (new Set(part).size > 3) yield part
   }

@@ -11,6 +11,7 @@ export interface Plant {
   secret(who: string, mark: (kind: string) => string): Record<string, string>
   allowEffects?: readonly string[]
   canary?: true
+  limits?: Record<string, unknown>
   /** Its secrets are never accepted: the system redirects, is down, limits … */
   never?: true
 }
@@ -83,6 +84,8 @@ export function plantsOf(world: Downstream, postgres: { port: number } | undefin
       probe: 'ldap',
       target: { host: '127.0.0.1', port: world.ldapPort, tls: 'disable', dn: 'uid={username},dc=example,dc=com' },
       secret: password,
+      // WhoAmI is answered with what was bound last.
+      limits: { concurrency: 1 },
     },
     {
       system: 'ssh',
@@ -94,7 +97,7 @@ export function plantsOf(world: Downstream, postgres: { port: number } | undefin
       system: 'ssh-key',
       probe: 'ssh',
       target: { host: '127.0.0.1', port: world.ssh.port },
-      secret: (who, mark) => sshKey(who, mark('passphrase'), marks),
+      secret: (who, mark) => sshKey(world, who, mark('passphrase'), marks),
     },
     { system: 'ssh-greeting', probe: 'ssh', target: { host: '127.0.0.1', port: greetingPort }, secret: password, never: true },
     {
@@ -107,8 +110,10 @@ export function plantsOf(world: Downstream, postgres: { port: number } | undefin
   ]
 }
 
-function sshKey(username: string, passphrase: string, marks: Marks): Record<string, string> {
-  const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 })
+function sshKey(world: Downstream, username: string, passphrase: string, marks: Marks): Record<string, string> {
+  const pair = ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 })
+  const privateKey = pair.private
+  world.ssh.keys.set(pair.public.split(' ')[1] ?? '', passphrase)
   // The end of the file is the private part; what comes before is the public key.
   const lines = privateKey.trim().split('\n').slice(1, -1)
   for (const line of lines.slice(-3)) marks.plantBytes('ssh private key', Buffer.from(line))

@@ -25,12 +25,14 @@ import { type Plant, plantsOf } from './plants.ts'
  */
 describe.each(['Postgres', 'PGlite'] as const)('marked secrets, on %s', (database) => {
   const world = worldOf(database)
-  beforeAll(world.open, 240_000)
+  // Some 150 processes; a busy machine takes its time.
+  beforeAll(world.open, 900_000)
   afterAll(world.close)
 
   it('were all sent to the origin that they are registered for', () => {
     const sent = new Set(world.marks.search('wire', world.downstream().wire()).map(({ kind }) => kind))
-    const silent = new Set(['registry', 'ssh-key', 'ssh-greeting', 'closed', 'postgres'])
+    // Nothing is sent where a control failed or nobody listens, and a passphrase opens a key and stays here.
+    const silent = new Set(['registry', 'redirect', 'page', 'limited', 'broken', 'ssh-key', 'ssh-greeting', 'closed', 'postgres'])
     expect(
       world
         .plants()
@@ -69,6 +71,9 @@ const COMMANDS: readonly string[] = [
   'alerts list',
   'alerts list --dead',
   'alerts redrive --all',
+  'alerts test echo',
+  'alerts test down',
+  'findings resolve FINDING --note moved',
   'systems list',
   'systems rebind bearer',
   'pause cookie --note why',
@@ -133,7 +138,8 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     if (server !== undefined) await databaseGone(server, daemon, run, note)
     await crashes(house, daemon, note)
     daemon = await house.daemon()
-    await literalSecrets(house, config, marks, note)
+    // What needs no database is done with one of them.
+    if (server === undefined) await literalSecrets(house, config, marks, note)
     note('process list, at the end', processList(daemon.pid))
     const ended = await daemon.stop()
     note('log of the last daemon', `${ended.stdout}${ended.stderr}`)
@@ -243,20 +249,21 @@ async function openReceivers(marks: Marks, env: Record<string, string>) {
       ['receivers/client.pem', ours.cert],
       ['receivers/client.key', ours.key],
     ] as const,
-    alerts: (folder: string) => [
-      { name: 'echo', sink: 'webhook', format: 'json', to: 'env:HOOK_URL', secret: 'env:HOOK_SECRET' },
-      { name: 'down', sink: 'webhook', format: 'ocsf', to: `http://127.0.0.1:${down}/`, secret: 'env:HOOK_SECRET' },
-      {
-        name: 'siem',
-        sink: 'syslog',
-        format: 'ocsf',
-        to: `tls://127.0.0.1:${portOf(tls)}`,
-        ca: `file:${folder}/receivers/ca.pem`,
-        clientCert: `file:${folder}/receivers/client.pem`,
-        clientKey: `file:${folder}/receivers/client.key`,
-      },
-      { name: 'out', sink: 'stdout', format: 'json' },
-    ],
+    alerts: (folder: string) =>
+      [
+        { name: 'echo', sink: 'webhook', format: 'json', to: 'env:HOOK_URL', secret: 'env:HOOK_SECRET' },
+        { name: 'down', sink: 'webhook', format: 'ocsf', to: `http://127.0.0.1:${down}/`, secret: 'env:HOOK_SECRET' },
+        {
+          name: 'siem',
+          sink: 'syslog',
+          format: 'ocsf',
+          to: `tls://127.0.0.1:${portOf(tls)}`,
+          ca: `file:${folder}/receivers/ca.pem`,
+          clientCert: `file:${folder}/receivers/client.pem`,
+          clientKey: `file:${folder}/receivers/client.key`,
+        },
+        { name: 'out', sink: 'stdout', format: 'json' },
+      ].map((sink) => ({ ...sink, minSeverity: 'info' })),
     delivered: () => [echo.received.length, syslog.length, otlp.spans().length, otlp.logs().length, otlp.metrics().length],
     note: (note: Note) => {
       note('alerts at the webhook', JSON.stringify(echo.received.map(({ headers, body }) => [headers, body])))
@@ -299,7 +306,7 @@ function rowsOf(
     const who = `${system}-user-${n}`
     return plant.secret(who, () => {
       const mark = marks.plant(system)
-      if (alive && plant.never !== true) downstream?.live.add(mark).add(who)
+      if (alive && plant.never !== true) downstream?.live.add(mark)
       return mark
     })
   }
@@ -322,7 +329,7 @@ function configOf(
   env: Record<string, string>,
   downstream: Downstream | undefined,
 ) {
-  const systems = plants.map(({ system, probe, target, allowEffects = [], canary, secret }) => {
+  const systems = plants.map(({ system, probe, target, allowEffects = [], canary, secret, limits = {} }) => {
     const variable = `CANARY_${system.replaceAll('-', '_').toUpperCase()}`
     if (canary === true) {
       env[variable] = JSON.stringify(
@@ -338,7 +345,7 @@ function configOf(
       probe,
       target,
       allowEffects,
-      limits: { timeout: '2s', rate: '200/s', failuresPerPrincipal: '20/1h' },
+      limits: { timeout: '2s', rate: '200/s', failuresPerPrincipal: '20/1h', ...limits },
       ...(canary === true ? { controls: { canary: `env:${variable}` } } : {}),
     }
   })
@@ -355,7 +362,8 @@ type Run = (line: string, stdin?: string) => Promise<{ exit: number | null; stdo
 async function badImports(house: House, marks: Marks, note: Note): Promise<void> {
   const mark = (place: string) => marks.plant(`bad row: ${place}`)
   const good = { identity: 'leaver-0', system: 'bearer' }
-  const columns = ['identity', 'system', 'privilege', 'shared', 'handover_by', 'retired', 'secret_ref', 'kind_'] as const
+  // Not `identity`: who it names is looked up in the database, and a name is no secret.
+  const columns = ['system', 'privilege', 'shared', 'handover_by', 'retired', 'secret_ref', 'kind_'] as const
   const lines = [
     ...columns.map((column) => JSON.stringify({ ...good, secret: { token: 'some-token' }, [column]: mark(column) })),
     JSON.stringify({ ...good, secret: mark('a text as secret') }),
@@ -395,11 +403,13 @@ async function badImports(house: House, marks: Marks, note: Note): Promise<void>
     'credentials header.csv',
     'identities people.jsonl',
   ]) {
-    for (const json of ['', ' --json']) {
-      const ran = await house.run(['import', ...line.split(' '), ...json.trim().split(' ').filter(Boolean)])
-      note(`revenant import ${line}${json}`, `${ran.stdout}${ran.stderr}`)
-      expect([line, ran.exit]).toEqual([line, 2])
-    }
+    await Promise.all(
+      [[], ['--json']].map(async (json) => {
+        const ran = await house.run(['import', ...line.split(' '), ...json])
+        note(`revenant import ${line} ${json.join('')}`, `${ran.stdout}${ran.stderr}`)
+        expect([line, ran.exit]).toEqual([line, 2])
+      }),
+    )
   }
 }
 
@@ -446,7 +456,7 @@ async function everyCommand(run: Run): Promise<void> {
     const ran = await Promise.all(['', ' --json'].map((json) => run(`${filled}${json}`)))
     // 2 where something cannot be done twice; never our own fault.
     for (const { exit, stderr } of ran)
-      expect([line, exit === 1 && !line.startsWith('doctor') ? stderr : 'done']).toEqual([line, 'done'])
+      expect([line, exit === 1 && !/^doctor|^alerts test/.test(line) ? stderr : 'done']).toEqual([line, 'done'])
   }
 }
 
@@ -564,12 +574,13 @@ function literals(config: Record<string, unknown>, marks: Marks): string[] {
 
 async function literalSecrets(house: House, config: Record<string, unknown>, marks: Marks, note: Note): Promise<void> {
   const texts = literals(config, marks)
-  for (const [n, text] of texts.entries()) {
+  const check = async (text: string, n: number) => {
     const file = house.write(`literal-${n}.yaml`, text)
     const ran = await house.run(['config', 'check', ...(n % 2 === 0 ? ['--json'] : [])], { config: file })
     note(`revenant config check, file ${n}`, `${ran.stdout}${ran.stderr}`)
     expect([n, ran.exit]).toEqual([n, 2])
   }
+  for (let at = 0; at < texts.length; at += 4) await Promise.all(texts.slice(at, at + 4).map((text, n) => check(text, at + n)))
   const ran = await house.run(['run'], { config: house.path('literal-0.yaml') })
   note('revenant run with a literal secret', `${ran.stdout}${ran.stderr}`)
   expect(ran.exit).toBe(2)

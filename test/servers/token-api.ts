@@ -8,7 +8,7 @@ export interface TokenApi {
   /** What arrives, as the server sees it. */
   requests: { token: string | undefined; userAgent: string | undefined; at: number }[]
   /** Changes the whole behaviour for a while. */
-  mode: 'normal' | 'open' | 'limited' | 'broken' | 'silent' | 'anything'
+  mode: 'normal' | 'open' | 'limited' | 'broken' | 'silent' | 'anything' | 'busy'
   retryAfterSeconds: number
   /** Milliseconds before each answer. */
   delayMs: number
@@ -37,6 +37,7 @@ export async function startTokenApi(): Promise<TokenApi> {
     }
     if (api.mode === 'limited') return send(429, { 'retry-after': String(api.retryAfterSeconds) }, { error: 'slow down' })
     if (api.mode === 'broken') return send(503, {}, { error: 'down' })
+    if (api.mode === 'busy') return send(503, { 'retry-after': String(api.retryAfterSeconds) }, { error: 'later' })
     if (api.mode === 'open') return send(200, {}, { login: 'anybody' })
     if (api.mode === 'anything' && token !== undefined && !token.startsWith('stranger'))
       return send(200, {}, { login: 'somebody' })

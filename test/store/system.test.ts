@@ -36,6 +36,8 @@ describe.each(STORES)('systems on $name', (kind) => {
     at: NOW.toString(),
     validUntil: NOW.toString(),
     controls: [],
+    subject: 'target and canary',
+    since: NOW.toString(),
   }
 
   it.skipIf(!kind.available)(
