@@ -64,13 +64,14 @@ const YAML_FAULTS: Readonly<Record<string, string>> = {
   BAD_ALIAS: 'an alias (*name) needs an anchor (&name) before it; quote a value that begins with *',
   BAD_INDENT: 'is indented wrongly: give the keys of one block the same indentation',
   BAD_SCALAR_START: 'begins with a character that YAML reserves: quote the value',
-  BLOCK_AS_IMPLICIT_KEY: 'has a second `key:` on one line: put it on its own line, or quote the value',
+  BLOCK_AS_IMPLICIT_KEY:
+    'has a second `key:` on one line, or is a block below a value that is whole already, such as []: keep one of them',
   BLOCK_IN_FLOW: 'has a block inside braces or brackets: use one style',
   DUPLICATE_KEY: 'names this key twice: keep one',
   IMPOSSIBLE: 'is not valid YAML: check what stands before',
   KEY_OVER_1024_CHARS: 'has a key that is too long: is a quote missing?',
   MISSING_CHAR:
-    'misses a character (a closing quote, brace or bracket, a `:`), or is indented differently from the lines above, or stands below a value such as []',
+    'misses a character, most often a closing quote, brace, bracket or a `:`; or is indented otherwise than the lines above',
   MULTILINE_IMPLICIT_KEY: 'has a key over several lines: is a `:` or a quote missing?',
   MULTIPLE_DOCS: 'holds a second document: remove the `---`',
   TAB_AS_INDENT: 'is indented by a tab: use spaces',

@@ -1,5 +1,5 @@
 import type { PgBoss } from 'pg-boss'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../store/claims.ts'
 
 /** What the jobs of a queue are claimed by. */
 export type ClaimKey = (data: unknown) => string

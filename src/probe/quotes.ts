@@ -1,5 +1,5 @@
+import type { Judgement } from '../domain/answer.ts'
 import { isNameField } from '../domain/reference.ts'
-import type { Answer } from './probe.ts'
 
 /** As long a run of characters as a name and a secret do not share by chance. */
 const RUN = 12
@@ -14,7 +14,7 @@ const CODE = /^(?:[a-z]{1,12}(?:[_-][a-z]{1,12}){0,3}|[0-9A-Z]{1,6})$/
  * it was given: as it stands, in part, or in base64, hexadecimal or percent-encoding. What a system says must not bring a secret into
  * the database, and from there into alerts and evidence.
  */
-export function withoutQuotes(answer: Answer, secret: unknown): Answer {
+export function withoutQuotes<Answer extends Judgement>(answer: Answer, secret: unknown): Answer {
   const { principal, wire } = answer
   const suspects = Object.entries(wire).filter(([, fact]) => typeof fact === 'string' && !CODE.test(fact))
   if (principal === undefined && suspects.length === 0) return answer
@@ -25,9 +25,9 @@ export function withoutQuotes(answer: Answer, secret: unknown): Answer {
   const dropped = suspects.filter(([, fact]) => quoting(String(fact))).map(([name]) => name)
   const unnamed = principal !== undefined && quoting(principal)
   if (!unnamed && dropped.length === 0) return answer
-  const { principal: _principal, ...rest } = answer
-  const kept = Object.fromEntries(Object.entries(wire).filter(([name]) => !dropped.includes(name)))
-  return { ...(unnamed ? rest : answer), wire: kept }
+  const cleaned = { ...answer, wire: Object.fromEntries(Object.entries(wire).filter(([name]) => !dropped.includes(name))) }
+  if (unnamed) delete cleaned.principal
+  return cleaned
 }
 
 function fieldsOf(secret: unknown): [field: string, value: string][] {

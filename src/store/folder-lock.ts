@@ -88,7 +88,9 @@ async function tidy(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith('in-use.')) continue
     const text = await read(join(folder, name))
-    if (text !== undefined && (await livingHolder(text)) === undefined) await unlink(join(folder, name)).catch(() => {})
+    // An empty one is just being written.
+    if (text !== undefined && text !== '' && (await livingHolder(text)) === undefined)
+      await unlink(join(folder, name)).catch(() => {})
   }
 }
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { describe as describeAlert } from '../../src/alerts/describe.ts'
 import { frameworksOf } from '../../src/alerts/frameworks.ts'
-import { span } from '../../src/domain/span.ts'
 import { FINDING_EVENTS, FINDING_KINDS } from '../../src/domain/finding.ts'
+import { span } from '../../src/domain/span.ts'
 import { ALERT, anyAlert, ORPHAN } from './sample.ts'
 
 const { title: _t, summary: _s, remediation: _r, ...FACTS } = ALERT

@@ -339,7 +339,13 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     ['1:7 : an alias (*name) needs an anchor (&name) before it; quote a value that begins with *'],
   ],
   ['two documents', 'scan: {}\n---\nscan: {}\n', ['2:1 : holds a second document: remove the `---`']],
-  ['an open quote', 'scan: { tick: "5s }\n', ['2:1 : misses a character, most often a closing quote, brace, bracket or a `:`']],
+  [
+    'an open quote',
+    'scan: { tick: "5s }\n',
+    [
+      '2:1 : misses a character, most often a closing quote, brace, bracket or a `:`; or is indented otherwise than the lines above',
+    ],
+  ],
 ]
 
 describe('a bad file', () => {

@@ -118,7 +118,7 @@ describe('openRecorder', () => {
     const recorder = open()
     const [one] = await outcomes(1, 'rejected')
     if (one === undefined) throw new Error('no outcome')
-    recorder.add(one)
+    void recorder.add(one)
     await sleep(500)
     expect(await written()).toBe(0)
     await sleep(900)
@@ -130,7 +130,7 @@ describe('openRecorder', () => {
     const recorder = open()
     const all = await outcomes(PAGE + 3, 'rejected')
     failing = true
-    for (const outcome of all.slice(0, PAGE)) recorder.add(outcome)
+    for (const outcome of all.slice(0, PAGE)) void recorder.add(outcome)
     await sleep(50)
     failing = false
     const [, , , , next, accepted] = all

@@ -345,7 +345,7 @@ function configOf(
       probe,
       target,
       allowEffects,
-      limits: { timeout: '2s', rate: '200/s', failuresPerPrincipal: '20/1h', ...limits },
+      limits: { timeout: '10s', rate: '200/s', failuresPerPrincipal: '20/1h', ...limits },
       ...(canary === true ? { controls: { canary: `env:${variable}` } } : {}),
     }
   })
@@ -463,7 +463,7 @@ async function everyCommand(run: Run): Promise<void> {
 async function tries(house: House, plants: readonly Plant[], marks: Marks, live: Set<string>, note: Note): Promise<void> {
   const one = async (plant: Plant, options: readonly string[], stdin: string) => {
     const target = house.write(`targets/${plant.system}.json`, JSON.stringify(plant.target))
-    const ran = await house.run(['try', plant.probe, '--target', `@${target}`, '--timeout', '2', ...options], { stdin })
+    const ran = await house.run(['try', plant.probe, '--target', `@${target}`, '--timeout', '10', ...options], { stdin })
     note(`revenant try ${plant.system} ${options.join(' ')}`, `${ran.stdout}${ran.stderr}`)
     return ran
   }

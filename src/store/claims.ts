@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Client } from 'pg'
-import type { QueueConnection } from '../store/db.ts'
+import type { QueueConnection } from './db.ts'
 
 /** A key that this process works on. */
 export interface Claim {
