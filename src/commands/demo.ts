@@ -33,6 +33,8 @@ const ONCE_MS = 60_000
 /** `revenant demo [--once]`: the daemon against a lab of real servers on loopback. Leaves nothing running and nothing behind. */
 export async function start(context: CommandContext, options: { once: boolean }): Promise<number> {
   const { io } = context
+  // Ctrl-C before there is anything to stop.
+  if (io.signal.aborted) return EXIT.ok
   const folder = resolve(io.cwd, FOLDER)
   const made = await mkdir(resolve(folder, '..'), { recursive: true, mode: 0o700 })
   line(io, 'Starting the lab: an HTTP API, an SSH server, Postgres, an open wiki, a busy CRM and a host that is down ...')

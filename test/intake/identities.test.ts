@@ -275,6 +275,8 @@ describe.each(STORES.filter((kind) => kind.available))('importing identities int
     const at = house.now().subtract({ hours: 1 })
     expect(await terminateIdentity(leaver, at, house.deps)).toEqual({ changed: true, dueNow: 1 })
     expect(await terminateIdentity(leaver, at, house.deps)).toEqual({ changed: false, dueNow: 0 })
+    // Somebody who makes sure does not start the clock again.
+    expect(await terminateIdentity(leaver, undefined, house.deps)).toEqual({ changed: false, dueNow: 0 })
     expect(await reinstateIdentity(leaver, house.deps)).toEqual({ changed: true, dueNow: 0 })
     expect(await check(leaver)).toMatchObject({ due_at: null })
     await expect(terminateIdentity('nobody', at, house.deps)).rejects.toMatchObject({ code: 'NOT_FOUND' })
