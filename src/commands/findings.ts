@@ -179,7 +179,8 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
     await runtime.store.db.transaction().execute(async (tx) => {
       await addExemption(tx, {
         id: newId(),
-        finding_kind: finding.credential_id === null ? finding.kind : null,
+        // What was accepted is this kind of finding, not whatever else may be found about the same thing.
+        finding_kind: finding.kind,
         credential_id: finding.credential_id,
         identity_id: finding.credential_id === null && finding.system_id === null ? finding.identity_id : null,
         system_id: finding.credential_id === null ? finding.system_id : null,

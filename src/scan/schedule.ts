@@ -50,7 +50,7 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
   const everyMs = cadence(ageMs, policy)
   const pauseMs = proven
     ? dead
-      ? policy.provenEveryMs
+      ? deadPause(outcome, rejections, policy)
       : policy.confirmAfterMs
     : outcome.verdict === 'inconclusive'
       ? retryPause(failures, everyMs)
@@ -64,6 +64,14 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
 /** The system accepted it, whatever that acceptance was worth: refusals before and after it are not in a row. */
 function wasLetIn({ verdict, reason }: CheckOutcome): boolean {
   return verdict === 'accepted' || reason === 'any_secret_accepted' || reason === 'unconfirmed'
+}
+
+/** Without a canary an outage that refuses everybody looks like a revocation: what just died is looked at once more this soon. */
+const SECOND_LOOK_MS = 86_400_000
+
+function deadPause({ assurance }: CheckOutcome, rejections: number, policy: Policy): number {
+  const fresh = assurance !== 'controlled' && rejections === policy.confirmRejections
+  return fresh ? Math.min(policy.provenEveryMs, SECOND_LOOK_MS) : policy.provenEveryMs
 }
 
 /** How often a credential of this age is tried. */

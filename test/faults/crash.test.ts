@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -137,7 +137,9 @@ describe('an embedded database whose daemon is killed', () => {
     closers.push(() => town.close())
     for (let kill = 0; kill < 6; kill++) {
       const daemon = launch(town)
-      await Promise.race([daemon.running, sleep(300 + random.next() * 2_500)])
+      // While the files of the database are being made.
+      await Promise.race([daemon.running, filesBegun(`${town.folder}/data`)])
+      await sleep(random.next() * 400)
       await daemon.end('SIGKILL')
     }
     const daemon = launch(town)
@@ -177,6 +179,13 @@ describe('an embedded database whose daemon is killed', () => {
     await expectWhole(store.db, town, seeded)
   })
 })
+
+/** Resolves when a database is being made in a folder. */
+async function filesBegun(folder: string): Promise<void> {
+  const begun = () =>
+    existsSync(folder) && readdirSync(folder).some((name) => name.startsWith('pg') && existsSync(`${folder}/${name}/PG_VERSION`))
+  while (!begun()) await sleep(5)
+}
 
 /** Lets the daemon that holds the embedded database finish its sweep: the command runs inside it. */
 async function sweepThrough(town: Town): Promise<void> {

@@ -30,6 +30,12 @@ describe('nextCheck', () => {
     ['accepted at the end of a row: the next row holds', { terminatedAtMs: AT - 60 * 60_000 }, 24 * HOUR],
     ['first proof: the second comes soon', rejected, 5 * 60_000],
     ['second proof: dead, weekly', { ...rejected, rejections: 1 }, 168 * HOUR],
+    [
+      'second proof without a canary: dead, and looked at once more within a day',
+      { ...rejected, assurance: 'explicit', rejections: 1 },
+      24 * HOUR,
+    ],
+    ['further proofs without a canary: weekly', { ...rejected, assurance: 'explicit', rejections: 2 }, 168 * HOUR],
     ['a rejection that proves nothing: as its age says', { ...rejected, strength: 'weak', assurance: 'explicit' }, 24 * HOUR],
     ['first failure: a minute', inconclusive, 60_000],
     ['fourth failure: eight minutes', { ...inconclusive, failures: 3 }, 8 * 60_000],
