@@ -1,13 +1,15 @@
 import { userInfo } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { CONFIG_CHECKS } from '../daemon/checks.ts'
-import { callControl } from '../daemon/control.ts'
+import { callControl, controlAnswers } from '../daemon/control.ts'
 import { controlSocket, openRuntime, type Runtime } from '../daemon/runtime.ts'
 import { VERSION } from '../daemon/version.ts'
+import { RevenantError } from '../domain/error.ts'
 import { audit } from '../store/audit.ts'
 import { folderHolder } from '../store/folder-lock.ts'
-import { startTelemetry } from '../telemetry/start.ts'
+import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
 import { type Io, readAll } from './io.ts'
 
 /** What a command is run with. */
@@ -64,7 +66,7 @@ export async function withRuntime<T>(
 ): Promise<T> {
   if (context.runtime !== undefined) return work(context.runtime)
   const config = await configOf(context)
-  if (config.database.url === undefined && (await folderHolder(config.database.dataDir)) !== undefined) {
+  if (config.database.url === undefined && (await daemonHolds(config))) {
     throw new RanElsewhere(await runInDaemon(context, config, readsStdin))
   }
   const telemetry = await startTelemetry({
@@ -74,12 +76,47 @@ export async function withRuntime<T>(
     env: process.env,
     logTo: 'stderr',
   })
-  const runtime = await openRuntime(config, telemetry)
+  const runtime = await openInTurn(config, telemetry)
   try {
     return await work(runtime)
   } finally {
     await runtime.close()
     await telemetry.shutdown()
+  }
+}
+
+/** How long a command waits for another one to be done with the embedded database, or for a daemon to be up. */
+const WAIT_MS = 20_000
+const LOOK_MS = 100
+
+/** Opens everything; where another command was faster to the embedded database, after it. */
+async function openInTurn(config: Config, telemetry: Telemetry): Promise<Runtime> {
+  const late = performance.now() + WAIT_MS
+  for (;;) {
+    try {
+      return await openRuntime(config, telemetry)
+    } catch (error) {
+      const inUse = error instanceof RevenantError && error.code === 'DATABASE_IN_USE'
+      if (!inUse || performance.now() > late) throw error
+      await sleep(LOOK_MS)
+    }
+  }
+}
+
+/** Whether a daemon holds the embedded database and listens. One that is starting is waited for, and so is another command. */
+async function daemonHolds(config: Config): Promise<boolean> {
+  const late = performance.now() + WAIT_MS
+  for (;;) {
+    const holder = await folderHolder(config.database.dataDir)
+    if (holder === undefined) return false
+    if (await controlAnswers(controlSocket(config))) return true
+    if (performance.now() > late) {
+      throw new RevenantError(
+        'DATABASE_IN_USE',
+        `process ${holder} holds the database in ${config.database.dataDir} and takes no commands: wait until it has ended`,
+      )
+    }
+    await sleep(LOOK_MS)
   }
 }
 

@@ -1,5 +1,6 @@
 import { chmod, unlink } from 'node:fs/promises'
 import { createServer, request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { z } from 'zod'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 
@@ -83,6 +84,18 @@ export async function openControl(path: string, run: RunRemote): Promise<Control
 
 async function callOf(chunks: readonly Buffer[], run: RunRemote, io: Parameters<RunRemote>[1]): Promise<number> {
   return run(remoteCall.parse(JSON.parse(Buffer.concat(chunks).toString('utf8'))), io)
+}
+
+/** Whether somebody listens on a socket: a daemon that was killed leaves its file. */
+export function controlAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
 }
 
 /** Runs a command in the daemon behind a socket; answers its exit code. Throws `CONFLICT` when nobody answers there. */

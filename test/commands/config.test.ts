@@ -25,7 +25,7 @@ alerts:
   - { name: hook, sink: webhook, format: json, to: "https://hooks.example.com/", secret: hunter2-literal }
 `
 
-describe('config', () => {
+describe('config', { timeout: 120_000 }, () => {
   let house: House
   beforeAll(() => {
     house = openHouse()
@@ -114,7 +114,7 @@ describe('config', () => {
   })
 })
 
-describe('the first start', () => {
+describe('the first start', { timeout: 120_000 }, () => {
   let house: House
   beforeAll(() => {
     house = openHouse()

@@ -4,7 +4,7 @@ import { type RunningDaemon, until } from '../servers/revenant.ts'
 import { documents, importTokens, LEFT, lines, openTokenHouse, QUICK, type TokenHouse } from './house.ts'
 
 /** Commands while a daemon holds the embedded database: they are run inside it, over its control socket. */
-describe('commands beside a daemon on the embedded database', () => {
+describe('commands beside a daemon on the embedded database', { timeout: 120_000 }, () => {
   let house: TokenHouse
   let daemon: RunningDaemon
   beforeAll(async () => {
@@ -124,6 +124,12 @@ describe('commands beside a daemon on the embedded database', () => {
     expect(ended).toMatchObject({ exit: 0, stderr: '' })
     expect(existsSync(house.path('data/control.sock'))).toBe(false)
     expect(existsSync(house.path('data/in-use'))).toBe(false)
+  })
+
+  it('wait for each other without a daemon', async () => {
+    const words = [['identities'], ['credentials'], ['findings'], ['systems']]
+    const ran = await Promise.all(words.map((each) => house.run([...each, '--json'])))
+    expect(ran.map(({ exit, stderr }) => [exit, stderr])).toEqual(words.map(() => [0, '']))
   })
 
   it('import once more without a daemon', async () => {

@@ -4,7 +4,7 @@ import { closedPort } from '../servers/hostile.ts'
 import { documents, importTokens, openTokenHouse, QUICK, type TokenHouse } from './house.ts'
 
 /** `revenant doctor`: what is well, and each fault with what mends it. */
-describe('doctor', () => {
+describe('doctor', { timeout: 120_000 }, () => {
   let house: TokenHouse
   beforeAll(async () => {
     house = await openTokenHouse({ CANARY: '{"token":"canary-token"}', BROKEN: 'not an object' })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type House, openHouse } from '../servers/revenant.ts'
 
-describe('help', () => {
+describe('help', { timeout: 120_000 }, () => {
   let house: House
   beforeAll(() => {
     house = openHouse()

@@ -8,7 +8,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const ESCAPE = '\u001b'
 
 /** What a command does to its terminal, its pipes and when it is interrupted. */
-describe('output and interruption', () => {
+describe('output and interruption', { timeout: 120_000 }, () => {
   let house: TokenHouse
   beforeAll(async () => {
     house = await openTokenHouse()

@@ -7,7 +7,7 @@ import { type SshServer, startSshServer } from '../servers/sshServer.ts'
 import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
 
 /** `revenant try` on real servers: exit codes, and the JSON that scripts read. */
-describe('try', () => {
+describe('try', { timeout: 120_000 }, () => {
   let house: House
   let api: TokenApi
   let postgres: PostgresServer
