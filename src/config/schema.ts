@@ -73,7 +73,7 @@ export const fileSchema = z.strictObject({
       logLevel: z
         .enum(LOG_LEVELS)
         .default('info')
-        .describe('What is logged to standard error. Traces and metrics follow the OTEL_* variables.'),
+        .describe('What is logged to standard output, as JSON lines. Traces and metrics follow the OTEL_* variables.'),
     })
     .prefault({})
     .describe('What the daemon says about itself.'),

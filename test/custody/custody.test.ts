@@ -424,7 +424,7 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
 /** Rotates in a process of its own, killed so many milliseconds after it began. True: it was still at it. */
 async function killedRotation(url: string, keyRingPath: string, delayMs: number): Promise<boolean> {
   const script = `
-    import { openStore } from ${JSON.stringify(new URL('../../src/store/db.ts', import.meta.url).href)}
+    import { openStore } from ${JSON.stringify(new URL('../../src/store/open-store.ts', import.meta.url).href)}
     import { openCustody } from ${JSON.stringify(new URL('../../src/custody/custody.ts', import.meta.url).href)}
     const store = await openStore({ url: process.argv[1], poolSize: 2, applicationName: 'rotation' })
     const custody = await openCustody({ db: store.db, keyRingPath: process.argv[2], clock: () => Temporal.Now.instant() })
