@@ -83,7 +83,11 @@ function closedDoor(of: CredentialStanding): ClosedDoor[] {
 function unjudgedDoor(of: CredentialStanding): UnjudgedDoor[] {
   if (of.verdict === null || of.reason === null || of.finding !== null) return []
   if (of.verdict === 'accepted' || (of.verdict === 'rejected' && of.dead)) return []
-  return [{ identity: of.identity, system: of.system, credential: of.label, reason: of.reason }]
+  const refused =
+    of.verdict !== 'rejected'
+      ? {}
+      : { refused: of.strength === 'weak' && of.assurance !== 'controlled' ? ('weak' as const) : ('once' as const) }
+  return [{ identity: of.identity, system: of.system, credential: of.label, reason: of.reason, ...refused }]
 }
 
 function controlsOf(name: string, origin: string, all: readonly LastControls[]): SystemControls {

@@ -1,5 +1,5 @@
 import type { DemoSnapshot } from './snapshot.ts'
-import { BACKED_BY, CANARY, DECOYS, IDENTITY_KIND, sayReason, shortSpan, TAG } from './words.ts'
+import { BACKED_BY, CANARY, DECOYS, IDENTITY_KIND, sayReason, sayUnjudged, shortSpan, TAG } from './words.ts'
 
 /** One thing that a snapshot says: `signature` changes when there is news, `text` may change every second. */
 interface Fact {
@@ -36,10 +36,10 @@ function factsOf(snapshot: DemoSnapshot): Fact[] {
         latency === undefined ? '' : `, ${shortSpan(latency)} after leaving`
       } (${BACKED_BY[assurance]})`,
     })),
-    ...snapshot.unjudged.map(({ identity, system, credential, reason }) => ({
-      key: JSON.stringify(['credential', identity, system, credential]),
-      signature: `unjudged ${reason}`,
-      text: `NOT JUDGED  ${identity} at ${system}, ${credential}: ${sayReason(reason)}`,
+    ...snapshot.unjudged.map((door) => ({
+      key: JSON.stringify(['credential', door.identity, door.system, door.credential]),
+      signature: `unjudged ${door.reason} ${door.refused ?? ''}`,
+      text: `NOT JUDGED  ${door.identity} at ${door.system}, ${door.credential}: ${sayUnjudged(door)}`,
     })),
     ...alertFacts(snapshot),
   ]
@@ -66,7 +66,9 @@ function openFacts({ open, now }: DemoSnapshot): OpenFact[] {
 }
 
 function controlFacts({ systems }: DemoSnapshot): Fact[] {
-  return systems.map(({ name, decoys, canary, note }) => ({
+  // Before a system was asked there is nothing to say of it.
+  const asked = systems.filter(({ decoys, canary }) => decoys !== 'none' || canary !== 'none')
+  return asked.map(({ name, decoys, canary, note }) => ({
     key: JSON.stringify(['controls', name]),
     signature: `${decoys} ${canary}`,
     text: `CONTROLS    ${name}: ${DECOYS[decoys]}, ${CANARY[canary]}${note === undefined ? '' : ` (${note})`}`,

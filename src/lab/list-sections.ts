@@ -3,13 +3,13 @@ import type { Section } from './layout.ts'
 import type { Pen } from './pen.ts'
 import type { DemoSnapshot, SystemControls } from './snapshot.ts'
 import type { Style } from './terminal.ts'
-import { BACKED_BY, CANARY, DECOYS, sayReason, shortSpan } from './words.ts'
+import { BACKED_BY, CANARY, DECOYS, sayReason, sayUnjudged, shortSpan } from './words.ts'
 
 const ALL = Number.POSITIVE_INFINITY
 
 /** What could not be judged, and why. */
 export function unjudgedSection({ unjudged }: DemoSnapshot, pen: Pen): Section | undefined {
-  const whys = new Set(unjudged.map((door) => `${door.system} (${sayReason(door.reason)})`))
+  const whys = new Set(unjudged.map((door) => `${door.system} (${sayUnjudged(door)})`))
   return listSection(pen, {
     rank: 2,
     style: 'yellow',
@@ -18,7 +18,7 @@ export function unjudgedSection({ unjudged }: DemoSnapshot, pen: Pen): Section |
     least: [12, ALL, 8, 20],
     lines: unjudged.map((door) => ({
       mark: 'unknown',
-      cells: [door.identity, door.system, door.credential, sayReason(door.reason)],
+      cells: [door.identity, door.system, door.credential, sayUnjudged(door)],
     })),
   })
 }

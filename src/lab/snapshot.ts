@@ -52,6 +52,8 @@ export interface UnjudgedDoor {
   system: string
   credential: string
   reason: Reason
+  /** It was refused, and that is not proven: `once` it takes another refusal, `weak` it takes a canary of its own form. */
+  refused?: 'once' | 'weak'
 }
 
 /** The last controls of a system. `none`: there is no such control here. */

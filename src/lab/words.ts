@@ -3,6 +3,7 @@ import type { IdentityKind } from '../domain/identity.ts'
 import type { Reason } from '../domain/reason.ts'
 import { span } from '../domain/span.ts'
 import type { Assurance } from '../domain/verdict.ts'
+import type { UnjudgedDoor } from './snapshot.ts'
 
 /** What stands behind a name that is no person's. */
 export const IDENTITY_KIND: Readonly<Record<IdentityKind, { long: string; short: string }>> = {
@@ -75,6 +76,16 @@ const REASONS: Partial<Record<Reason, string>> = {
 export function shortSpan(length: Temporal.Duration): string {
   return span(length.total('milliseconds')).split(' ').slice(0, 2).join(' ')
 }
+
+/** Why a credential counts as not judged. */
+export function sayUnjudged({ reason, refused }: UnjudgedDoor): string {
+  return refused === undefined ? sayReason(reason) : REFUSED[refused]
+}
+
+const REFUSED = {
+  once: 'refused once: a proof takes another',
+  weak: 'refused, which proves nothing without a canary of its kind',
+} as const
 
 /** A reason for a person; where there are no words for it, its code with blanks. */
 export function sayReason(reason: Reason): string {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Reason } from '../domain/reason.ts'
-import type { Assurance, Verdict } from '../domain/verdict.ts'
+import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
 
 /** How one credential of a leaver stands, for a person to read. */
@@ -15,6 +15,7 @@ export interface CredentialStanding {
   verdict: Verdict | null
   reason: Reason | null
   assurance: Assurance | null
+  strength: Strength | null
   dead: boolean
   latencyMs: number | null
   finding: { kind: FindingKind; severity: Severity; state: FindingState } | null
@@ -27,7 +28,7 @@ export interface CredentialStanding {
 export async function credentialStandings(db: Queryable, now: Temporal.Instant, limit: number): Promise<CredentialStanding[]> {
   const { rows } = await sql<CredentialStanding>`
     select i.name as identity, i.kind as "identityKind", s.name as system, k.label, i.terminated_at as "terminatedAt",
-      c.verdict, c.reason, c.assurance, c.dead_at is not null as dead,
+      c.verdict, c.reason, c.assurance, c.strength, c.dead_at is not null as dead,
       (extract(epoch from c.first_rejected_at - i.terminated_at) * 1000)::float8 as "latencyMs",
       case when f.id is null then null else json_build_object('kind', f.kind, 'severity', f.severity, 'state', f.state) end as finding,
       o.principal, coalesce(o.confirmed, false) as confirmed

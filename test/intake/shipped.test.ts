@@ -70,9 +70,9 @@ describe('the shipped samples', () => {
 
 describe('a source', () => {
   it.each([
-    ['a file that is not there', { path: '/nowhere/leavers.csv' }, 'ENOENT'],
+    ['a file that is not there', { path: '/nowhere/leavers.csv' }, 'no such file'],
     ['a folder', { path: '/tmp', format: 'csv' as const }, 'directory'],
-    ['an extension that tells nothing', { path: '/tmp/leavers.xlsx' }, '.csv, .jsonl or .ndjson'],
+    ['an extension that tells nothing', { path: '/tmp/leavers.xlsx' }, 'save th'],
   ])('that is %s is refused', async (_name, source, message) => {
     await expect(openSource(source)).rejects.toMatchObject({ code: 'INPUT_INVALID', message: expect.stringContaining(message) })
   })
