@@ -65,17 +65,17 @@ const LAST_WORDS_MS = 2_000
  * Opens the queues on the store's database (schema `pgboss`). Workers wake by LISTEN/NOTIFY and poll as a fallback. A job under a
  * key that is already queued or running is refused by the database (policy `exclusive`), and a worker holds a claim on what it
  * works on, so that N replicas never run one system's shard twice. The job of a worker that died is freed as soon as somebody
- * wants its key, or at the latest when the queue itself misses its heartbeat, within a minute.
+ * wants its key, or at the latest when the queue itself misses its heartbeat, within some twenty seconds.
  */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { queueConnection, kind } = options.store
-  const watchSeconds = kind === 'embedded' ? 300 : 30
+  const watchSeconds = kind === 'embedded' ? 60 : 10
   const boss = new PgBoss({
     ...connect(queueConnection),
     schema: 'pgboss',
     useListenNotify: true,
     schedule: false,
-    // Claims tell of the dead at once; the queue's own watch is the second net, and costs an idle daemon its processor time.
+    // Frees the deliveries of a replica that was killed; an embedded database has no other replica, and watching costs an idle daemon its time.
     monitorIntervalSeconds: watchSeconds,
     superviseIntervalSeconds: watchSeconds,
     flowIntervalSeconds: 3600,
@@ -243,7 +243,7 @@ const WORK = {
   localConcurrency: 1,
   batchSize: 1,
   pollingIntervalSeconds: 2,
-  notifyPollingIntervalSeconds: 30,
+  notifyPollingIntervalSeconds: 15,
   heartbeatRefreshSeconds: 3,
 } as const
 
