@@ -69,6 +69,7 @@ interface Result {
 /** The trial in small: a stranger must be refused first, and an acceptance must not be one that any secret gets. */
 async function controlled(secret: BoundSecret, ask: (of: BoundSecret) => Promise<TimedJudgement>): Promise<Result> {
   let refused = false
+  let strangerRefused = false
   for (const decoyOf of ['nobody', 'stranger'] as const) {
     const decoy = secret.decoy(decoyOf)
     if (decoy === undefined) continue
@@ -77,12 +78,14 @@ async function controlled(secret: BoundSecret, ask: (of: BoundSecret) => Promise
       return disown(judgement, 'endpoint_unauthenticated')
     if (decoyOf === 'stranger' && judgement.verdict !== 'rejected') return { judgement, assurance: 'none' }
     refused ||= judgement.verdict === 'rejected'
+    strangerRefused ||= decoyOf === 'stranger' && judgement.verdict === 'rejected'
   }
   const judgement = await ask(secret)
   const assurance: Assurance = refused ? 'explicit' : 'none'
   if (judgement.verdict !== 'accepted') return { judgement, assurance }
   const same = secret.decoy('same-principal')
-  if (same === undefined) return { judgement, assurance }
+  // As in a trial: a refused stranger may stand in for it, a refused nobody may not.
+  if (same === undefined) return strangerRefused ? { judgement, assurance } : disown(judgement, 'unconfirmed')
   const confirmation = await ask(same)
   if (confirmation.verdict === 'rejected') return { judgement, assurance }
   return disown(judgement, confirmation.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed')

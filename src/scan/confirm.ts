@@ -17,14 +17,19 @@ export async function confirm(session: Session, row: DueCredential, secret: Boun
   const nowMs = session.deps.now().epochMilliseconds
   if (row.confirmed_ms !== null && serves(session, row.confirmed_ms, nowMs)) return { confirmed: true, atMs: undefined }
   const decoy = secret.decoy('same-principal')
-  // A kind without such a decoy has refused a stranger already: its trial would be void otherwise.
-  if (decoy === undefined) return { confirmed: true, atMs: nowMs }
+  // Without such a decoy the stranger stands in for it, and only where one was asked and refused: nobody is woken without a control.
+  if (decoy === undefined)
+    return refusedStranger(session) ? { confirmed: true, atMs: undefined } : { confirmed: false, reason: 'unconfirmed' }
   const judgement = await tryWithin(session, decoy, secret.account, 'same-principal')
   if (judgement === EXHAUSTED) return { confirmed: false, reason: 'budget_exhausted' }
   const at = session.deps.now()
   await insertControls(session.deps.db, [controlRow(session, 'same-principal', judgement, at, row.credential_id)])
   if (judgement.verdict === 'rejected') return { confirmed: true, atMs: at.epochMilliseconds }
   return { confirmed: false, reason: judgement.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed' }
+}
+
+function refusedStranger({ backing }: Session): boolean {
+  return backing.controls?.controls.some(({ control, verdict }) => control === 'stranger' && verdict === 'rejected') === true
 }
 
 function serves({ system, backing }: Session, confirmedMs: number, nowMs: number): boolean {

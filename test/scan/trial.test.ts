@@ -156,6 +156,17 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('a trial on 
     expect((await findings()).map((each) => each.kind)).toEqual(['any_secret_accepted'])
   })
 
+  it('confirms nothing where no decoy of any kind can be made', async () => {
+    house = await openHouse(db(), api)
+    const bound = house.system.probe
+    house.system.probe = { ...bound, secret: (value) => ({ ...bound.secret(value), decoy: () => undefined }) }
+    await house.leaver('alone')
+    api.live.set('alone', 'anna')
+    expect(await run()).toMatchObject({ accepted: 0, inconclusive: 1 })
+    expect((await observations())[0]).toMatchObject({ verdict: 'inconclusive', reason: 'unconfirmed', confirmed: false })
+    expect(await findings()).toEqual([])
+  })
+
   it('opens principal_mismatch when the key opens somebody else’s door', async () => {
     house = await openHouse(db(), api)
     await house.leaver('k', { principal: 'carol' })
