@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from 'ssh2'
 import { RevenantError } from '../domain/error.ts'
+import { newSshKey } from './ssh-key.ts'
 
 /** An account as a Unix host keeps it: a password that can be locked, and keys that do not care about that. */
 interface Account {
@@ -66,7 +67,7 @@ export async function startSshServer(): Promise<SshServer> {
 
 /** A new Ed25519 key. */
 export function newKeyPair(): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519')
+  const pair = newSshKey()
   return { privateKey: pair.private, publicKey: pair.public.split(' ')[1] ?? '' }
 }
 

@@ -1,5 +1,5 @@
-import ssh2 from 'ssh2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newSshKey } from '../../src/lab/ssh-key.ts'
 import { closedPort } from '../servers/hostile.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { type House, openHouse } from '../servers/revenant.ts'
@@ -13,7 +13,7 @@ describe('try', { timeout: 120_000 }, () => {
   let postgres: PostgresServer
   let ssh: SshServer
   let closed: number
-  const key = ssh2.utils.generateKeyPairSync('ed25519')
+  const key = newSshKey()
   beforeAll(async () => {
     house = openHouse()
     api = await startTokenApi()

@@ -9,6 +9,7 @@ import type { Login } from '../../probes/ssh/login.ts'
 import { makeEd25519 } from '../../probes/ssh/privateKey.ts'
 import { ssh } from '../../probes/ssh.ts'
 import type { Judgement } from '../../src/domain/answer.ts'
+import { newSshKey } from '../../src/lab/ssh-key.ts'
 import { anyProbe } from '../../src/probe/probe.ts'
 import { verdictCases } from '../conformance/cases.ts'
 import { type ReplayOptions, replay } from '../conformance/replay.ts'
@@ -420,8 +421,7 @@ describe('SSH', () => {
       pem: () => pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'sec1', format: 'pem' })),
     },
     'ECDSA, OpenSSH encrypted': {
-      pem: () =>
-        ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256, cipher: 'aes256-ctr', passphrase: PASSPHRASE, rounds: 4 }).private,
+      pem: () => newSshKey('ecdsa', { cipher: 'aes256-ctr', passphrase: PASSPHRASE, rounds: 4 }).private,
       passphrase: PASSPHRASE,
     },
   }

@@ -2,6 +2,7 @@ import ssh2 from 'ssh2'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ssh } from '../../probes/ssh.ts'
 import { newId } from '../../src/domain/id.ts'
+import { newSshKey } from '../../src/lab/ssh-key.ts'
 import { anyProbe } from '../../src/probe/probe.ts'
 import { tick } from '../../src/scan/plan.ts'
 import { openRateLimiter } from '../../src/scan/rate.ts'
@@ -57,7 +58,7 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('limits on $name'
 
   /** Makes the house's system an SSH server that knows one key; a password is refused after `delayMs`. */
   const overSsh = async (delayMs = 0) => {
-    const key = ssh2.utils.generateKeyPairSync('ed25519')
+    const key = newSshKey()
     const known = ssh2.utils.parseKey(key.public)
     if (known instanceof Error) throw known
     server = await startSshServer((request) => {

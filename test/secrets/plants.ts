@@ -1,4 +1,4 @@
-import ssh2 from 'ssh2'
+import { newSshKey } from '../../src/lab/ssh-key.ts'
 import type { Downstream } from './downstream.ts'
 import type { Marks } from './marks.ts'
 
@@ -111,7 +111,7 @@ export function plantsOf(world: Downstream, postgres: { port: number } | undefin
 }
 
 function sshKey(world: Downstream, username: string, passphrase: string, marks: Marks): Record<string, string> {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 })
+  const pair = newSshKey('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 })
   const privateKey = pair.private
   world.ssh.keys.set(pair.public.split(' ')[1] ?? '', passphrase)
   // The end of the file is the private part; what comes before is the public key.

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import ssh2, { type AuthContext, type Connection, type ServerConfig } from 'ssh2'
+import { newSshKey } from '../../src/lab/ssh-key.ts'
 
 /** What the server makes of one authentication request. */
 export type Authenticate = (request: AuthContext, connection: Connection) => void
@@ -21,7 +22,7 @@ export interface SshServer {
 
 /** ssh2's own server on a free port of 127.0.0.1: for what every machine can run, and for what OpenSSH does not do. */
 export async function startSshServer(authenticate: Authenticate, config: Partial<ServerConfig> = {}): Promise<SshServer> {
-  const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519')
+  const { private: hostKey, public: publicKey } = newSshKey()
   const requests: string[] = []
   const clients: string[] = []
   const open = new Set<Connection>()
