@@ -9,12 +9,13 @@ import {
   strandedDeliveries,
 } from '../store/alert.ts'
 import type { Db, Queryable } from '../store/db.ts'
-import type { Format, FormatContext } from './formats/format.ts'
+import { envelopeOf } from './envelope.ts'
+import { type FormatContext, type FormatName, render } from './formats/format.ts'
 import { type Sink, SinkError } from './sinks/sink.ts'
 
 export interface OpenedSink {
   sink: Sink
-  format: Format
+  format: FormatName
   /** Since when the receiver has been gone (410): until somebody looks, nothing is sent to it. Lives as long as its entry. */
   goneSince?: Temporal.Instant | undefined
 }
@@ -56,8 +57,9 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
     return
   }
   try {
-    const rendered = opened.format(delivery.alert, { ...deps.context, maxBytes: opened.sink.maxBodyBytes })
-    const receipt = await opened.sink.deliver({ alert: delivery.alert, rendered }, signal)
+    const subject = { type: 'alert', alert: delivery.alert } as const
+    const rendered = render(opened.format, subject, { ...deps.context, maxBytes: opened.sink.maxBodyBytes })
+    const receipt = await opened.sink.deliver({ envelope: envelopeOf(subject), rendered }, signal)
     await markDelivered(deps.db, deliveryId, deps.now(), JSON.stringify(receipt.detail))
     deps.delivered({ sink: delivery.sink, lagMs: deps.now().epochMilliseconds - delivery.createdAt.epochMilliseconds })
     deps.log('info', 'alert delivered', {

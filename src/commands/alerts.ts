@@ -1,4 +1,6 @@
 import { advise } from '../alerts/advise.ts'
+import { envelopeOf } from '../alerts/envelope.ts'
+import { render } from '../alerts/formats/format.ts'
 import { sampleAlert } from '../alerts/sample.ts'
 import { type Receipt, SinkError } from '../alerts/sinks/sink.ts'
 import type { Runtime } from '../daemon/runtime.ts'
@@ -118,7 +120,8 @@ async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): 
   }
   const { sink, format } = opened
   const alert = sampleAlert(runtime.now())
-  const rendered = format(alert, { ...runtime.deliveryDeps.context, maxBytes: sink.maxBodyBytes })
+  const subject = { type: 'alert', alert } as const
+  const rendered = render(format, subject, { ...runtime.deliveryDeps.context, maxBytes: sink.maxBodyBytes })
   const started = performance.now()
   const sent = () => ({
     sink: name,
@@ -129,7 +132,7 @@ async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): 
     latencyMs: Math.round(performance.now() - started),
   })
   try {
-    const { detail } = await sink.deliver({ alert, rendered }, signal)
+    const { detail } = await sink.deliver({ envelope: envelopeOf(subject), rendered }, signal)
     return { ...sent(), taken: true, detail }
   } catch (error) {
     if (!(error instanceof SinkError)) throw error

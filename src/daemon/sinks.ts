@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { OpenedSink } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
-import { FORMATS } from '../alerts/formats/format.ts'
 import type { Route } from '../alerts/raise.ts'
 import { openSink, sinkEntry } from '../alerts/sinks/registry.ts'
 import { SINK_REFERENCES } from '../alerts/sinks/sink.ts'
@@ -52,5 +51,5 @@ async function openOne(config: SinkConfig, context: FormatContext): Promise<Open
     if (typeof reference === 'string' && (field !== 'to' || parseReference(reference) !== undefined))
       resolved[field] = await readReference(reference)
   }
-  return { sink: openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved }), format: FORMATS[entry.format] }
+  return { sink: openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved }), format: entry.format }
 }

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { backoffMs, type DeliveryDeps, deliver, recoverDeliveries } from '../../src/alerts/delivery.ts'
-import { json } from '../../src/alerts/formats/json.ts'
 import { openSink } from '../../src/alerts/sinks/registry.ts'
 import { webhookEntry } from '../../src/alerts/sinks/webhook.ts'
 import { newId } from '../../src/domain/id.ts'
@@ -40,7 +39,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
     const sinks = new Map(
       receivers.map((receiver, n) => {
         const entry = webhookEntry.parse({ name: `hook${n}`, sink: 'webhook', to: receiver.url, timeout: '2s' })
-        return [entry.name, { sink: openSink(entry, { context: CONTEXT, now }), format: json }] as const
+        return [entry.name, { sink: openSink(entry, { context: CONTEXT, now }), format: 'json' }] as const
       }),
     )
     deps = {
@@ -225,7 +224,7 @@ describe('a sink that hangs', () => {
         const entry = webhookEntry.parse({ name: `hook${n}`, sink: 'webhook', to: receiver.url, timeout: '20s' })
         return [
           entry.name,
-          { sink: openSink(entry, { context: CONTEXT, now: () => Temporal.Now.instant() }), format: json },
+          { sink: openSink(entry, { context: CONTEXT, now: () => Temporal.Now.instant() }), format: 'json' },
         ] as const
       }),
     )

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { advise } from '../../src/alerts/advise.ts'
+import { envelopeOf } from '../../src/alerts/envelope.ts'
 import { alertDocument } from '../../src/alerts/formats/document.ts'
 import { FORMATS } from '../../src/alerts/formats/format.ts'
 import { sampleAlert } from '../../src/alerts/sample.ts'
@@ -28,7 +29,7 @@ describe('sampleAlert', () => {
     expect(finding.metadata.labels).toContain('test')
     expect(finding.message).toMatch(/^TEST - /)
     expect(FORMATS.text(alert, CONTEXT).body).toMatch(/^INFO TEST - /)
-    const { bytes } = syslogMessage(alert, 'body', CONTEXT, {
+    const { bytes } = syslogMessage(envelopeOf({ type: 'alert', alert }), 'body', CONTEXT, {
       facility: 'authpriv',
       appName: 'revenant',
       enterpriseId: 32_473,

@@ -1,6 +1,8 @@
+import { RevenantError } from '../../domain/error.ts'
+import type { Subject } from '../subject.ts'
 import { json } from './json.ts'
 import { ocsf } from './ocsf.ts'
-import type { Format } from './rendered.ts'
+import type { Format, FormatContext, GroupFormat, HeartbeatFormat, Rendered } from './rendered.ts'
 import { text } from './text.ts'
 
 export type { Format, FormatContext, Rendered } from './rendered.ts'
@@ -10,3 +12,20 @@ export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** Every format. A new one is a file here, a name above and a line below. */
 export const FORMATS: Record<FormatName, Format> = { json, ocsf, text }
+
+/** The formats that can hold many alerts in one body; with any other a sink cannot group. */
+export const GROUP_FORMATS: Partial<Record<FormatName, GroupFormat>> = {}
+
+/** The formats that have a sign of life; a sink with any other sends none. */
+export const HEARTBEAT_FORMATS: Partial<Record<FormatName, HeartbeatFormat>> = {}
+
+/** Renders whatever a message is about. Throws CONFIG_INVALID where the format has no shape for it. */
+export function render(name: FormatName, subject: Subject, context: FormatContext): Rendered {
+  if (subject.type === 'alert') return FORMATS[name](subject.alert, context)
+  const rendered =
+    subject.type === 'group'
+      ? GROUP_FORMATS[name]?.(subject.group, context)
+      : HEARTBEAT_FORMATS[name]?.(subject.heartbeat, context)
+  if (rendered === undefined) throw new RevenantError('CONFIG_INVALID', `the format ${name} has no shape for a ${subject.type}`)
+  return rendered
+}

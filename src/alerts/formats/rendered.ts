@@ -1,4 +1,5 @@
 import type { Alert } from '../../domain/alert.ts'
+import type { AlertGroup, Heartbeat } from '../subject.ts'
 
 /** What a sink sends: the body as text, and what it is. */
 export interface Rendered {
@@ -8,6 +9,12 @@ export interface Rendered {
 
 /** Pure: the same alert and context give the same bytes, so that a retry sends what the first try sent. */
 export type Format = (alert: Alert, context: FormatContext) => Rendered
+
+/** Many alerts as one body: for receivers that are people, or as a roll-up. As pure as `Format`. */
+export type GroupFormat = (group: AlertGroup, context: FormatContext) => Rendered
+
+/** The sign of life. As pure as `Format`. */
+export type HeartbeatFormat = (heartbeat: Heartbeat, context: FormatContext) => Rendered
 
 export interface FormatContext {
   product: { name: 'Revenant'; version: string; instance: string }

@@ -2,10 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
-import type { Alert } from '../../domain/alert.ts'
 import { errorCode, RevenantError } from '../../domain/error.ts'
 import { FINDING_KINDS, SEVERITIES } from '../../domain/finding.ts'
 import { parseReference, REFERENCE_FORMS } from '../../domain/reference.ts'
+import type { Envelope } from '../envelope.ts'
 import { FORMAT_NAMES, type FormatContext, type Rendered } from '../formats/format.ts'
 
 /** A way out for alerts: one receiver, opened once, used until closed. */
@@ -15,7 +15,7 @@ export interface Sink {
   /** The largest body that this receiver takes whole, in bytes; the caller hands it to the format as `maxBytes`. */
   readonly maxBodyBytes: number
   /**
-   * Delivers one alert, once: retries are the caller's. Resolves when the receiver has it, as far as the protocol can say
+   * Delivers one message, once: retries are the caller's. Resolves when the receiver has it, as far as the protocol can say
    * (docs/alerts.md). Throws a SinkError, and only that; an aborted delivery may have arrived all the same.
    */
   deliver(message: Message, signal: AbortSignal): Promise<Receipt>
@@ -24,7 +24,7 @@ export interface Sink {
 }
 
 export interface Message {
-  alert: Alert
+  envelope: Envelope
   rendered: Rendered
 }
 

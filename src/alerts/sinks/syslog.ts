@@ -76,8 +76,8 @@ export function openSyslog(entry: SyslogEntry, deps: SinkDeps): Sink {
     name: entry.name,
     kind: 'syslog',
     maxBodyBytes: entry.maxMessageBytes - HEAD_BYTES,
-    async deliver({ alert, rendered }, signal) {
-      const { bytes, cutBytes } = syslogMessage(alert, rendered.body, deps.context, layout)
+    async deliver({ envelope, rendered }, signal) {
+      const { bytes, cutBytes } = syslogMessage(envelope, rendered.body, deps.context, layout)
       try {
         const { detail } = await line.send(bytes, within(signal, timeoutMs))
         return { detail: { ...detail, bytes: bytes.length, ...(cutBytes === 0 ? {} : { cutBytes }) } }

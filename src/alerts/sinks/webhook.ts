@@ -78,14 +78,14 @@ export function openWebhook(entry: WebhookEntry, deps: SinkDeps): Sink {
   }
 }
 
-function headers({ alert, rendered }: Message, keys: readonly Buffer[], { context, now }: SinkDeps): Record<string, string> {
+function headers({ envelope, rendered }: Message, keys: readonly Buffer[], { context, now }: SinkDeps): Record<string, string> {
   const timestamp = Math.floor(now().epochMilliseconds / 1_000)
   return {
     'content-type': rendered.contentType,
     'user-agent': `${context.product.name}/${context.product.version}`,
-    'webhook-id': alert.id,
+    'webhook-id': envelope.id,
     'webhook-timestamp': String(timestamp),
-    ...(keys.length === 0 ? {} : { 'webhook-signature': sign(keys, alert.id, timestamp, rendered.body) }),
+    ...(keys.length === 0 ? {} : { 'webhook-signature': sign(keys, envelope.id, timestamp, rendered.body) }),
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Alert } from '../../domain/alert.ts'
 import type { Severity } from '../../domain/finding.ts'
+import type { Envelope } from '../envelope.ts'
 import type { FormatContext } from '../formats/rendered.ts'
 import { plain } from '../plain.ts'
 
@@ -54,59 +54,38 @@ export interface SyslogMessage {
  * on one line, since LF framing and most receivers end a message at a line feed. A body too long is cut between characters and the
  * structured data, which is always whole, gets `truncated="yes"`.
  */
-export function syslogMessage(alert: Alert, body: string, context: FormatContext, layout: SyslogLayout): SyslogMessage {
+export function syslogMessage(envelope: Envelope, body: string, context: FormatContext, layout: SyslogLayout): SyslogMessage {
   const bom = layout.bom ? '\uFEFF' : ''
   const line = Buffer.from(bom + oneLine(body))
-  const head = Buffer.from(`${header(alert, context, layout)} ${structuredData(alert, context, layout, false)} `)
+  const head = Buffer.from(`${header(envelope, context, layout)} ${structuredData(envelope, context, layout, false)} `)
   if (head.length + line.length <= layout.maxBytes) return { bytes: Buffer.concat([head, line]), cutBytes: 0 }
-  const cutHead = Buffer.from(`${header(alert, context, layout)} ${structuredData(alert, context, layout, true)} `)
+  const cutHead = Buffer.from(`${header(envelope, context, layout)} ${structuredData(envelope, context, layout, true)} `)
   const kept = cutUtf8(line, Math.max(layout.maxBytes - cutHead.length, 0))
   return { bytes: Buffer.concat([cutHead, kept]), cutBytes: line.length - kept.length }
 }
 
-function header(alert: Alert, { hostname }: FormatContext, layout: SyslogLayout): string {
-  const severity =
-    alert.event === 'resolved' ? Math.max(NOTICE, SEVERITIES[alert.finding.severity]) : SEVERITIES[alert.finding.severity]
+function header(envelope: Envelope, { hostname }: FormatContext, layout: SyslogLayout): string {
+  const level = SEVERITIES[envelope.severity]
+  const severity = envelope.closes ? Math.max(NOTICE, level) : level
   const pri = FACILITIES[layout.facility] * 8 + severity
   // At most 6 fractional digits (§6.2.3). The event's time, not the delivery's: a retry must not move it.
-  const at = Temporal.Instant.from(alert.at).toString({ smallestUnit: 'millisecond' })
-  return `<${pri}>1 ${at} ${printable(hostname, 255)} ${printable(layout.appName, 48)} ${printable(layout.procId, 128)} ${printable(alert.event, 32)}`
+  const at = Temporal.Instant.from(envelope.at).toString({ smallestUnit: 'millisecond' })
+  return `<${pri}>1 ${at} ${printable(hostname, 255)} ${printable(layout.appName, 48)} ${printable(layout.procId, 128)} ${printable(envelope.event, 32)}`
 }
 
-function structuredData(alert: Alert, { product }: FormatContext, layout: SyslogLayout, truncated: boolean): string {
-  const { finding, identity, credential, evidence } = alert
-  const params: [string, string | number | undefined][] = [
-    ['id', alert.id],
-    ['dedup', alert.dedupKey],
-    ['event', alert.event],
-    ['sequence', alert.sequence],
-    ['finding', finding.id],
-    ['kind', finding.kind],
-    ['severity', finding.severity],
-    ['state', finding.state],
-    ['system', alert.system?.name],
-    ['identity', identity?.externalId],
-    ['fingerprint', credential?.fingerprint],
-    ['verdict', evidence?.verdict],
-    ['reason', evidence?.reason],
-    ['trace', alert.traceId],
-    ['instance', product.instance],
-    ['test', alert.test ? 'yes' : undefined],
-    ['truncated', truncated ? 'yes' : undefined],
-  ]
-  const origin = element('origin', [
-    ['software', product.name],
-    ['swVersion', product.version],
-  ])
+function structuredData({ facts }: Envelope, { product }: FormatContext, layout: SyslogLayout, truncated: boolean): string {
+  const { test, ...rest } = facts
+  const params = { ...rest, instance: product.instance, test, truncated: truncated ? 'yes' : undefined }
+  const origin = element('origin', { software: product.name, swVersion: product.version })
   return origin + element(`revenant@${layout.enterpriseId}`, params)
 }
 
 /** Long enough for every identifier that Revenant makes; only a name can be longer, and names are for reading. */
 const MAX_VALUE = 256
 
-function element(id: string, params: readonly [string, string | number | undefined][]): string {
-  const shown = params.filter(([, value]) => value !== undefined && value !== '')
-  return `[${id}${shown.map(([name, value]) => ` ${name}="${escapeValue(plain(String(value), MAX_VALUE))}"`).join('')}]`
+function element(id: string, params: Readonly<Record<string, string | undefined>>): string {
+  const shown = Object.entries(params).filter(([, value]) => value !== undefined && value !== '')
+  return `[${id}${shown.map(([name, value]) => ` ${name}="${escapeValue(plain(value ?? '', MAX_VALUE))}"`).join('')}]`
 }
 
 /** §6.3.3: a quote, a backslash and a closing bracket are escaped, nothing else. */

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { envelopeOf } from '../../../src/alerts/envelope.ts'
 import { FORMATS } from '../../../src/alerts/formats/format.ts'
 import type { Message, Sink, SinkDeps } from '../../../src/alerts/sinks/sink.ts'
 import { SinkError } from '../../../src/alerts/sinks/sink.ts'
@@ -8,7 +9,7 @@ import { ALERT, CONTEXT } from '../sample.ts'
 export const DEPS: SinkDeps = { context: CONTEXT, now: () => Temporal.Now.instant() }
 
 export function message(alert: Alert = ALERT, format: keyof typeof FORMATS = 'json'): Message {
-  return { alert, rendered: FORMATS[format](alert, CONTEXT) }
+  return { envelope: envelopeOf({ type: 'alert', alert }), rendered: FORMATS[format](alert, CONTEXT) }
 }
 
 export const patience = () => AbortSignal.timeout(10_000)

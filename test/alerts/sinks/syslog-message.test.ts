@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { envelopeOf } from '../../../src/alerts/envelope.ts'
 import { FORMATS } from '../../../src/alerts/formats/format.ts'
 import { type SyslogLayout, syslogMessage } from '../../../src/alerts/syslog/message.ts'
 import { FINDING_EVENTS, SEVERITIES } from '../../../src/domain/finding.ts'
@@ -15,7 +16,7 @@ const LAYOUT: SyslogLayout = {
 }
 
 const text = (alert = ALERT, body = 'hello', layout: Partial<SyslogLayout> = {}) =>
-  syslogMessage(alert, body, CONTEXT, { ...LAYOUT, ...layout }).bytes.toString()
+  syslogMessage(envelopeOf({ type: 'alert', alert }), body, CONTEXT, { ...LAYOUT, ...layout }).bytes.toString()
 
 // RFC 5424 §6, written from the grammar: PRI VERSION SP TIMESTAMP SP HOST SP APP SP PROCID SP MSGID SP SD [SP MSG].
 const VALUE = '"(?:[^"\\\\\\]]|\\\\["\\\\\\]])*"'
@@ -78,7 +79,7 @@ describe('syslogMessage', () => {
         fc.string({ unit: 'binary' }),
         (alert, format, hostname) => {
           const { body } = FORMATS[format](alert, { ...CONTEXT, maxBytes: 7_168 })
-          const { bytes, cutBytes } = syslogMessage(alert, body, { ...CONTEXT, hostname }, LAYOUT)
+          const { bytes, cutBytes } = syslogMessage(envelopeOf({ type: 'alert', alert }), body, { ...CONTEXT, hostname }, LAYOUT)
           const message = bytes.toString()
           expect(bytes.length).toBeLessThanOrEqual(8_192)
           expect(Buffer.from(message).equals(bytes), 'well-formed UTF-8').toBe(true)
@@ -94,7 +95,12 @@ describe('syslogMessage', () => {
 
   it('cuts a body too long between two characters, says so, and keeps the structured data whole', () => {
     for (let extra = 0; extra < 4; extra++) {
-      const { bytes, cutBytes } = syslogMessage(ALERT, `${'x'.repeat(extra)}${'名'.repeat(3_000)}`, CONTEXT, LAYOUT)
+      const { bytes, cutBytes } = syslogMessage(
+        envelopeOf({ type: 'alert', alert: ALERT }),
+        `${'x'.repeat(extra)}${'名'.repeat(3_000)}`,
+        CONTEXT,
+        LAYOUT,
+      )
       expect(bytes.length).toBeGreaterThan(8_188)
       expect(bytes.length).toBeLessThanOrEqual(8_192)
       expect(bytes.toString()).toMatch(/ truncated="yes"\] \ufeffx{0,3}名+$/u)
