@@ -1,7 +1,9 @@
-/** Writes docs/alert.schema.json from the schema in src/alerts/formats/document.ts: `node scripts/alert-schema.ts`. */
+/** Writes the schemas of src/alerts/formats/document.ts into docs/: `node scripts/alert-schema.ts`. */
 import { writeFileSync } from 'node:fs'
-import { alertSchema } from '../src/alerts/formats/document.ts'
+import { PUBLISHED_SCHEMAS } from '../src/alerts/formats/document.ts'
 
-const path = new URL('../docs/alert.schema.json', import.meta.url)
-writeFileSync(path, `${JSON.stringify(alertSchema(), null, 2)}\n`)
-console.log(`written: ${path.pathname}`)
+for (const [file, schema] of Object.entries(PUBLISHED_SCHEMAS)) {
+  const path = new URL(`../docs/${file}`, import.meta.url)
+  writeFileSync(path, `${JSON.stringify(schema(), null, 2)}\n`)
+  console.log(`written: ${path.pathname}`)
+}

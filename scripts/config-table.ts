@@ -20,7 +20,7 @@ type Row = [key: string, value: string, meaning: string]
 
 function rowsOf(schema: unknown, prefix: string): Row[] {
   if (!isRecord(schema)) return []
-  const branches = Array.isArray(schema.anyOf) ? schema.anyOf : []
+  const branches = [schema.anyOf, schema.oneOf].flatMap((each) => (Array.isArray(each) ? each : []))
   const required = Array.isArray(schema.required) ? schema.required : []
   const own = Object.entries(isRecord(schema.properties) ? schema.properties : {}).flatMap(([name, child]): Row[] => {
     if (!isRecord(child)) return []

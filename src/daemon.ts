@@ -1,14 +1,19 @@
 import { mkdir } from 'node:fs/promises'
 import cron from 'node-cron'
 import { recoverDeliveries } from './alerts/delivery.ts'
+import { sendHeartbeats } from './alerts/heartbeat.ts'
 import { type Health, openHealth } from './api/health.ts'
+import { addLedgerRoutes } from './api/ledger.ts'
 import type { Config } from './config/config.ts'
 import { diffConfig } from './config/diff.ts'
 import { reloadConfig } from './config/load.ts'
 import { CONFIG_CHECKS } from './daemon/checks.ts'
+import { logConfiguration } from './daemon/config-log.ts'
 import { openControl, type RunRemote } from './daemon/control.ts'
+import { startLedger } from './daemon/ledger.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
 import { toError } from './domain/error.ts'
+import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { dropHistoryBefore } from './store/history.ts'
@@ -39,6 +44,8 @@ export interface Daemon {
 }
 
 const ORPHANS_PAGE = 500
+/** How often the ledger takes up what waits for it. */
+const SEQUENCE = '*/2 * * * * *'
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -64,6 +71,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const control = await openControl(controlSocket(runtime.config), options.runRemote(runtime))
       closers.push(() => control.close())
     }
+    const ledger = await startLedger(runtime)
+    closers.push(async () => ledger.stop())
+    await logConfiguration(runtime, configPath)
     await runtime.work()
     const turn = guarded(telemetry, 'the tick failed', async () => {
       const started = performance.now()
@@ -72,6 +82,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       heartbeat.beat()
     })
     const minute = guarded(telemetry, 'the minutely work failed', () => everyMinute(runtime))
+    const sequence = guarded(telemetry, 'the ledger was not extended', ledger.sequence)
+    const ledgerMinute = guarded(telemetry, 'the minutely work of the ledger failed', ledger.minute)
+    const anchor = guarded(telemetry, 'anchoring failed', ledger.anchor)
+    const ledgerDay = guarded(telemetry, 'the daily work of the ledger failed', ledger.daily)
     const hourly = guarded(telemetry, 'the hourly work failed', () => openOrphans(runtime))
     const daily = guarded(telemetry, 'the daily work failed', () => everyDay(runtime))
     // Its own lines would go to standard output, past the logger and with colours.
@@ -84,6 +98,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const tasks = [
       every(tickExpression(options.config.scan.tickMs), turn),
       every('0 * * * * *', minute),
+      every(SEQUENCE, sequence),
+      every('30 * * * * *', ledgerMinute),
+      every('45 * * * * *', anchor),
+      every('0 27 3 * * *', ledgerDay, 'UTC'),
       every('0 7 * * * *', hourly),
       every('0 17 3 * * *', daily, 'UTC'),
     ]
@@ -135,13 +153,23 @@ async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => 
       },
     ],
     metrics: () => telemetry.metricsText(),
+    addPages: (app) => {
+      if (runtime.config.ledger.publish) addLedgerRoutes(app, runtime.store.db)
+    },
     logger: telemetry.logger,
   })
 }
 
 async function everyMinute(runtime: Runtime): Promise<void> {
   await recoverDeliveries(runtime.deliveryDeps)
+  await sendHeartbeats(runtime.sinks.all(), runtime.deliveryDeps)
   const { meters } = runtime.telemetry
+  const now = runtime.now().epochMilliseconds
+  meters.setBacklog(
+    (await backlog(runtime.store.db)).map(({ sink, pending, dead, oldest }) => {
+      return { sink, pending, dead, lagMs: oldest === null ? 0 : now - oldest.epochMilliseconds }
+    }),
+  )
   meters.setActiveFindings(await countActiveFindings(runtime.store.db))
   meters.setDueCredentials(await countDue(runtime.store.db, runtime.now()))
 }
@@ -185,6 +213,7 @@ async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry
   const { needsRestart } = diffConfig(runtime.config, result.config)
   try {
     await runtime.reload(result.config)
+    await logConfiguration(runtime, configPath)
     await runtime.tick()
     if (needsRestart.length > 0)
       logger.warn({ settings: needsRestart }, 'these settings changed in the file and take effect at the next start')

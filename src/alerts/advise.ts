@@ -1,14 +1,26 @@
 import type { SinkError } from './sinks/sink.ts'
 
-/** What an operator can do about a delivery that failed, from the codes of its error alone. */
-export function advise({ detail, disables }: SinkError): string {
-  const { status, error } = detail
+/** What an operator can do about a delivery that failed: what its sink knows, or else what the codes of its error tell. */
+export function advise({ detail, disables, advice }: SinkError): string {
+  const { stage, status, error } = detail
+  if (advice !== undefined) return advice
   if (disables) return 'The receiver is gone (410): give the entry its new address, or take it out.'
-  if (typeof status === 'number') return adviseStatus(status)
-  return (
-    FAILURES.find(({ codes }) => codes.test(String(error)))?.advice ??
-    'Check the address of the entry, and that this machine reaches it.'
-  )
+  if (stage === 'ack' && error === 'TIMEOUT') return UNACKNOWLEDGED
+  if (error !== undefined) return `${of(stage)}${adviseFailure(String(error))}`
+  return typeof status === 'number' ? `${of(stage)}${adviseStatus(status)}` : CHECK_ADDRESS
+}
+
+const UNACKNOWLEDGED =
+  'The collector took the event, and no indexer has acknowledged it in time: raise `timeout`, or see whether the indexers are busy.'
+const CHECK_ADDRESS = 'Check the address of the entry, and that this machine reaches it.'
+
+/** A delivery that needs a token first can fail at another machine than its receiver. */
+function of(stage: string | number | undefined): string {
+  return stage === 'token' ? 'This came from the token endpoint (`authority`). ' : ''
+}
+
+function adviseFailure(code: string): string {
+  return FAILURES.find(({ codes }) => codes.test(code))?.advice ?? CHECK_ADDRESS
 }
 
 function adviseStatus(status: number): string {
@@ -49,5 +61,18 @@ const FAILURES: readonly { codes: RegExp; advice: string }[] = [
     codes: /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
     advice: 'The receiver hung up: check that the port speaks this protocol (with or without TLS), and see its own log.',
   },
+  {
+    codes: /^UNEXPECTED_ANSWER$/,
+    advice:
+      'Something answered that does not speak the protocol of this sink: check the URL; a proxy or a sign-in page may stand between.',
+  },
+  {
+    codes: /^TOO_LARGE$/,
+    advice: 'The document is larger than the receiver takes, even cut down: shorten the names and labels in it.',
+  },
+  { codes: /^(ENOSPC|EDQUOT)$/, advice: 'The disk or the quota is full: make room, or lower `maxMegabytes` and `keep`.' },
+  { codes: /^(EACCES|EPERM|EROFS)$/, advice: 'The file or its folder may not be written: check owner and mode, and the mount.' },
+  { codes: /^(ENOENT|ENOTDIR)$/, advice: 'The folder does not exist: make it, or name another path in `to`.' },
+  { codes: /^(EISDIR|NOT_A_FILE)$/, advice: 'The path is no regular file: name another in `to`.' },
   { codes: /^ABORTED$/, advice: 'It was broken off here; it may have arrived all the same.' },
 ]

@@ -1,21 +1,33 @@
+import type { Alert } from '../domain/alert.ts'
 import { toError } from '../domain/error.ts'
+import type { Route } from '../domain/route.ts'
+import type { Db, Queryable } from '../store/db.ts'
 import {
   type DeliveryTry,
+  gather,
+  gatheredAlerts,
   markDelivered,
   markFailed,
   type PendingDelivery,
   pendingDelivery,
   postponeDelivery,
   strandedDeliveries,
-} from '../store/alert.ts'
-import type { Db, Queryable } from '../store/db.ts'
+} from '../store/delivery.ts'
+import { transact } from '../store/transact.ts'
 import { envelopeOf } from './envelope.ts'
 import { type FormatContext, type FormatName, render } from './formats/format.ts'
-import { type Sink, SinkError } from './sinks/sink.ts'
+import type { Pace } from './pace.ts'
+import { aboutOf, quietUntil } from './route.ts'
+import type { SinkBreaker } from './sink-breaker.ts'
+import { contextFor, type Sink, SinkError } from './sinks/sink.ts'
+import type { Subject } from './subject.ts'
 
 export interface OpenedSink {
   sink: Sink
   format: FormatName
+  route: Route
+  breaker: SinkBreaker
+  pace: Pace
   /** Since when the receiver has been gone (410): until somebody looks, nothing is sent to it. Lives as long as its entry. */
   goneSince?: Temporal.Instant | undefined
 }
@@ -26,6 +38,7 @@ export interface DeliveryDeps {
   context: FormatContext
   enqueue(db: Queryable, delivery: DeliveryTry, startAfter?: Temporal.Instant): Promise<void>
   now(): Temporal.Instant
+  /** @param lagMs from the alert's instant to the receiver's word */
   delivered(of: { sink: string; lagMs: number }): void
   failed(of: { sink: string; dead: boolean; code: string }): void
   log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void
@@ -37,18 +50,26 @@ const FIRST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 900_000
 /** How long after the next try of the one before it an alert looks again whether that has gone out. */
 const BLOCKED_MS = 2_000
+/** Over how long those that wait for one receiver come back. */
+const SPREAD_MS = 2_000
+/** Alerts that one message may hold: more rows than a person reads. */
+const GROUP_LIMIT = 200
 /** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
 const STRANDED_MS = 60_000
 
 /**
- * Makes one try at one delivery. At least once: a crash between the receiver's answer and our record of it delivers again, under the
- * same alert id. In order: an alert waits while an earlier one of the same finding has not reached the same sink.
+ * Makes one try at one delivery, and at whatever travels with it. At least once: a crash between the receiver's answer and our record
+ * of it delivers again, under the same message id. In order: an alert waits while an earlier one of the same finding has not reached
+ * the same sink.
  */
 export async function deliver(deliveryId: string, signal: AbortSignal, deps: DeliveryDeps): Promise<void> {
   const delivery = await pendingDelivery(deps.db, deliveryId)
   if (delivery === undefined) return
+  // It travels in another's message, which has a job of its own.
+  if (delivery.leaderId !== null && delivery.leaderId !== deliveryId) return
   const now = deps.now()
-  if (delivery.blockedUntil !== null) return wait(delivery, delivery.blockedUntil, now, deps)
+  if (delivery.blockedUntil !== null)
+    return wait(delivery, later(delivery.blockedUntil, now).add({ milliseconds: BLOCKED_MS }), deps)
   const opened = deps.sink(delivery.sink)
   if (opened === undefined) return drop(delivery, now, deps)
   if (isGone(opened, delivery)) {
@@ -56,33 +77,83 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
     deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_GONE' })
     return
   }
+  const quiet = quietUntil(opened.route.quietHours, delivery.alert.finding.severity, now)
+  if (quiet !== undefined) return wait(delivery, quiet, deps)
+  const closed = opened.breaker.closedUntil(now)
+  if (closed !== undefined) return wait(delivery, spread(closed), deps)
+  const turn = opened.pace.take(now)
+  if ('wait' in turn) return wait(delivery, spread(turn.wait), deps)
+  await send(delivery, opened, !turn.calm, signal, deps)
+}
+
+async function send(
+  delivery: PendingDelivery,
+  opened: OpenedSink,
+  stormy: boolean,
+  signal: AbortSignal,
+  deps: DeliveryDeps,
+): Promise<void> {
+  const { sink } = delivery
   try {
-    const subject = { type: 'alert', alert: delivery.alert } as const
-    const rendered = render(opened.format, subject, { ...deps.context, maxBytes: opened.sink.maxBodyBytes })
-    const receipt = await opened.sink.deliver({ envelope: envelopeOf(subject), rendered }, signal)
-    await markDelivered(deps.db, deliveryId, deps.now(), JSON.stringify(receipt.detail))
-    deps.delivered({ sink: delivery.sink, lagMs: deps.now().epochMilliseconds - delivery.createdAt.epochMilliseconds })
-    deps.log('info', 'alert delivered', {
-      sink: delivery.sink,
-      alert: delivery.alert.id,
-      event: delivery.alert.event,
-      title: delivery.alert.title,
+    const alerts = await alertsOf(delivery, stormy, deps)
+    const subject = subjectOf(delivery, alerts, opened.route)
+    const envelope = envelopeOf(subject)
+    const rendered = render(opened.format, subject, contextFor(opened.sink, deps.context))
+    const receipt = await opened.sink.deliver({ envelope, rendered }, signal)
+    opened.breaker.succeeded()
+    const at = deps.now()
+    await markDelivered(deps.db, delivery.id, at, JSON.stringify(receipt.detail))
+    for (const alert of alerts)
+      deps.delivered({ sink, lagMs: at.epochMilliseconds - Temporal.Instant.from(alert.at).epochMilliseconds })
+    deps.log('info', alerts.length === 1 ? 'alert delivered' : 'alerts delivered in one message', {
+      sink,
+      alert: envelope.id,
+      event: envelope.event,
+      title: envelope.title,
     })
   } catch (error) {
     if (error instanceof SinkError && error.disables) disable(opened, delivery, deps)
+    // What will not be tried again says nothing of the next alert.
+    if (error instanceof SinkError && error.retry) opened.breaker.failed(deps.now(), error.retryAfterMs)
     await fail(delivery, toError(error), deps)
   }
 }
 
-/** Looks again once the alert before it has been tried. */
-async function wait(
-  { id, sink, attempts }: PendingDelivery,
-  until: Temporal.Instant,
-  now: Temporal.Instant,
-  deps: DeliveryDeps,
-): Promise<void> {
-  const from = Temporal.Instant.compare(until, now) > 0 ? until : now
-  const next = from.add({ milliseconds: BLOCKED_MS })
+/** The alerts of the message that a delivery leads. What it led at an earlier try it leads again, so that a retry sends the same. */
+async function alertsOf(delivery: PendingDelivery, stormy: boolean, { db }: DeliveryDeps): Promise<readonly [Alert, ...Alert[]]> {
+  if (delivery.groupKey === null && !stormy && delivery.leaderId === null) return [delivery.alert]
+  if (delivery.leaderId === null) await transact(db, (tx) => gather(tx, delivery, stormy, GROUP_LIMIT))
+  const [first, ...rest] = await gatheredAlerts(db, delivery.id)
+  // Nothing is there where somebody else has just settled it: what is sent then is a repetition, which at least once allows.
+  return first === undefined ? [delivery.alert] : [first, ...rest]
+}
+
+function subjectOf(delivery: PendingDelivery, alerts: readonly [Alert, ...Alert[]], route: Route): Subject {
+  const last = alerts.at(-1) ?? alerts[0]
+  if (alerts.length === 1) return { type: 'alert', alert: alerts[0] }
+  return {
+    type: 'group',
+    group: {
+      id: delivery.id,
+      key: delivery.groupKey ?? `sink:${delivery.sink}`,
+      about: aboutOf(delivery.groupKey === null ? undefined : route.group?.by, alerts),
+      at: last.at,
+      alerts,
+    },
+  }
+}
+
+function later(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) > 0 ? a : b
+}
+
+/** What waits for one instant does not come back as one wave. */
+function spread(until: Temporal.Instant): Temporal.Instant {
+  return until.add({ milliseconds: Math.round(Math.random() * SPREAD_MS) })
+}
+
+/** Puts off what was not tried. */
+async function wait({ id, sink, attempts }: PendingDelivery, next: Temporal.Instant, deps: DeliveryDeps): Promise<void> {
   await deps.db.transaction().execute(async (tx) => {
     await postponeDelivery(tx, id, next)
     await deps.enqueue(tx, { id, sink, attempts }, next)

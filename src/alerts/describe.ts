@@ -236,7 +236,7 @@ function left({ identity }: AlertFacts, opening = ''): string {
 }
 
 /** To the minute: seconds tell a reader nothing, and the exact instants stand in the fields. */
-function moment(instant: string): string {
+export function moment(instant: string): string {
   return `${Temporal.Instant.from(instant).toString({ smallestUnit: 'minute' }).replace('T', ' ').replace('Z', '')} UTC`
 }
 

@@ -1,4 +1,5 @@
 import type { Alert, AlertEvidence } from '../domain/alert.ts'
+import type { Rendered } from './formats/rendered.ts'
 import { cut } from './plain.ts'
 
 /** How far an alert is cut: entries per list, UTF-16 units per text. Identifiers, instants and fingerprints are never cut. */
@@ -24,18 +25,35 @@ const STEPS: readonly Limits[] = [
  * @param render given the alert and, where it was cut, the size in bytes that it would have had
  */
 export function fitAlert(alert: Alert, maxBytes: number, render: (alert: Alert, uncutBytes?: number) => string): string {
+  return shrink(alert, maxBytes, render, Buffer.byteLength)
+}
+
+/** As `fitAlert`, for a body with alternatives: together they stay within the size. */
+export function fitRendered(alert: Alert, maxBytes: number, render: (alert: Alert) => Rendered): Rendered {
+  return shrink(alert, maxBytes, render, ({ body, alternatives = [] }) =>
+    [body, ...alternatives.map((alternative) => alternative.body)].reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+  )
+}
+
+function shrink<T>(
+  alert: Alert,
+  maxBytes: number,
+  render: (alert: Alert, uncutBytes?: number) => T,
+  bytesOf: (rendered: T) => number,
+): T {
   const whole = render(alert)
-  const uncutBytes = Buffer.byteLength(whole)
+  const uncutBytes = bytesOf(whole)
   if (uncutBytes <= maxBytes) return whole
   let last = whole
   for (const limits of STEPS) {
     last = render(shorten(alert, limits), uncutBytes)
-    if (Buffer.byteLength(last) <= maxBytes) break
+    if (bytesOf(last) <= maxBytes) break
   }
   return last
 }
 
-function shorten(alert: Alert, limits: Limits): Alert {
+/** Cuts texts and lists; identifiers stay whole. */
+export function shorten(alert: Alert, limits: Limits): Alert {
   const text = (value: string) => cut(value, limits.text)
   const texts = (values: readonly string[]) => values.slice(0, limits.list).map(text)
   const { system, identity, credential, evidence } = alert

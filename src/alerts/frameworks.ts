@@ -1,4 +1,5 @@
 import type { FindingKind } from '../domain/finding.ts'
+import type { FrameworkMapping } from '../domain/framework.ts'
 
 export type Frameworks = Record<string, string[]>
 
@@ -46,7 +47,15 @@ const BY_KIND: Record<FindingKind, Frameworks> = {
   feed_silent: BLINDNESS,
 }
 
-/** The controls that a finding of this kind speaks to, by framework: the default, which configuration may add to. A fresh copy. */
-export function frameworksOf(kind: FindingKind): Frameworks {
-  return structuredClone(BY_KIND[kind])
+/**
+ * The controls that a finding of this kind speaks to, by framework. A fresh copy.
+ *
+ * @param mapping the file `config/frameworks.yaml`; left out: what is built in, for installations without it
+ */
+export function frameworksOf(kind: FindingKind, mapping?: FrameworkMapping): Frameworks {
+  if (mapping === undefined) return structuredClone(BY_KIND[kind])
+  const named = mapping.frameworks.map(
+    ({ name, controls }) => [name, controls.filter(({ findings }) => findings.includes(kind)).map(({ id }) => id)] as const,
+  )
+  return Object.fromEntries(named.filter(([, controls]) => controls.length > 0))
 }

@@ -1,32 +1,32 @@
 import type { Alert, AlertEvidence } from '../domain/alert.ts'
-import { atLeast, type FindingEvent, type FindingKind, type Severity } from '../domain/finding.ts'
+import type { FindingEvent } from '../domain/finding.ts'
+import type { FrameworkMapping } from '../domain/framework.ts'
 import { newId } from '../domain/id.ts'
 import type { Policy } from '../domain/policy.ts'
-import { type DeliveryTry, type FindingContext, findingContext, insertAlert } from '../store/alert.ts'
+import type { Route } from '../domain/route.ts'
+import { type FindingContext, findingContexts, insertAlerts, type NewAlert } from '../store/alert.ts'
 import type { Queryable } from '../store/db.ts'
+import type { DeliveryTry } from '../store/delivery.ts'
+import type { FindingRow } from '../store/finding.ts'
 import { type AlertFacts, describe } from './describe.ts'
 import { frameworksOf } from './frameworks.ts'
-
-/** Which alerts a sink wants. */
-export interface Route {
-  name: string
-  minSeverity: Severity
-  /** Undefined: every kind. */
-  kinds: readonly FindingKind[] | undefined
-}
+import { groupKeyOf, wants } from './route.ts'
 
 export interface RaiseDeps {
   routes(): readonly Route[]
   policy(): Policy
   /** The URL that the configuration of this system gives; it stands in no table. */
   runbook(systemName: string): string | undefined
-  /** Enqueues a delivery in the transaction it is given. */
-  enqueue(db: Queryable, delivery: DeliveryTry): Promise<void>
+  /** The mapping to frameworks in force; undefined: the built-in one. */
+  frameworks?(): FrameworkMapping | undefined
+  /** Enqueues deliveries in the transaction it is given. */
+  enqueue(db: Queryable, deliveries: readonly DeliveryTry[], startAfter?: Temporal.Instant): Promise<void>
+  now(): Temporal.Instant
 }
 
 interface Edge {
   eventId: string
-  findingId: string
+  finding: FindingRow
   event: FindingEvent
   sequence: number
   at: Temporal.Instant
@@ -38,33 +38,44 @@ interface Edge {
  */
 export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge[]) => Promise<void> {
   return async (db, edges) => {
-    for (const edge of edges) {
-      const context = await findingContext(db, edge.findingId)
-      if (context === undefined) continue
+    const contexts = await findingContexts(
+      db,
+      edges.map(({ finding }) => finding),
+    )
+    const routes = deps.routes()
+    const alerts = edges.flatMap((edge, n): NewAlert[] => {
+      const context = contexts[n]
+      if (context === undefined) return []
       const runbook = context.system === undefined ? undefined : deps.runbook(context.system.name)
-      const alert = composeAlert(edge, context, deps.policy(), runbook)
-      const deliveries = deps
-        .routes()
+      const frameworks = frameworksOf(edge.finding.kind, deps.frameworks?.())
+      const alert = { ...composeAlert(edge, context, deps.policy(), runbook), frameworks }
+      const deliveries = routes
         .filter((route) => wants(route, alert))
-        .map((route) => ({ id: newId(), sink: route.name }))
-      await insertAlert(db, { alert, findingId: edge.findingId, deliveries })
-      for (const delivery of deliveries) await deps.enqueue(db, { ...delivery, attempts: 0 })
+        .map((route) => ({ id: newId(), sink: route.name, groupKey: groupKeyOf(route, alert) }))
+      return [{ alert, findingId: edge.finding.id, deliveries }]
+    })
+    await insertAlerts(db, alerts)
+    for (const route of routes) {
+      const tries = alerts.flatMap(({ deliveries }) => deliveries.filter(({ sink }) => sink === route.name))
+      if (tries.length === 0) continue
+      // Others of its group may follow at once: they are waited for.
+      const startAfter = route.group === undefined ? undefined : deps.now().add({ milliseconds: route.group.waitMs })
+      await deps.enqueue(
+        db,
+        tries.map(({ id, sink }) => ({ id, sink, attempts: 0 })),
+        startAfter,
+      )
     }
   }
 }
 
 /** One alert from one edge and what is known of its finding. */
-export function composeAlert(edge: Edge, context: FindingContext, policy: Policy, runbook?: string): Alert {
+export function composeAlert(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: Policy, runbook?: string): Alert {
   const facts = factsOf(edge, context, policy, runbook)
   return { ...facts, ...describe(facts) }
 }
 
-function wants(route: Route, alert: Alert): boolean {
-  if (route.kinds !== undefined && !route.kinds.includes(alert.finding.kind)) return false
-  return atLeast(alert.finding.severity, route.minSeverity)
-}
-
-function factsOf(edge: Edge, context: FindingContext, policy: Policy, runbook: string | undefined): AlertFacts {
+function factsOf(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: Policy, runbook: string | undefined): AlertFacts {
   const { finding, system, identity, credential } = context
   const evidence = evidenceOf(context)
   const deadline = deadlineOf(edge, context, policy)
@@ -149,7 +160,11 @@ function evidenceOf({ observation, controls }: FindingContext): AlertEvidence | 
   }
 }
 
-function deadlineOf(edge: Edge, { identity, credential, system }: FindingContext, policy: Policy): Alert['deadline'] | undefined {
+function deadlineOf(
+  edge: Omit<Edge, 'finding'>,
+  { identity, credential, system }: FindingContext,
+  policy: Policy,
+): Alert['deadline'] | undefined {
   const terminatedAt = identity?.terminated_at
   if (terminatedAt == null || credential === undefined || system === undefined) return undefined
   const revokeBy = credential.handover_by ?? terminatedAt.add({ milliseconds: policy.revokeWithinMs[system.tier] })

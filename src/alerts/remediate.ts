@@ -1,6 +1,7 @@
 import type { Alert } from '../domain/alert.ts'
 import type { FindingKind } from '../domain/finding.ts'
 import { plain } from './plain.ts'
+import { REVOKE_ANYWHERE, REVOKE_STEPS } from './revoke-steps.ts'
 
 type Facts = Pick<Alert, 'finding' | 'system' | 'identity'>
 
@@ -24,9 +25,9 @@ const CLOSING: Partial<Record<FindingKind, string>> = {
 }
 
 const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
-  residual_access: (facts) => [revoke(facts), ...hunt(facts)],
+  residual_access: (facts) => [...revoke(facts), ...hunt(facts)],
   resurrected_access: (facts) => [
-    revoke(facts),
+    ...revoke(facts),
     'Find what brought it back: a restored backup, a re-enabled or recreated account, a synchronisation that wrote an old state.',
     ...hunt(facts),
   ],
@@ -36,7 +37,7 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
   ],
   handover_overdue: (facts) => [
     'Check that the automation runs on its new credential; if it does not, agree a new deadline as an exemption with an owner and an end.',
-    revoke(facts),
+    ...revoke(facts),
   ],
   open_system: ({ system }) => [
     `Check that ${describeProbe(system)} asks for authentication on the path that Revenant uses (anonymous binds, trust rules, a public endpoint, a proxy that signs in for everybody).`,
@@ -48,7 +49,7 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
   ],
   principal_mismatch: (facts) => [
     'Find out whose account it opens and why: a shared secret, a reused password, a token that was re-issued, or a wrong record here.',
-    revoke(facts),
+    ...revoke(facts),
   ],
   blind_system: () => [
     'Check the canary of this system: is the account enabled, is its secret current, may it sign in from here?',
@@ -57,7 +58,8 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
   ],
   unverified_past_deadline: (facts) => [
     'See the last reason: it says why nothing could be proven (unreachable, rate limited, locked, blocked by address).',
-    `Check by hand in the system meanwhile. ${revoke(facts)}`,
+    'Check by hand in the system meanwhile.',
+    ...revoke(facts),
   ],
   orphaned_identity: () => [
     'Name a new owner in the source that Revenant imports, where the identity is still needed.',
@@ -70,31 +72,12 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
   ],
 }
 
-/** Where a live credential is ended, by the kind of system. */
-const REVOKE: Readonly<Record<string, string>> = {
-  postgres:
-    'In the database, take LOGIN from the role (ALTER ROLE … NOLOGIN) or drop it, then end its sessions with pg_terminate_backend. Poolers keep password copies: reload them.',
-  ssh: 'On the host, take the key out of every authorized_keys file and key command, and expire the account (usermod --expiredate 1): a locked password alone leaves keys working. End open sessions.',
-  ldap: 'In the directory, disable the account and replace its password, then check that every replica has the change.',
-  http: 'In the application, revoke the credential and end its sessions; gateways and caches in front may keep accepting it for a while.',
-  github:
-    'On GitHub, revoke the token or authorisation and remove the user from the organisation; a removed member keeps personal tokens for public data.',
-  gitlab: 'On GitLab, revoke the token (personal, project, group or deploy token) and block the user.',
-  slack: 'In Slack, revoke the token (auth.revoke or the app page) and deactivate the user.',
-  npm: 'On the npm registry, delete the access token and remove the user from the organisation.',
-  docker: 'At the container registry, delete the access token or robot account; tokens already issued live until they expire.',
-  vault: 'In Vault or OpenBao, revoke the token by its accessor, with its children, and disable the login that made it.',
-  jira: 'At Atlassian, revoke the API token and deactivate the user.',
-  datadog: 'In Datadog, revoke the API or application key and disable the user.',
-  cloudflare: 'At Cloudflare, delete or roll the API token and remove the member.',
-  okta: 'In Okta, revoke the API token and deactivate the administrator who made it.',
+function revoke({ system }: Facts): readonly [string, ...string[]] {
+  return knownSteps(system) ?? REVOKE_ANYWHERE
 }
 
-function revoke({ system }: Facts): string {
-  const known = system !== undefined && Object.hasOwn(REVOKE, system.probe) ? REVOKE[system.probe] : undefined
-  return (
-    known ?? 'Revoke the credential in the system itself and end its sessions; disabling the directory account is not enough.'
-  )
+function knownSteps(system: Facts['system']) {
+  return system !== undefined && Object.hasOwn(REVOKE_STEPS, system.probe) ? REVOKE_STEPS[system.probe] : undefined
 }
 
 function hunt({ identity }: Facts): string[] {
@@ -105,7 +88,7 @@ function hunt({ identity }: Facts): string[] {
 }
 
 function describeProbe(system: Facts['system']): string {
-  return system !== undefined && Object.hasOwn(REVOKE, system.probe) ? `the ${system.probe} service` : 'the system'
+  return system === undefined || knownSteps(system) === undefined ? 'the system' : `the ${system.probe} service`
 }
 
 function runbook({ system }: Facts): string[] {

@@ -13,6 +13,8 @@ export interface HealthOptions {
   checks: readonly ReadinessCheck[]
   /** The body of `/metrics`, Prometheus text format 0.0.4. */
   metrics(): Promise<string>
+  /** More pages, read-only as well. */
+  addPages?(app: FastifyInstance): void
   logger: Logger
 }
 
@@ -96,6 +98,7 @@ function addRoutes(app: FastifyInstance, options: HealthOptions): void {
     const text = await options.metrics()
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(text)
   })
+  options.addPages?.(app)
 }
 
 const REFUSALS = { 400: 'bad request', 404: 'not found', 405: 'method not allowed', 500: 'internal error' } as const

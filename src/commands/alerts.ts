@@ -2,10 +2,10 @@ import { advise } from '../alerts/advise.ts'
 import { envelopeOf } from '../alerts/envelope.ts'
 import { render } from '../alerts/formats/format.ts'
 import { sampleAlert } from '../alerts/sample.ts'
-import { type Receipt, SinkError } from '../alerts/sinks/sink.ts'
+import { contextFor, type Receipt, SinkError } from '../alerts/sinks/sink.ts'
 import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
-import { listDeliveries, redriveDeliveries } from '../store/alert.ts'
+import { listDeliveries, redriveDeliveries } from '../store/delivery.ts'
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
 import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
@@ -121,7 +121,7 @@ async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): 
   const { sink, format } = opened
   const alert = sampleAlert(runtime.now())
   const subject = { type: 'alert', alert } as const
-  const rendered = render(format, subject, { ...runtime.deliveryDeps.context, maxBytes: sink.maxBodyBytes })
+  const rendered = render(format, subject, contextFor(sink, runtime.deliveryDeps.context))
   const started = performance.now()
   const sent = () => ({
     sink: name,

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/fault.ts'
+import { loadFrameworks } from '../config/frameworks.ts'
 import { type CommandContext, configOf } from './context.ts'
 import { counted, EXIT, json, line } from './io.ts'
 
@@ -6,7 +7,8 @@ import { counted, EXIT, json, line } from './io.ts'
 export async function check(context: CommandContext, options: { json: boolean }): Promise<number> {
   const { io, configPath: file } = context
   try {
-    const { systems, alerts } = await configOf(context)
+    const { systems, alerts, frameworks } = await configOf(context)
+    await loadFrameworks(frameworks)
     if (options.json) json(io, { file, ok: true, systems: systems.length, sinks: alerts.length })
     else line(io, `${file}: no faults. ${counted(systems.length, 'system')}, ${counted(alerts.length, 'receiver')} of alerts.`)
     return EXIT.ok

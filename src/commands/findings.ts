@@ -4,9 +4,9 @@ import { FINDING_KINDS, SEVERITIES, type Severity } from '../domain/finding.ts'
 import { newId } from '../domain/id.ts'
 import { applySignals } from '../findings/apply.ts'
 import { findingContext } from '../store/alert.ts'
+import { grantExemption } from '../store/exemption.ts'
 import {
   acknowledgeFinding,
-  addExemption,
   addFindingEvent,
   type FindingFilter,
   findFindingsByEnd,
@@ -177,7 +177,7 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
     if (Temporal.Instant.compare(until, now) <= 0)
       throw new RevenantError('INPUT_INVALID', '--until must lie in the future: an exemption has an end')
     await runtime.store.db.transaction().execute(async (tx) => {
-      await addExemption(tx, {
+      await grantExemption(tx, {
         id: newId(),
         // What was accepted is this kind of finding, not whatever else may be found about the same thing.
         finding_kind: finding.kind,
@@ -186,9 +186,9 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
         system_id: finding.credential_id === null ? finding.system_id : null,
         owner: options.owner,
         reason: options.reason,
-        starts_at: now.toString(),
-        ends_at: until.toString(),
-        created_at: now.toString(),
+        starts_at: now,
+        ends_at: until,
+        created_at: now,
         created_by: operator(),
       })
       await addFindingEvent(tx, {

@@ -121,6 +121,8 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
 
   addIntake(program, act)
   addFindings(program, act)
+  addLedger(program, act)
+  addEvidence(program, act)
   addOperations(program, act)
   return program
 }
@@ -198,6 +200,49 @@ function addIntake(program: Command, act: Act): void {
     .action(act(async (c, id: string, options: { json: boolean }) => (await import('./credentials.ts')).retire(c, id, options)))
 }
 
+function addLedger(program: Command, act: Act): void {
+  const ledger = program
+    .command('ledger')
+    .description('the signed log of what was found and done')
+    .addHelpText('after', LEDGER_HELP)
+  ledger
+    .command('status', { isDefault: true })
+    .description('which log, how large, what waits, which keys verify it')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./ledger.ts')).status(c, options)))
+  ledger
+    .command('checkpoint')
+    .description('the newest checkpoint, a signed note')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./ledger.ts')).checkpoint(c, options)))
+  ledger
+    .command('proof <id>')
+    .description('proof that a row was logged, to be checked offline: a tlog-proof')
+    .option('--json', 'one JSON document for each entry of the row', false)
+    .action(act(async (c, id: string, options: { json: boolean }) => (await import('./ledger.ts')).proof(c, id, options)))
+  ledger
+    .command('verify')
+    .description('check the stored log, from the rows up to the signatures; exit 3 when something is false')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./ledger.ts')).verify(c, options)))
+  ledger
+    .command('anchors')
+    .description('who else was told of checkpoints, the newest first')
+    .option('--now', 'have the newest one anchored first', false)
+    .option('--limit <n>', 'rows', positive, 20)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { now: boolean; limit: number; json: boolean }) =>
+        (await import('./ledger.ts')).anchors(c, options),
+      ),
+    )
+  ledger
+    .command('rotate-key')
+    .description('sign with a new key; the log says so, signed by the old one')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('./ledger.ts')).rotateKey(c, options)))
+}
+
 function addFindings(program: Command, act: Act): void {
   const findings = program
     .command('findings')
@@ -270,6 +315,18 @@ function addFindings(program: Command, act: Act): void {
     .option('--json', 'one JSON document', false)
     .action(act(async (c, sink: string, options: { json: boolean }) => (await import('./alerts.ts')).test(c, sink, options)))
   alerts
+    .command('preview')
+    .description('print what a receiver would get of the last alert of a finding; nothing is sent')
+    .requiredOption('--finding <id>', 'id of the finding, or its end')
+    .requiredOption('--format <name>', 'json, ocsf, ecs, cef, leef, udm, caep, slack, teams, pagerduty, mail or text')
+    .option('--group', 'together with the other findings of the same identity, as one message', false)
+    .option('--json', 'one JSON document: body, content type, subject, alternatives', false)
+    .action(
+      act(async (c, options: import('./alerts-preview.ts').PreviewOptions) =>
+        (await import('./alerts-preview.ts')).preview(c, options),
+      ),
+    )
+  alerts
     .command('redrive [id]')
     .description('send dead alerts again')
     .option('--sink <name>', 'those for this receiver')
@@ -278,6 +335,61 @@ function addFindings(program: Command, act: Act): void {
     .action(
       act(async (c, id: string | undefined, options: { sink?: string; all: boolean; json: boolean }) =>
         (await import('./alerts.ts')).redrive(c, id, options),
+      ),
+    )
+}
+
+function addEvidence(program: Command, act: Act): void {
+  const report = program.command('report').description('evidence of a period, for auditors').addHelpText('after', REPORT_HELP)
+  const within = (command: Command) =>
+    command
+      .requiredOption('--from <instant>', 'begin of the period, such as 2027-01-01T00:00:00Z')
+      .requiredOption('--to <instant>', 'its end, not included')
+      .option('--identity <external-id>', 'only what concerns this identity')
+      .option('--system <name>', 'only what concerns this system')
+  const scoped = (command: Command) =>
+    within(command)
+      .option('--framework <name>', 'only what speaks to this framework of frameworks.yaml, such as nist_800_53')
+      .option('--control <id>', 'only what speaks to this requirement of it, such as "AC-2(3)"')
+  scoped(report.command('evidence'))
+    .description('write a signed bundle that can be verified offline')
+    .requiredOption('--out <path>', 'a folder that does not exist yet, or a file NAME.zip')
+    .option('--since-checkpoint <file>', 'prove that the log continues this checkpoint, which the auditor holds')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: import('./report.ts').EvidenceOptions) => (await import('./report.ts')).evidence(c, options)))
+  for (const what of ['oscal', 'poam'] as const) {
+    scoped(report.command(what))
+      .description(
+        what === 'oscal' ? 'write OSCAL assessment results' : 'write an OSCAL plan of action and milestones for what is open',
+      )
+      .requiredOption('--out <file>', 'a file that does not exist yet')
+      .option('--json', 'one JSON document', false)
+      .action(
+        act(async (c, options: import('./report.ts').ScopeOptions & { out: string; json: boolean }) =>
+          (await import('./report.ts')).oscal(c, what, options),
+        ),
+      )
+  }
+  within(report.command('statement <name>'))
+    .description('answer one question: leavers, revocation, unverified, gaps, exemptions, operators or open-items')
+    .option('--limit <n>', 'rows', positive)
+    .option('--csv', 'as CSV', false)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, name: string, options: import('./report.ts').StatementOptions) =>
+        (await import('./report.ts')).statement(c, name, options),
+      ),
+    )
+  program
+    .command('verify <bundle>')
+    .description('check an evidence bundle, a folder or a ZIP, offline')
+    .option('--vkey <key>', 'the log key that you were told; may be given more than once', collect, [])
+    .option('--checkpoint <file>', 'an older checkpoint of the log, which the bundle must continue')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', VERIFY_HELP)
+    .action(
+      act(async (c, bundle: string, options: import('./verify.ts').VerifyCommandOptions) =>
+        (await import('./verify.ts')).verify(c, bundle, options),
       ),
     )
 }
@@ -341,6 +453,10 @@ function addOperations(program: Command, act: Act): void {
     .action(act(async (c, options: { json: boolean }) => (await import('./config.ts')).check(c, options)))
 }
 
+function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text]
+}
+
 function positive(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value <= 0 || value > 1_000_000) throw new InvalidArgumentError('give a whole number above 0')
@@ -383,6 +499,30 @@ Examples:
   fetch-leavers | revenant import identities - --format jsonl
 
 Good rows are kept, bad ones are listed with their line; the same file twice changes nothing. Columns: docs/import.md`
+
+const REPORT_HELP = `
+Examples:
+  revenant report evidence --from 2027-01-01T00:00:00Z --to 2027-04-01T00:00:00Z --out q1.zip
+  revenant report evidence --from 2027-01-01T00:00:00Z --to 2027-04-01T00:00:00Z --identity E10442 --out e10442
+  revenant report oscal --from 2027-01-01T00:00:00Z --to 2027-04-01T00:00:00Z --out assessment-results.json
+  revenant report statement leavers --from 2027-01-01T00:00:00Z --to 2027-04-01T00:00:00Z --csv > leavers.csv
+
+What a bundle holds, and how an auditor checks it without Revenant: docs/evidence.md`
+
+const VERIFY_HELP = `
+Examples:
+  revenant verify q1.zip --vkey "example.com/revenant+1a2b3c4d+AYx..."
+  revenant verify q2.zip --checkpoint q1-checkpoint
+
+Exit codes: 0 everything holds, 3 something is false, 2 no bundle that can be read, 1 our fault.`
+
+const LEDGER_HELP = `
+Examples:
+  revenant ledger status
+  revenant ledger checkpoint > checkpoint
+  revenant ledger proof 0198f3c2-7a51-7d1e-8000-0123456789ab > finding.tlog-proof
+
+What is logged, and how to check it with other tools: docs/ledger.md`
 
 const FINDINGS_HELP = `
 Examples:

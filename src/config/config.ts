@@ -1,5 +1,6 @@
-import type { FindingKind, Severity } from '../domain/finding.ts'
+import type { Route } from '../domain/route.ts'
 import type { Tier } from '../domain/system.ts'
+import type { AnchorConfig } from './ledger-schema.ts'
 import type { Rate } from './rate.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are milliseconds; secrets are references. */
@@ -9,6 +10,8 @@ export interface Config {
   listen: { host: string; port: number }
   /** This replica's name; left out: the caller uses the host name. */
   instance?: string
+  /** Where people open Revenant; left out: alerts have no links. */
+  publicUrl?: string
   /** The zones whose systems this replica tries. */
   zones: string[]
   /** Path of the key ring, relative to the working directory. */
@@ -18,6 +21,9 @@ export interface Config {
   scan: ScanConfig
   policy: PolicyConfig
   retention: { observationsMs: number }
+  /** Path of the mapping to frameworks; left out: the shipped one. */
+  frameworks?: string
+  ledger: LedgerConfig
   systems: SystemConfig[]
   alerts: SinkConfig[]
   telemetry: { logLevel: LogLevel }
@@ -77,6 +83,14 @@ export interface SystemConfig {
   attribution: string
 }
 
+export interface LedgerConfig {
+  /** Left out: the name that the log got when it began. */
+  origin?: string
+  publish: boolean
+  anchorEveryMs: number
+  anchors: AnchorConfig[]
+}
+
 export interface LimitsConfig {
   concurrency: number
   rate: Rate
@@ -94,16 +108,13 @@ export interface ControlsConfig {
   canaryMissing: CanaryMissing
 }
 
-export interface SinkConfig {
-  name: string
+export interface SinkConfig extends Route {
   sink: string
-  format: string
+  /** Left out: the sink's own first. */
+  format?: string
   to?: string
   /** A reference. */
   secret?: string
-  minSeverity: Severity
-  /** Left out: every kind. */
-  kinds?: FindingKind[]
   /** The sink's own keys; `checkSink` has checked them. */
   options: Record<string, unknown>
 }

@@ -24,12 +24,15 @@ const SETTINGS: Readonly<Record<Setting, 'settings' | 'needsRestart'>> = {
   database: 'needsRestart',
   listen: 'needsRestart',
   instance: 'needsRestart',
+  publicUrl: 'needsRestart',
   zones: 'needsRestart',
   keyRing: 'needsRestart',
   attribution: 'settings',
   scan: 'needsRestart',
   policy: 'settings',
   retention: 'settings',
+  frameworks: 'settings',
+  ledger: 'needsRestart',
   telemetry: 'settings',
 }
 

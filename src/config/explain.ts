@@ -29,9 +29,11 @@ function explainIssue(issue: Issue, value: unknown, jsonSchema: unknown): Proble
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(jsonSchema, path)
-      return issue.keys.map(
-        (key): Problem => ({ path: [...path, key], message: `is not a key here${suggest(spellKey(key), known)}`, at: 'key' }),
-      )
+      return issue.keys.map((key): Problem => {
+        // A union's branches differ in their keys.
+        const message = known.includes(key) ? 'is a key of another kind' : `is not a key here${suggest(spellKey(key), known)}`
+        return { path: [...path, key], message, at: 'key' }
+      })
     }
     case 'invalid_union': {
       if ('options' in issue && issue.options !== undefined)
@@ -98,7 +100,7 @@ function keysAt(schema: unknown, path: Path): string[] {
 
 function branchesOf(schema: unknown): Record<string, unknown>[] {
   if (!isRecord(schema)) return []
-  const any = Array.isArray(schema.anyOf) ? schema.anyOf : []
+  const any = [schema.anyOf, schema.oneOf].flatMap((each) => (Array.isArray(each) ? each : []))
   return [schema, ...any.flatMap(branchesOf)]
 }
 

@@ -77,7 +77,6 @@ const SECRET_KEYS = new Set([
   'token',
   'accesstoken',
   'apikey',
-  'routingkey',
   'privatekey',
 ])
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from './config.ts'
 import { duration } from './duration.ts'
+import { ledgerSchema } from './ledger-schema.ts'
 import { policySchema } from './policy-schema.ts'
 import { address, count, databaseUrl, line, name, printable } from './scalar.ts'
 import { sinkSchema } from './sink-schema.ts'
@@ -22,6 +23,11 @@ export const fileSchema = z.strictObject({
     .describe('Where everything is recorded.'),
   listen: address().prefault('127.0.0.1:8480').describe('HOST:PORT of health, readiness and metrics.'),
   instance: name().exactOptional().describe('Name of this replica; left out: the host name.'),
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'must be an https:// or http:// URL' })
+    .max(500)
+    .exactOptional()
+    .describe('Where people open Revenant: alerts link to `<publicUrl>/findings/<id>`. Left out: no links.'),
   zones: z
     .array(name())
     .min(1, { error: 'must name at least one zone' })
@@ -62,6 +68,12 @@ export const fileSchema = z.strictObject({
     .transform(({ observations }) => ({ observationsMs: observations }))
     .prefault({})
     .describe('How long records are kept.'),
+  frameworks: line()
+    .exactOptional()
+    .describe(
+      'File that maps findings and checks to frameworks, see docs/frameworks.md. Left out: the one that comes with Revenant.',
+    ),
+  ledger: ledgerSchema.prefault({}).describe('The evidence ledger: a signed, append-only log of what was found and done.'),
   defaults: defaultsSchema.prefault({}).describe('What systems leave out.'),
   systems: z.array(systemSchema).default([]).describe('The downstream systems that must stop accepting those who left.'),
   alerts: z

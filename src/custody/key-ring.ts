@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createPrivateKey, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
@@ -13,6 +13,8 @@ export interface KeyRing {
   readonly keys: readonly RingKey[]
   /** Makes fingerprints. Never changes: fingerprints are compared over years. */
   readonly fingerprintKey: KeyObject
+  /** Ed25519 keys that sign the ledger's checkpoints, the newest last. Empty until a database first needs one. */
+  readonly ledgerKeys: readonly RingKey[]
 }
 
 export interface RingKey {
@@ -54,6 +56,14 @@ export async function addRingKey(path: string, now: Temporal.Instant): Promise<K
   return readKeyRing(path)
 }
 
+/** Adds a key for the ledger's checkpoints. The caller sees to it that one process does so at a time. */
+export async function addLedgerKey(path: string, now: Temporal.Instant): Promise<KeyRing> {
+  const file = await needFile(path)
+  // An Ed25519 seed is any 32 bytes (RFC 8032 §5.1.5), so that it is kept like the other keys.
+  await replaceFile(path, { ...file, ledgerKeys: [...(file.ledgerKeys ?? []), newKey(now)] })
+  return readKeyRing(path)
+}
+
 /** Forgets every key of the ring but these and the active one. The caller sees to it that one process does so at a time. */
 export async function dropRingKeys(path: string, keep: readonly string[]): Promise<KeyRing> {
   const file = await needFile(path)
@@ -66,12 +76,15 @@ const KEY_BYTES = 32
 
 const keySchema = z.base64().refine((text) => Buffer.from(text, 'base64').length === KEY_BYTES)
 
+const entrySchema = z.strictObject({ id: z.string().min(1), createdAt: z.iso.datetime(), key: keySchema })
+
 const fileSchema = z
   .strictObject({
     version: z.literal(1),
     active: z.string().min(1),
-    keys: z.array(z.strictObject({ id: z.string().min(1), createdAt: z.iso.datetime(), key: keySchema })).min(1),
+    keys: z.array(entrySchema).min(1),
     fingerprintKey: keySchema,
+    ledgerKeys: z.array(entrySchema).exactOptional(),
   })
   .refine((ring) => ring.keys.some((key) => key.id === ring.active))
   .refine((ring) => new Set(ring.keys.map((key) => key.id)).size === ring.keys.length)
@@ -123,14 +136,23 @@ function parseFile(path: string, text: string): RingFile {
 }
 
 function ringOf(path: string, file: RingFile): KeyRing {
-  const keys = file.keys.map((entry) => ({
+  const ringKey = (entry: RingFile['keys'][number], key: KeyObject): RingKey => ({
     id: entry.id,
     createdAt: Temporal.Instant.from(entry.createdAt),
-    key: secretKey(entry.key),
-  }))
+    key,
+  })
+  const keys = file.keys.map((entry) => ringKey(entry, secretKey(entry.key)))
+  const ledgerKeys = (file.ledgerKeys ?? []).map((entry) => ringKey(entry, signingKey(entry.key)))
   const active = keys.find((key) => key.id === file.active)
   if (active === undefined) throw invalid(path, 'names an active key that it does not hold')
-  return { active, keys, fingerprintKey: secretKey(file.fingerprintKey) }
+  return { active, keys, fingerprintKey: secretKey(file.fingerprintKey), ledgerKeys }
+}
+
+/** The header of a PKCS #8 Ed25519 key (RFC 8410 §7), before its 32 bytes. */
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+function signingKey(base64: string): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8, Buffer.from(base64, 'base64')]), format: 'der', type: 'pkcs8' })
 }
 
 function secretKey(base64: string): KeyObject {

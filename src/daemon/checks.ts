@@ -1,6 +1,7 @@
 import { ZodError, z } from 'zod'
 import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
-import { sinkEntry } from '../alerts/sinks/registry.ts'
+import { GROUP_FORMATS, HEARTBEAT_FORMATS } from '../alerts/formats/format.ts'
+import { type SinkEntry, sinkEntry } from '../alerts/sinks/registry.ts'
 import type { SinkConfig } from '../config/config.ts'
 import { explain, type Problem } from '../config/explain.ts'
 import type { ConfigChecks } from '../config/rules.ts'
@@ -19,7 +20,8 @@ export const CONFIG_CHECKS: ConfigChecks = {
   },
   checkSink: async (sink) => {
     const entry = entryOf(sink)
-    return problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry))
+    const problems = await problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry))
+    return problems.length > 0 ? problems : shapeProblems(sink, sinkEntry.parse(entry))
   },
 }
 
@@ -31,10 +33,45 @@ export function effectFault(kind: string, { effects }: BoundProbe, allowEffects:
   return `a replay of probe ${kind} ${list}: allow it with allowEffects: [${list}] or leave the system out`
 }
 
+/** What a route asks of its format: not every one has a shape for many alerts or for a sign of life. */
+function shapeProblems(route: SinkConfig, { sink, format }: SinkEntry): readonly Problem[] {
+  const fits = (shapes: object) => Object.keys(shapes).join(', ')
+  const alone = CANNOT_GROUP.has(sink)
+  const cannot = (key: 'group' | 'storm', asked: boolean): Problem[] =>
+    asked && (alone || GROUP_FORMATS[format] === undefined)
+      ? [
+          {
+            path: [key],
+            message: alone
+              ? `the sink ${sink} opens and closes one thing for each finding and cannot hold many alerts in one`
+              : `the format ${format} cannot hold many alerts in one message; ${fits(GROUP_FORMATS)} can`,
+          },
+        ]
+      : []
+  return [
+    ...cannot('group', route.group !== undefined),
+    ...cannot('storm', route.storm !== undefined),
+    ...(route.heartbeatMs !== undefined && (alone || HEARTBEAT_FORMATS[format] === undefined)
+      ? [{ path: ['heartbeat'], message: `the sink ${sink} with format ${format} has no sign of life` }]
+      : []),
+  ]
+}
+
+/** Receivers that make an incident of each key and close it by that key: a group would never be closed, a sign of life never ends. */
+const CANNOT_GROUP: ReadonlySet<string> = new Set(['pagerduty', 'jira-service-management', 'ssf'])
+
 /** The sink's entry as its own schema wants it: the common keys and its own on one level. */
 export function entryOf({ options, ...common }: SinkConfig): Record<string, unknown> {
-  const { kinds: _kinds, ...rest } = common
-  return { ...rest, ...options }
+  const { name, sink, format, to, secret, minSeverity } = common
+  return {
+    name,
+    sink,
+    ...(format === undefined ? {} : { format }),
+    ...(to === undefined ? {} : { to }),
+    ...(secret === undefined ? {} : { secret }),
+    minSeverity,
+    ...options,
+  }
 }
 
 /**

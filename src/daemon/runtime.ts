@@ -4,6 +4,7 @@ import { type DeliveryDeps, deliver } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
 import { openRaise } from '../alerts/raise.ts'
 import type { Config } from '../config/config.ts'
+import { loadFrameworks } from '../config/frameworks.ts'
 import { openBox } from '../custody/box.ts'
 import { type Custody, openCustody } from '../custody/custody.ts'
 import { readReference } from '../custody/references.ts'
@@ -96,12 +97,17 @@ async function assemble(
   const now = () => Temporal.Now.instant()
   const { logger, meters, tracer } = telemetry
   let config = first
+  let frameworks = await loadFrameworks(config.frameworks)
   const store = await openConfiguredStore(config, instance)
   closers.push(() => store.close())
   const custody = await openCustody({ db: store.db, keyRingPath: config.keyRing, clock: now })
   let systems = await openSystems(store.db, config, now())
   closers.push(() => systems.close())
-  const context: FormatContext = { product: { name: 'Revenant', version: VERSION, instance }, hostname: hostname() }
+  const context: FormatContext = {
+    product: { name: 'Revenant', version: VERSION, instance },
+    hostname: hostname(),
+    ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
+  }
   let sinks = await openSinks(config.alerts, context)
   closers.push(() => sinks.close())
   // Opened last, to be closed first: what runs still needs the systems and the receivers.
@@ -117,9 +123,14 @@ async function assemble(
     routes: () => sinks.routes(),
     policy,
     runbook: (systemName) => systems.byName(systemName)?.config.runbook,
-    enqueue: async (db, { id, ...rest }) => {
-      await jobs.enqueueDelivery(db, { deliveryId: id, ...rest })
-    },
+    frameworks: () => frameworks,
+    enqueue: (db, deliveries, startAfter) =>
+      jobs.enqueueDeliveries(
+        db,
+        deliveries.map(({ id, ...rest }) => ({ deliveryId: id, ...rest })),
+        startAfter,
+      ),
+    now,
   })
   const attemptMeters = new Map<string, ReturnType<typeof meters.attempts>>()
   const meterOf = (system: string, probe: string) => {
@@ -201,6 +212,7 @@ async function assemble(
       await workSinks()
     },
     reload: async (next) => {
+      const nextFrameworks = await loadFrameworks(next.frameworks)
       const nextSinks = await openSinks(next.alerts, context, sinks)
       const nextSystems = await openSystems(store.db, next, now(), systems).catch(async (error: unknown) => {
         await nextSinks.close()
@@ -209,6 +221,7 @@ async function assemble(
       await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
       const old = { systems, sinks }
       config = next
+      frameworks = nextFrameworks
       systems = nextSystems
       sinks = nextSinks
       if (working) await workSinks()

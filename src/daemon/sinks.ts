@@ -1,17 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { OpenedSink } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
-import type { Route } from '../alerts/raise.ts'
+import { openPace } from '../alerts/pace.ts'
+import { openSinkBreaker } from '../alerts/sink-breaker.ts'
 import { openSink, sinkEntry } from '../alerts/sinks/registry.ts'
 import { SINK_REFERENCES } from '../alerts/sinks/sink.ts'
 import type { SinkConfig } from '../config/config.ts'
 import { readReference } from '../custody/references.ts'
 import { parseReference } from '../domain/reference.ts'
+import type { Route } from '../domain/route.ts'
 import { entryOf } from './checks.ts'
 
 /** The receivers of one configuration. */
 export interface Sinks {
   byName(name: string): OpenedSink | undefined
+  all(): readonly OpenedSink[]
   routes(): readonly Route[]
   /** Since when the receiver of exactly this entry has been gone. */
   goneSince(config: SinkConfig): Temporal.Instant | undefined
@@ -27,9 +30,10 @@ export async function openSinks(configs: readonly SinkConfig[], context: FormatC
   for (const config of configs) {
     opened.set(config.name, { ...(await openOne(config, context)), goneSince: before?.goneSince(config) })
   }
-  const routes: Route[] = configs.map(({ name, minSeverity, kinds }) => ({ name, minSeverity, kinds }))
+  const routes: readonly Route[] = configs
   return {
     byName: (name) => opened.get(name),
+    all: () => [...opened.values()],
     routes: () => routes,
     goneSince: (config) => {
       const entry = configs.find(({ name }) => name === config.name)
@@ -51,5 +55,6 @@ async function openOne(config: SinkConfig, context: FormatContext): Promise<Open
     if (typeof reference === 'string' && (field !== 'to' || parseReference(reference) !== undefined))
       resolved[field] = await readReference(reference)
   }
-  return { sink: openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved }), format: entry.format }
+  const sink = openSink(entry, { context, now: () => Temporal.Now.instant(), ...resolved })
+  return { sink, format: entry.format, route: config, breaker: openSinkBreaker(), pace: openPace(config.storm) }
 }

@@ -5,7 +5,6 @@ import { loadProbe } from '../../probes/registry.ts'
 import type { Config, SystemConfig } from '../config/config.ts'
 import { readSecret } from '../custody/references.ts'
 import { RevenantError } from '../domain/error.ts'
-import { openDispatcher } from '../probe/dispatcher.ts'
 import type { BoundProbe } from '../probe/probe.ts'
 import { openRateLimiter, type RateLimiter } from '../scan/rate.ts'
 import type { ScanSystem } from '../scan/system.ts'
@@ -55,10 +54,12 @@ export async function openSystems(db: Db, config: Config, now: Temporal.Instant,
     ),
   )
   const dispatchers: Dispatcher[] = []
+  // Without systems nothing needs the HTTP client, which takes 20 MB.
+  const { openDispatcher } = bound.length === 0 ? NO_CLIENT : await import('../probe/dispatcher.ts')
   const opened = bound.flatMap(({ system, probe }): OpenedSystem[] => {
     const row = rows.get(system.name)
     if (row === undefined) return []
-    const http = lazyDispatcher(system, probe, dispatchers)
+    const http = lazyDispatcher(system, probe, openDispatcher, dispatchers)
     const rate = keptRate(before?.byName(system.name), system) ?? openRateLimiter(rateOf(system))
     return [{ config: system, row, probe, scan: scanSystem(system, row, probe, http, rate) }]
   })
@@ -119,8 +120,21 @@ function subjectOf({ probe, target, controls }: SystemConfig): string {
     .digest('hex')
 }
 
+type OpenDispatcher = typeof import('../probe/dispatcher.ts').openDispatcher
+
+const NO_CLIENT: { openDispatcher: OpenDispatcher } = {
+  openDispatcher: () => {
+    throw new TypeError('no system asked for an HTTP client')
+  },
+}
+
 /** An HTTP client costs memory: it is opened when the system is first tried. */
-function lazyDispatcher(system: SystemConfig, probe: BoundProbe, opened: Dispatcher[]): () => Dispatcher {
+function lazyDispatcher(
+  system: SystemConfig,
+  probe: BoundProbe,
+  openDispatcher: OpenDispatcher,
+  opened: Dispatcher[],
+): () => Dispatcher {
   let dispatcher: Dispatcher | undefined
   return () => {
     if (dispatcher === undefined) {

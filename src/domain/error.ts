@@ -21,6 +21,7 @@ export const ERRORS = {
   DATABASE_UNAVAILABLE: 'fault',
   DATABASE_IN_USE: 'input',
   DATABASE_TOO_OLD: 'input',
+  EVIDENCE_INVALID: 'input',
   SINK_REFUSED: 'fault',
   SINK_UNREACHABLE: 'fault',
   INTERNAL: 'fault',

@@ -4,14 +4,14 @@ import { newId } from '../domain/id.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Queryable } from '../store/db.ts'
 import {
-  addFinding,
-  addFindingEvent,
   exemptionsAt,
+  type FindingChanges,
   type FindingRow,
   lockFindings,
   lockUnexempted,
   type NewFinding,
-  updateFinding,
+  type NewFindingEvent,
+  saveFindings,
 } from '../store/finding.ts'
 import type { ExemptionTable } from '../store/tables.ts'
 import type { KeyedSignal } from './signals.ts'
@@ -21,11 +21,11 @@ import { type Episode, endExemption, type Signal, transition } from './transitio
 export interface FindingEdge {
   /** UUIDv7: the finding event's id and the alert's. */
   eventId: string
-  findingId: string
+  /** The finding as this edge left it. */
+  finding: FindingRow
   event: FindingEvent
   sequence: number
   at: Temporal.Instant
-  observationId: string | undefined
 }
 
 /** Called inside the transaction for the edges of a page, before it commits. */
@@ -46,19 +46,18 @@ export async function applySignals(
   if (first === undefined) return []
   const rows = await lockFindings(db, [...new Set(signals.map((each) => each.key))])
   const exemptions = signals.some((each) => each.signal.holds) ? await exemptionsAt(db, first.signal.at) : []
-  const edges: FindingEdge[] = []
+  const pen = openPen()
   for (const each of inOrder(signals)) {
     const row = rows.get(each.key)
     const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, exemptions), policy)
     if (moved.finding === undefined) continue
     const next = rowOf(each, row, moved.finding)
-    await (row === undefined ? addFinding(db, next) : updateFinding(db, next))
-    rows.set(each.key, asStored(next, row))
-    if (moved.event === undefined) continue
-    edges.push(await addEdge(db, next, moved.event, each))
+    const stored = asStored(next, row)
+    pen.write(next, row === undefined)
+    rows.set(each.key, stored)
+    if (moved.event !== undefined) pen.edge(stored, moved.event, each)
   }
-  if (edges.length > 0) await raise(db, edges)
-  return edges
+  return pen.save(db, raise)
 }
 
 /**
@@ -66,46 +65,57 @@ export async function applySignals(
  * system that is down for instance. Answers how many; `limit` at most.
  */
 export async function endExemptions(db: Queryable, at: Temporal.Instant, limit: number, raise: Raise): Promise<number> {
-  const edges: FindingEdge[] = []
+  const pen = openPen()
   for (const row of await lockUnexempted(db, at, limit)) {
     const { finding, event } = endExemption(episodeOf(row), at)
     if (finding === undefined || event === undefined) continue
     const next = rowOf({ key: row.key, ...idsOf(row) }, row, finding)
-    await updateFinding(db, next)
-    edges.push(await addEdge(db, next, event, { signal: { at } }))
+    pen.write(next, false)
+    pen.edge(asStored(next, row), event, { signal: { at } })
   }
-  if (edges.length > 0) await raise(db, edges)
-  return edges.length
+  return (await pen.save(db, raise)).length
 }
 
-async function addEdge(
-  db: Queryable,
-  finding: NewFinding,
-  event: FindingEvent,
-  cause: { signal: { at: Temporal.Instant }; observationId?: string; traceId?: string },
-): Promise<FindingEdge> {
-  const edge: FindingEdge = {
-    eventId: newId(),
-    findingId: finding.id,
-    event,
-    sequence: finding.sequence,
-    at: cause.signal.at,
-    observationId: cause.observationId,
+/** What one transaction is to write of findings: gathered, and written in one statement. */
+function openPen() {
+  const added = new Map<string, NewFinding>()
+  const changed = new Map<string, NewFinding>()
+  const events: NewFindingEvent[] = []
+  const edges: FindingEdge[] = []
+  return {
+    /** A finding as it is now; `fresh`: nobody had its key before this transaction. */
+    write: (finding: NewFinding, fresh: boolean): void => {
+      const to = fresh || added.has(finding.id) ? added : changed
+      to.set(finding.id, finding)
+    },
+    edge: (
+      finding: FindingRow,
+      event: FindingEvent,
+      { signal, observationId, traceId }: { signal: { at: Temporal.Instant }; observationId?: string; traceId?: string },
+    ): void => {
+      const edge: FindingEdge = { eventId: newId(), finding, event, sequence: finding.sequence, at: signal.at }
+      edges.push(edge)
+      events.push({
+        id: edge.eventId,
+        finding_id: finding.id,
+        sequence: edge.sequence,
+        event,
+        at: edge.at.toString({ smallestUnit: 'millisecond' }),
+        severity: finding.severity,
+        state: finding.state,
+        observation_id: observationId ?? null,
+        trace_id: traceId ?? null,
+        actor: null,
+        note: null,
+      })
+    },
+    save: async (db: Queryable, raise: Raise): Promise<FindingEdge[]> => {
+      const changes: FindingChanges = { added: [...added.values()], changed: [...changed.values()], events }
+      await saveFindings(db, changes)
+      if (edges.length > 0) await raise(db, edges)
+      return edges
+    },
   }
-  await addFindingEvent(db, {
-    id: edge.eventId,
-    finding_id: finding.id,
-    sequence: edge.sequence,
-    event,
-    at: edge.at.toString(),
-    severity: finding.severity,
-    state: finding.state,
-    observation_id: cause.observationId ?? null,
-    trace_id: cause.traceId ?? null,
-    actor: null,
-    note: null,
-  })
-  return edge
 }
 
 function idsOf({

@@ -36,6 +36,8 @@ export interface Jobs {
    * it. `startAfter` is the earliest instant to try.
    */
   enqueueDelivery(db: Queryable, job: DeliveryJob, startAfter?: Temporal.Instant): Promise<boolean>
+  /** Like `enqueueDelivery`, for many at once: one statement a sink. What is refused is left out in silence. */
+  enqueueDeliveries(db: Queryable, jobs: readonly DeliveryJob[], startAfter?: Temporal.Instant): Promise<void>
   /**
    * Runs up to `concurrency` trials of a zone at a time, one after the other while there are any. The signal aborts when the job is
    * lost, when the database is (what cannot be recorded must not be tried), or as soon as the process stops.
@@ -167,6 +169,19 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       // NOTIFY tells of jobs that can start at once only.
       if (startAfter !== undefined) wakes.at(startAfter.epochMilliseconds)
       return id !== null
+    },
+    enqueueDeliveries: async (db, given, startAfter) => {
+      const later = startAfter === undefined ? {} : { startAfter: new Date(startAfter.epochMilliseconds) }
+      for (const [sink, bySink] of Map.groupBy(given, (job) => job.sink)) {
+        const queue = await known.get(deliveryQueue(sink))
+        if (queue === undefined) continue
+        await boss.insert(
+          queue,
+          bySink.map((data) => ({ data, singletonKey: keyOf(data, startAfter), group: { id: sink }, ...later })),
+          { db: fromKysely(db), returnId: false },
+        )
+      }
+      if (startAfter !== undefined) wakes.at(startAfter.epochMilliseconds)
     },
     workTrials: async (zone, count, work) => {
       await startWorkers(boss, await trials(zone), { count, onError: options.onError }, async ({ data, signal }) => {

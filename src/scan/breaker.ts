@@ -1,7 +1,7 @@
 import type { Reason } from '../domain/reason.ts'
 
 /** Reasons that speak of the way to the system, not of the credential. */
-const TRANSPORT: ReadonlySet<Reason> = new Set<Reason>([
+export const TRANSPORT_REASONS: ReadonlySet<Reason> = new Set<Reason>([
   'unreachable',
   'timeout',
   'tls_error',
@@ -25,7 +25,7 @@ const FIRST_HOLD_MS = 60_000
 const LONGEST_HOLD_MS = 3_600_000
 
 export function isTransportFailure(reason: Reason): boolean {
-  return TRANSPORT.has(reason)
+  return TRANSPORT_REASONS.has(reason)
 }
 
 /** How long an open circuit keeps trials away: a minute, doubled with each trial that failed in a row, an hour at most. */

@@ -1,13 +1,17 @@
 import type { Reason } from '../domain/reason.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import type { DueCredential } from '../store/due.ts'
-import { insertControls } from '../store/observation.ts'
+import type { ControlRow } from '../store/observation.ts'
 import { controlRow, EXHAUSTED, type Session, tryWithin } from './session.ts'
 
 export type Confirmation =
-  /** `atMs` is set when the decoy was asked now. */
-  | { confirmed: true; atMs: number | undefined }
-  | { confirmed: false; reason: Extract<Reason, 'any_secret_accepted' | 'unconfirmed' | 'budget_exhausted'> }
+  /** `atMs` and `control` are set when the decoy was asked now; the control is to be recorded with the outcome. */
+  | { confirmed: true; atMs: number | undefined; control?: ControlRow }
+  | {
+      confirmed: false
+      reason: Extract<Reason, 'any_secret_accepted' | 'unconfirmed' | 'budget_exhausted'>
+      control?: ControlRow
+    }
 
 /**
  * Asks whether the system would have accepted any secret of this principal. Only a refused decoy confirms an acceptance. One that
@@ -23,9 +27,9 @@ export async function confirm(session: Session, row: DueCredential, secret: Boun
   const judgement = await tryWithin(session, decoy, secret.account, 'same-principal')
   if (judgement === EXHAUSTED) return { confirmed: false, reason: 'budget_exhausted' }
   const at = session.deps.now()
-  await insertControls(session.deps.db, [controlRow(session, 'same-principal', judgement, at, row.credential_id)])
-  if (judgement.verdict === 'rejected') return { confirmed: true, atMs: at.epochMilliseconds }
-  return { confirmed: false, reason: judgement.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed' }
+  const control = controlRow(session, 'same-principal', judgement, at, row.credential_id)
+  if (judgement.verdict === 'rejected') return { confirmed: true, atMs: at.epochMilliseconds, control }
+  return { confirmed: false, reason: judgement.verdict === 'accepted' ? 'any_secret_accepted' : 'unconfirmed', control }
 }
 
 function refusedStranger({ backing }: Session): boolean {

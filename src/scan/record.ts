@@ -1,15 +1,16 @@
 import type { Wire } from '../domain/answer.ts'
+import { observationFacts } from '../domain/facts/observation.ts'
 import { newId } from '../domain/id.ts'
+import { leafOf } from '../domain/leaf.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
-import { leafOf } from '../evidence/leaf.ts'
 import { applySignals } from '../findings/apply.ts'
 import { type KeyedSignal, type ObservedCredential, signalsOf } from '../findings/signals.ts'
 import type { Queryable } from '../store/db.ts'
 import type { DueCredential } from '../store/due.ts'
 import { credentialsWithFindings } from '../store/finding.ts'
-import { type PageFacts, type RecordedRow, recordPage } from '../store/observation.ts'
+import { type ControlRow, type PageFacts, type RecordedRow, recordPage } from '../store/observation.ts'
 import { transact } from '../store/transact.ts'
 import { nextCheck } from './schedule.ts'
 import type { Session } from './session.ts'
@@ -27,6 +28,8 @@ export interface Outcome {
   confirmed: boolean
   /** When a same-principal decoy was refused, if it was asked now. */
   confirmedMs: number | undefined
+  /** The same-principal decoy, if it was asked now. */
+  control: ControlRow | undefined
   principal: string | undefined
   otherPrincipal: boolean
   wire: Wire
@@ -50,8 +53,9 @@ export async function record(session: Session, outcomes: readonly Outcome[]): Pr
     traceId: session.trace.traceId,
   }
   const rows = outcomes.map((outcome) => rowOf(page, outcome, policy))
+  const controls = outcomes.flatMap(({ control }) => control ?? [])
   await transact(deps.db, async (tx) => {
-    const moved = await recordPage(tx, page, rows)
+    const moved = await recordPage(tx, page, rows, controls)
     // Whatever was changed under the trial's feet is judged anew: this answer opens and closes nothing.
     const current = outcomes.filter((outcome) => moved.has(outcome.row.credential_id))
     await applySignals(tx, await signalsOfPage(tx, session, current, rows), policy, deps.raise)
@@ -102,27 +106,29 @@ function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
     principal,
     wire,
     latency_ms: latencyMs,
-    leaf: leafOf({
-      // In the order of canonical JSON, so that the leaf needs no sorting.
-      assurance: outcome.assurance,
-      confirmed: outcome.confirmed,
-      credential_id: row.credential_id,
-      effects: page.effects,
-      id,
-      identity_id: row.identity_id,
-      latency_ms: latencyMs,
-      observed_ms: outcome.atMs,
-      principal,
-      reason: outcome.reason,
-      strength: outcome.strength,
-      system_id: page.systemId,
-      trace_id: page.traceId,
-      transport: page.transport,
-      trial_id: page.trialId,
-      type: 'observation',
-      verdict: outcome.verdict,
-      wire,
-    }),
+    leaf: leafOf(
+      observationFacts(
+        {
+          id,
+          trial_id: page.trialId,
+          credential_id: row.credential_id,
+          identity_id: row.identity_id,
+          system_id: page.systemId,
+          verdict: outcome.verdict,
+          reason: outcome.reason,
+          strength: outcome.strength,
+          assurance: outcome.assurance,
+          confirmed: outcome.confirmed,
+          principal,
+          transport: page.transport,
+          effects: page.effects,
+          wire,
+          latency_ms: latencyMs,
+          trace_id: page.traceId,
+        },
+        outcome.atMs,
+      ),
+    ),
     seen_due: row.due_at,
     due_ms: next.dueAtMs,
     verify_ms: next.verifyByMs ?? null,

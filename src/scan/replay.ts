@@ -85,11 +85,18 @@ async function confirmed(session: Session, row: DueCredential, secret: BoundSecr
       ...base,
       verdict: 'inconclusive',
       reason,
+      control: confirmation.control,
       wire: { ...judgement.wire, accepted_as: judgement.reason },
       notBeforeMs: ends?.epochMilliseconds,
     }
   }
-  return { ...base, confirmed: true, confirmedMs: confirmation.atMs, otherPrincipal: isOther(expected, judgement.principal) }
+  return {
+    ...base,
+    confirmed: true,
+    confirmedMs: confirmation.atMs,
+    control: confirmation.control,
+    otherPrincipal: isOther(expected, judgement.principal),
+  }
 }
 
 async function exhausted(session: Session, row: DueCredential, { account, form }: BoundSecret): Promise<Outcome> {
@@ -125,6 +132,7 @@ function outcomeOf(
     assurance: other ? 'explicit' : backing.assurance,
     confirmed: false,
     confirmedMs: undefined,
+    control: undefined,
     principal: judgement.principal,
     otherPrincipal: false,
     wire: judgement.wire,

@@ -1,8 +1,9 @@
 import type { Wire } from '../domain/answer.ts'
 import type { Control } from '../domain/control.ts'
+import { controlFacts } from '../domain/facts/control.ts'
 import { newId } from '../domain/id.ts'
+import { leafOf } from '../domain/leaf.ts'
 import type { Assurance } from '../domain/verdict.ts'
-import { leafOf } from '../evidence/leaf.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import { countTry, markLocked, refundTry, reserveTries } from '../store/lockout-budget.ts'
 import type { ControlRow } from '../store/observation.ts'
@@ -141,7 +142,6 @@ export function controlRow(
     system_id: session.system.id,
     credential_id: credentialId ?? null,
     control,
-    observed_at: at.toString(),
     verdict: judgement.verdict,
     reason: judgement.reason,
     strength: judgement.strength,
@@ -149,7 +149,12 @@ export function controlRow(
     latency_ms: judgement.latencyMs,
     transport: session.system.probe.transport,
   }
-  return { ...facts, leaf: leafOf({ type: 'control', ...facts }) }
+  const observedMs = at.epochMilliseconds
+  return {
+    ...facts,
+    observed_at: Temporal.Instant.fromEpochMilliseconds(observedMs).toString(),
+    leaf: leafOf(controlFacts(facts, observedMs)),
+  }
 }
 
 async function settleBudget(session: Session, account: string, judgement: TimedJudgement): Promise<void> {

@@ -5,8 +5,23 @@ export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
+/** Facts that the database takes, in the order of their names, in which the ledger digests them. */
 export function storableWire(wire: Wire): Wire {
-  const odd = Object.values(wire).some((fact) => typeof fact === 'string' && storable(fact) !== fact)
-  if (!odd) return wire
-  return Object.fromEntries(Object.entries(wire).map(([name, fact]) => [name, typeof fact === 'string' ? storable(fact) : fact]))
+  let before = ''
+  let fit = true
+  for (const name in wire) {
+    const fact = wire[name]
+    if (before > name || (typeof fact === 'string' && !isStorable(fact))) fit = false
+    before = name
+  }
+  if (fit) return wire
+  return Object.fromEntries(
+    Object.entries(wire)
+      .map(([name, fact]) => [name, typeof fact === 'string' ? storable(fact) : fact] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  )
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
 }

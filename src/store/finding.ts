@@ -1,5 +1,8 @@
 import { type Selectable, sql } from 'kysely'
+import { findingEventFacts } from '../domain/facts/finding-event.ts'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import { newId } from '../domain/id.ts'
+import { leafOf } from '../domain/leaf.ts'
 import type { Queryable } from './db.ts'
 import type { ExemptionTable, FindingEventTable, FindingTable } from './tables.ts'
 
@@ -34,22 +37,60 @@ export async function credentialsWithFindings(db: Queryable, credentialIds: read
   return new Set(rows.map((row) => row.id))
 }
 
-/** Adds a finding. A unique violation means that another replica was faster: the transaction must be run again. */
-export async function addFinding(db: Queryable, finding: NewFinding): Promise<void> {
-  await db.insertInto('finding').values(finding).execute()
+export interface FindingChanges {
+  /** Findings of keys that nobody had; a unique violation means that another replica was faster: the transaction must be run again. */
+  added: readonly NewFinding[]
+  /** Locked findings as they are now, none of them twice. */
+  changed: readonly NewFinding[]
+  events: readonly NewFindingEvent[]
 }
 
-/** Writes a locked finding as it now is. */
-export async function updateFinding(db: Queryable, finding: NewFinding): Promise<void> {
-  const { id, key: _key, ...changed } = finding
-  await db.updateTable('finding').set(changed).where('id', '=', id).execute()
+/** An event as it is written: `at` is RFC 3339, to the millisecond. */
+export type NewFindingEvent = Omit<Selectable<FindingEventTable>, 'at'> & { at: string }
+
+/** Writes findings and their events and hands the events to the ledger, in one statement. */
+export async function saveFindings(db: Queryable, { added, changed, events }: FindingChanges): Promise<void> {
+  if (added.length + changed.length + events.length === 0) return
+  const leaves = events.map((event) => ({
+    ...event,
+    leaf: leafOf(findingEventFacts({ ...event, at: Temporal.Instant.from(event.at) })),
+  }))
+  await sql`
+    with n as (
+      insert into finding (id, key, kind, severity, state, system_id, identity_id, credential_id, episode, sequence, rejections,
+        opened_at, last_seen_at, alerted_at, resolved_at, observation_id, trial_id, trace_id, exempted)
+      select * from ${findingRows(added)}
+    ), u as (
+      update finding f set kind = c.kind, severity = c.severity, state = c.state, system_id = c.system_id,
+        identity_id = c.identity_id, credential_id = c.credential_id, episode = c.episode, sequence = c.sequence,
+        rejections = c.rejections, opened_at = c.opened_at, last_seen_at = c.last_seen_at, alerted_at = c.alerted_at,
+        resolved_at = c.resolved_at, observation_id = c.observation_id, trial_id = c.trial_id, trace_id = c.trace_id,
+        exempted = c.exempted
+      from ${findingRows(changed)} where f.id = c.id
+    ), e as materialized (
+      select * from json_to_recordset(${JSON.stringify(leaves)}::json) as e (id uuid, finding_id uuid, sequence integer, event text,
+        at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, leaf text)
+    ), told as (
+      insert into finding_event (id, finding_id, sequence, event, at, severity, state, observation_id, trace_id, actor, note)
+      select id, finding_id, sequence, event, at, severity, state, observation_id, trace_id, actor, note from e
+    )
+    insert into ledger_outbox (id, kind, leaves, refs, digests, created_at)
+    select ${newId()}::uuid, 'finding', count(*), array_agg(id), array_agg(decode(leaf, 'hex')), clock_timestamp() from e
+    having count(*) > 0
+  `.execute(db)
 }
 
-export async function addFindingEvent(
-  db: Queryable,
-  event: Omit<Selectable<FindingEventTable>, 'at'> & { at: string },
-): Promise<void> {
-  await db.insertInto('finding_event').values(event).execute()
+/** In the order of the insert's columns. */
+function findingRows(rows: readonly NewFinding[]) {
+  return sql`json_to_recordset(${JSON.stringify(rows)}::json) as c (id uuid, key text, kind text, severity text, state text,
+    system_id uuid, identity_id uuid, credential_id uuid, episode integer, sequence integer, rejections integer,
+    opened_at timestamptz, last_seen_at timestamptz, alerted_at timestamptz, resolved_at timestamptz, observation_id uuid,
+    trial_id uuid, trace_id text, exempted boolean)`
+}
+
+/** Adds what happened to a finding beside its edges. */
+export async function addFindingEvent(db: Queryable, event: NewFindingEvent): Promise<void> {
+  await saveFindings(db, { added: [], changed: [], events: [event] })
 }
 
 /** The exemptions in force at an instant. There are few: one page of results reads them once. */

@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import * as first from '../../migrations/0001-first.ts'
+import * as ledger from '../../migrations/0002-ledger.ts'
+import * as delivery from '../../migrations/0003-delivery.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -8,6 +10,8 @@ import { ensurePartitions } from './partition.ts'
 /** Every migration, in order. A new one is one file and one line. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001-first': first,
+  '0002-ledger': ledger,
+  '0003-delivery': delivery,
 }
 
 /**

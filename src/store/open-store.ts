@@ -29,7 +29,7 @@ export async function openStore(options: PostgresOptions | EmbeddedOptions): Pro
 
 const OLDEST_POSTGRES = 150000
 /** One connection and small pages of memory: the defaults of a server would cost the daemon 130 MB more. */
-const EMBEDDED_SETTINGS = ['shared_buffers = 16MB', 'max_connections = 10']
+const EMBEDDED_SETTINGS = ['shared_buffers = 4MB', 'wal_buffers = 256kB', 'max_connections = 5']
 const TIMESTAMPTZ = 1184
 const INT8 = 20
 

@@ -4,7 +4,10 @@ import type { Wire } from '../domain/answer.ts'
 import type { Control } from '../domain/control.ts'
 import type { Privilege } from '../domain/credential.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { GapReason } from '../domain/gap.ts'
 import type { IdentityKind } from '../domain/identity.ts'
+import type { Facts } from '../domain/leaf.ts'
+import type { LedgerKind } from '../domain/ledger.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Tier, Transport } from '../domain/system.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
@@ -31,8 +34,17 @@ export interface Tables {
   exemption: ExemptionTable
   alert: AlertTable
   delivery: DeliveryTable
+  sink_beat: SinkBeatTable
   lockout_budget: LockoutBudgetTable
   audit: AuditTable
+  ledger_outbox: LedgerOutboxTable
+  ledger_entry: LedgerEntryTable
+  ledger_tile: LedgerTileTable
+  ledger_checkpoint: LedgerCheckpointTable
+  ledger_key: LedgerKeyTable
+  ledger_anchor: LedgerAnchorTable
+  gap: GapTable
+  heartbeat: HeartbeatTable
 }
 
 export interface IdentityTable {
@@ -288,6 +300,16 @@ export interface DeliveryTable {
   next_at: MaybeAt
   finished_at: MaybeAt
   detail: string | null
+  /** What it may be gathered by; null: it travels alone. */
+  group_key: string | null
+  /** The delivery in whose message it travels, itself if it leads; null: not gathered yet. */
+  leader_id: string | null
+}
+
+export interface SinkBeatTable {
+  sink: string
+  /** Of the last sign of life. */
+  at: At
 }
 
 export interface LockoutBudgetTable {
@@ -304,5 +326,79 @@ export interface AuditTable {
   actor: string
   action: string
   subject: string
-  detail: JSONColumnType<Record<string, unknown>>
+  detail: JSONColumnType<Facts>
+}
+
+export interface LedgerOutboxTable {
+  id: string
+  kind: LedgerKind
+  /** How many: `refs` and `digests` have one each. */
+  leaves: number
+  refs: string[]
+  digests: Uint8Array[]
+  created_at: At
+}
+
+export interface LedgerEntryTable {
+  index: number
+  kind: LedgerKind
+  ref: string
+  digest: Uint8Array
+  at: At
+}
+
+export interface LedgerTileTable {
+  level: number
+  index: number
+  /** 1 to 256 hashes of 32 bytes. */
+  hashes: Uint8Array
+}
+
+export interface LedgerCheckpointTable {
+  size: number
+  root: Uint8Array
+  at: At
+  /** The signed note. */
+  note: string
+}
+
+export interface LedgerKeyTable {
+  id: string
+  vkey: string
+  previous: string | null
+  created_at: At
+}
+
+export interface LedgerAnchorTable {
+  id: string
+  /** Its name in the configuration. */
+  anchor: string
+  kind: string
+  size: number
+  at: At
+  ok: boolean
+  /** The time that somebody else stated. */
+  stated_at: MaybeAt
+  /** What he gave: a cosignature's line, a timestamp response. */
+  proof: Uint8Array | null
+  detail: string | null
+}
+
+export interface GapTable {
+  id: string
+  system_id: string
+  reason: GapReason
+  from_at: At
+  /** When it was last seen to last. */
+  seen_at: At
+  to_at: MaybeAt
+  credentials_at_start: number
+  credentials: number
+}
+
+export interface HeartbeatTable {
+  instance: string
+  zones: string[]
+  started_at: At
+  at: At
 }

@@ -1,5 +1,8 @@
+import { trialFacts } from '../domain/facts/trial.ts'
+import { leafOf } from '../domain/leaf.ts'
 import type { Assurance } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
+import { appendLedger } from './ledger.ts'
 
 export interface TrialStart {
   id: string
@@ -35,11 +38,15 @@ export async function startTrial(db: Queryable, trial: TrialStart): Promise<void
     .execute()
 }
 
+/** Ends a trial and hands it to the ledger, in one transaction. The facts are those of the stored row, whatever was rounded on the way. */
 export async function finishTrial(db: Queryable, id: string, end: TrialEnd): Promise<void> {
+  if (!db.isTransaction) return db.transaction().execute((tx) => finishTrial(tx, id, end))
   const { finishedAt, ...rest } = end
-  await db
+  const row = await db
     .updateTable('trial')
     .set({ ...rest, finished_at: finishedAt.toString() })
     .where('id', '=', id)
-    .execute()
+    .returningAll()
+    .executeTakeFirst()
+  if (row !== undefined) await appendLedger(db, 'trial', [{ ref: id, digest: leafOf(trialFacts(row)) }])
 }

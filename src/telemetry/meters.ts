@@ -18,6 +18,8 @@ export interface Meters {
   setActiveFindings(counts: readonly { kind: string; severity: string; count: number }[]): void
   /** Replaces the number of credentials whose trial is due and has not begun. */
   setDueCredentials(count: number): void
+  /** Replaces what waits for sinks. @param lagMs age of the oldest alert that waits, 0 where none does */
+  setBacklog(of: readonly { sink: string; pending: number; dead: number; lagMs: number }[]): void
   /** Everything that is counted, for whoever reads it. */
   readonly instruments: readonly Instrument[]
 }
@@ -50,6 +52,9 @@ export function openMeters(): Meters {
   )
   const ticks = histogram({ name: 'revenant.tick.duration', unit: 's', description: 'How long one tick took.' }, ATTEMPT_BOUNDS)
   const findings = level('revenant.finding.active', '{finding}', 'Findings that are open or acknowledged.')
+  const pending = level('revenant.delivery.pending', '{delivery}', 'Deliveries that wait or are tried again.')
+  const dead = level('revenant.delivery.dead', '{delivery}', 'Deliveries that were given up: redrive them.')
+  const oldest = level('revenant.delivery.oldest', 's', 'Age of the oldest alert that waits.')
   const due = level('revenant.credential.due', '{credential}', 'Credentials whose trial is due and has not begun.')
 
   return {
@@ -70,6 +75,13 @@ export function openMeters(): Meters {
         })),
       ),
     setDueCredentials: (count) => due.set([{ labels: {}, value: count }]),
+    setBacklog: (of) => {
+      const by = (value: (each: (typeof of)[number]) => number) =>
+        of.map((each) => ({ labels: { 'revenant.sink': each.sink }, value: value(each) }))
+      pending.set(by((each) => each.pending))
+      dead.set(by((each) => each.dead))
+      oldest.set(by((each) => each.lagMs / 1_000))
+    },
     instruments: [
       attempts,
       durations,
@@ -80,6 +92,9 @@ export function openMeters(): Meters {
       ticks,
       findings.instrument,
       due.instrument,
+      pending.instrument,
+      dead.instrument,
+      oldest.instrument,
       ...processInstruments(),
     ],
   }

@@ -6,10 +6,12 @@ import { openSink } from '../../src/alerts/sinks/registry.ts'
 import { webhookEntry } from '../../src/alerts/sinks/webhook.ts'
 import { newId } from '../../src/domain/id.ts'
 import { type Jobs, openJobs } from '../../src/jobs/jobs.ts'
-import { insertAlert, redriveDeliveries } from '../../src/store/alert.ts'
+import { insertAlerts } from '../../src/store/alert.ts'
+import { redriveDeliveries } from '../../src/store/delivery.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { type Respond, startWebhookReceiver, type WebhookReceiver } from '../servers/webhook-receiver.ts'
 import { clear } from '../store/checks.ts'
+import { openedSink } from './opened-sink.ts'
 import { ALERT, CONTEXT } from './sample.ts'
 
 const never = new AbortController().signal
@@ -39,7 +41,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
     const sinks = new Map(
       receivers.map((receiver, n) => {
         const entry = webhookEntry.parse({ name: `hook${n}`, sink: 'webhook', to: receiver.url, timeout: '2s' })
-        return [entry.name, { sink: openSink(entry, { context: CONTEXT, now }), format: 'json' }] as const
+        return [entry.name, openedSink(openSink(entry, { context: CONTEXT, now }))] as const
       }),
     )
     deps = {
@@ -81,8 +83,8 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
   }
   /** An alert of a finding; answers the ids of its deliveries. */
   const alert = async (findingId: string, sequence: number, sinks = ['hook0']) => {
-    const deliveries = sinks.map((sink) => ({ id: newId(), sink }))
-    await insertAlert(db(), { alert: { ...ALERT, id: newId(), sequence, at: now().toString() }, findingId, deliveries })
+    const deliveries = sinks.map((sink) => ({ id: newId(), sink, groupKey: undefined }))
+    await insertAlerts(db(), [{ alert: { ...ALERT, id: newId(), sequence, at: now().toString() }, findingId, deliveries }])
     return deliveries.map((each) => each.id)
   }
   const one = async (findingId: string, sequence: number, sink?: string) => {
@@ -222,10 +224,7 @@ describe('a sink that hangs', () => {
     const sinks = new Map(
       [dead, well].map((receiver, n) => {
         const entry = webhookEntry.parse({ name: `hook${n}`, sink: 'webhook', to: receiver.url, timeout: '20s' })
-        return [
-          entry.name,
-          { sink: openSink(entry, { context: CONTEXT, now: () => Temporal.Now.instant() }), format: 'json' },
-        ] as const
+        return [entry.name, openedSink(openSink(entry, { context: CONTEXT, now: () => Temporal.Now.instant() }))] as const
       }),
     )
     let jobs: Jobs | undefined
@@ -264,7 +263,9 @@ describe('a sink that hangs', () => {
               last_seen_at: at,
             })
             .execute()
-          await insertAlert(db, { alert: { ...ALERT, id: newId(), at }, findingId, deliveries: [{ id, sink }] })
+          await insertAlerts(db, [
+            { alert: { ...ALERT, id: newId(), at }, findingId, deliveries: [{ id, sink, groupKey: undefined }] },
+          ])
           await running.enqueueDelivery(db, { deliveryId: id, sink, attempts: 0 })
         }
       }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { PROBE_KINDS } from '../../probes/registry.ts'
 import { describe as describeAlert } from '../../src/alerts/describe.ts'
 import { frameworksOf } from '../../src/alerts/frameworks.ts'
 import { FINDING_EVENTS, FINDING_KINDS } from '../../src/domain/finding.ts'
@@ -18,7 +19,7 @@ describe('describe', () => {
         'secret that opens the door. Access had to be gone by 2026-11-20 06:00 UTC, 2 d ago.',
     )
     expect(remediation[0]).toMatch(/^In the database, take LOGIN from the role/)
-    expect(remediation.length).toBe(3)
+    expect(remediation.length).toBe(4)
   })
 
   it.each([
@@ -83,6 +84,16 @@ describe('describe', () => {
       summary: 'Opened on 2026-11-22 06:17 UTC: svc-deploy. The finding is closed after 1 d 1 h.',
       remediation: [],
     })
+  })
+
+  it('knows how to end a credential at every kind of system that there is', () => {
+    for (const probe of PROBE_KINDS) {
+      const steps = describeAlert({ ...FACTS, system: { ...ALERT.system, probe } }).remediation
+      expect(steps.length, probe).toBeGreaterThan(3)
+      expect(steps[0], probe).not.toMatch(/^Revoke the credential in the system itself/)
+    }
+    const unknown = describeAlert({ ...FACTS, system: { ...ALERT.system, probe: 'toString' } }).remediation
+    expect(unknown[0]).toMatch(/^Revoke the credential in the system itself/)
   })
 
   it('puts the runbook of the system before every other step', () => {

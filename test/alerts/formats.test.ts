@@ -3,11 +3,32 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { alertDocument, alertSchema } from '../../src/alerts/formats/document.ts'
-import { FORMAT_NAMES, FORMATS } from '../../src/alerts/formats/format.ts'
+import { alertDocument, groupDocument, heartbeatDocument, PUBLISHED_SCHEMAS } from '../../src/alerts/formats/document.ts'
+import {
+  FORMAT_NAMES,
+  FORMATS,
+  type FormatName,
+  GROUP_FORMATS,
+  HEARTBEAT_FORMATS,
+  type Rendered,
+  render,
+} from '../../src/alerts/formats/format.ts'
 import type { Alert } from '../../src/domain/alert.ts'
 import { FINDING_EVENTS, FINDING_KINDS, SEVERITIES } from '../../src/domain/finding.ts'
-import { ALERT, anyAlert, CONTEXT, ORPHAN } from './sample.ts'
+import {
+  ALERT,
+  anyAlert,
+  CONTEXT,
+  FULL_CONTEXT,
+  GROUP,
+  groupOf,
+  HEARTBEAT,
+  HOSTILE,
+  hostileAlert,
+  ORPHAN,
+  SIGNING_KEY,
+  SIGNING_SEED,
+} from './sample.ts'
 
 const OCSF_SCHEMA = new URL('../../../shared/standards/ocsf-1.8.0-detection_finding.schema.json', import.meta.url)
 const PUBLISHED = new URL('../../docs/alert.schema.json', import.meta.url)
@@ -19,27 +40,140 @@ function validator(schema: object) {
   return (value: unknown) => (validate(value) ? [] : (validate.errors ?? []).map((e) => `${e.instancePath} ${e.message}`))
 }
 
+const anyGroup = fc.array(anyAlert, { minLength: 1, maxLength: 12 }).map(([first = ALERT, ...rest]) => groupOf([first, ...rest]))
+
+const GROUPING = FORMAT_NAMES.filter((name) => GROUP_FORMATS[name] !== undefined)
+const BEATING = FORMAT_NAMES.filter((name) => HEARTBEAT_FORMATS[name] !== undefined)
+const JSON_FORMATS = ['json', 'ocsf', 'ecs', 'udm', 'slack', 'teams', 'pagerduty'] as const
+
+function partsOf({ body, subject = '', alternatives = [] }: Rendered): string[] {
+  return [subject, body, ...alternatives.map((part) => part.body)]
+}
+
+function bytesOf({ body, alternatives = [] }: Rendered): number {
+  return [body, ...alternatives.map((part) => part.body)].reduce((sum, part) => sum + Buffer.byteLength(part), 0)
+}
+
 describe('all formats', () => {
   it.each(FORMAT_NAMES)('%s stays within the size asked for and is the same each time', (name) => {
     fc.assert(
       fc.property(anyAlert, fc.constantFrom(8_192, 20_000), (alert, maxBytes) => {
-        const { body } = FORMATS[name](alert, { ...CONTEXT, maxBytes })
-        expect(Buffer.byteLength(body)).toBeLessThanOrEqual(maxBytes)
-        expect(FORMATS[name](alert, { ...CONTEXT, maxBytes }).body).toBe(body)
+        const rendered = FORMATS[name](alert, { ...FULL_CONTEXT, maxBytes })
+        expect(bytesOf(rendered)).toBeLessThanOrEqual(maxBytes)
+        expect(FORMATS[name](alert, { ...FULL_CONTEXT, maxBytes })).toEqual(rendered)
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 
-  it.each(['json', 'ocsf'] as const)('%s is one line of JSON', (name) => {
+  it.each(GROUPING)('%s keeps a group within the size asked for, and says how many it left out', (name) => {
+    fc.assert(
+      fc.property(anyGroup, fc.constantFrom(8_192, 20_000), (group, maxBytes) => {
+        const rendered = render(name, { type: 'group', group }, { ...FULL_CONTEXT, maxBytes })
+        expect(bytesOf(rendered)).toBeLessThanOrEqual(maxBytes)
+        expect(render(name, { type: 'group', group }, { ...FULL_CONTEXT, maxBytes })).toEqual(rendered)
+      }),
+      { numRuns: 40 },
+    )
+    const many = groupOf([ALERT, ...Array.from({ length: 499 }, () => ORPHAN)])
+    const { body } = render(name, { type: 'group', group: many }, FULL_CONTEXT)
+    expect(body).toMatch(/"omitted":\d+|and \d+ more/)
+    // The most severe of them is never the one that is left out.
+    expect(body).toContain(ALERT.title)
+  })
+
+  it.each(JSON_FORMATS)('%s is one line of JSON', (name) => {
     fc.assert(
       fc.property(anyAlert, (alert) => {
-        const { body } = FORMATS[name](alert, CONTEXT)
+        const { body } = FORMATS[name](alert, FULL_CONTEXT)
         expect(body).not.toMatch(/[\r\n]/)
         JSON.parse(body)
       }),
       { numRuns: 200 },
     )
+  })
+
+  it.each([...GROUPING.map((name) => [name, 'group'] as const), ...BEATING.map((name) => [name, 'heartbeat'] as const)])(
+    '%s has a whole document for a %s',
+    (name, type) => {
+      const subject = type === 'group' ? ({ type, group: GROUP } as const) : ({ type, heartbeat: HEARTBEAT } as const)
+      const { contentType, body } = render(name, subject, FULL_CONTEXT)
+      expect(body).not.toBe('')
+      expect(body.isWellFormed()).toBe(true)
+      if (contentType === 'application/json') JSON.parse(body)
+    },
+  )
+
+  it('says which formats have no shape for a group or a heartbeat', () => {
+    const refused = (name: FormatName) => () => render(name, { type: 'group', group: GROUP }, FULL_CONTEXT)
+    for (const name of FORMAT_NAMES.filter((format) => !GROUPING.includes(format)))
+      expect(refused(name)).toThrow(`the format ${name} has no shape for a group`)
+    for (const name of FORMAT_NAMES.filter((format) => !BEATING.includes(format)))
+      expect(() => render(name, { type: 'heartbeat', heartbeat: HEARTBEAT }, FULL_CONTEXT)).toThrow(
+        'has no shape for a heartbeat',
+      )
+  })
+
+  it.each(FORMAT_NAMES)('%s links to the finding and the runbook where they are known', (name) => {
+    const runbook = 'https://wiki.example.com/payroll-access'
+    const alert = { ...ALERT, system: { ...ALERT.system, runbook }, remediation: [`Runbook: ${runbook}`] }
+    const decoded = (rendered: Rendered) =>
+      name === 'caep' ? Buffer.from(rendered.body.split('.')[1] ?? '', 'base64url').toString() : partsOf(rendered).join('\n')
+    const link = `https://revenant.example.com/findings/${ALERT.finding.id}`
+    const unescaped = (text: string) => text.replaceAll('\\=', '=')
+    expect(unescaped(decoded(FORMATS[name](alert, FULL_CONTEXT)))).toContain(link)
+    expect(unescaped(decoded(FORMATS[name](alert, FULL_CONTEXT)))).toContain(runbook)
+    const { publicUrl: _p, ...unlinked } = FULL_CONTEXT
+    expect(decoded(FORMATS[name](alert, unlinked))).not.toContain('/findings/')
+  })
+
+  it.each(FORMAT_NAMES)('%s says who, which credential, where, how proven, how late and what to do', (name) => {
+    const rendered = FORMATS[name](ALERT, FULL_CONTEXT)
+    const said =
+      name === 'caep' ? Buffer.from(rendered.body.split('.')[1] ?? '', 'base64url').toString() : partsOf(rendered).join('\n')
+    const needed =
+      name === 'caep'
+        ? ['jdoe@example.com', 'Jane Doe', 'payroll-db', 'Take LOGIN']
+        : [
+            'Jane Doe',
+            'E10442',
+            'payroll login',
+            'hmac:5b2c0e6a91d3',
+            'payroll-db',
+            'accepted',
+            'Take LOGIN',
+            ALERT.traceId ?? '',
+            'NHI1:2025',
+          ]
+    for (const fact of needed) expect(said, fact).toContain(fact)
+    if (name !== 'caep') {
+      expect(said).toMatch(/canary/)
+      expect(said).toMatch(/2 d overdue|173862/)
+      expect(said).toMatch(/2026-11-20|1795154400000/)
+    }
+  })
+
+  it('shows a sample as one in every format', () => {
+    const sample = { ...ALERT, title: `TEST - ${ALERT.title}`, test: true as const }
+    for (const name of FORMAT_NAMES) {
+      const { body } = FORMATS[name](sample, FULL_CONTEXT)
+      expect(name === 'caep' ? Buffer.from(body.split('.')[1] ?? '', 'base64url').toString() : body, name).toContain('TEST - ')
+    }
+  })
+
+  it('never shows the key that it signs with', () => {
+    const marks = [
+      SIGNING_KEY.split('\n')[1] ?? '',
+      SIGNING_SEED.toString('base64'),
+      SIGNING_SEED.toString('base64url'),
+      SIGNING_SEED.toString('hex'),
+      SIGNING_SEED.toString('latin1'),
+    ]
+    for (const name of FORMAT_NAMES)
+      for (const alert of [ALERT, ORPHAN, ...HOSTILE.map(hostileAlert)])
+        for (const part of partsOf(FORMATS[name](alert, FULL_CONTEXT)))
+          for (const mark of marks) expect(part, name).not.toContain(mark)
+    expect(JSON.stringify(FULL_CONTEXT.signer)).not.toContain('"d"')
   })
 })
 
@@ -68,12 +202,31 @@ describe('json', () => {
     )
   })
 
-  it('has a published schema that is current (node scripts/alert-schema.ts writes it)', () => {
-    expect(JSON.parse(readFileSync(PUBLISHED, 'utf8'))).toEqual(JSON.parse(JSON.stringify(alertSchema())))
+  it.each(Object.entries(PUBLISHED_SCHEMAS))('has a current %s (node scripts/alert-schema.ts writes it)', (file, schema) => {
+    const published = JSON.parse(readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8'))
+    expect(published).toEqual(JSON.parse(JSON.stringify(schema())))
+  })
+
+  it('fits the published schemas for groups and signs of life, and has no field there that is not described', () => {
+    const schemaOf = (file: string) => validator(PUBLISHED_SCHEMAS[file]?.() ?? {})
+    const groupFaults = schemaOf('alert-group.schema.json')
+    fc.assert(
+      fc.property(anyGroup, (group) => {
+        const document: unknown = JSON.parse(render('json', { type: 'group', group }, FULL_CONTEXT).body)
+        expect(groupFaults(document)).toEqual([])
+        const { data } = groupDocument.parse(document)
+        expect(data.alerts.length + (data.omitted ?? 0)).toBe(group.alerts.length)
+      }),
+      { numRuns: 50 },
+    )
+    const beat: unknown = JSON.parse(render('json', { type: 'heartbeat', heartbeat: HEARTBEAT }, FULL_CONTEXT).body)
+    expect(schemaOf('heartbeat.schema.json')(beat)).toEqual([])
+    expect(heartbeatDocument.parse(beat).data).toEqual(HEARTBEAT)
+    expect(groupFaults(beat)).not.toEqual([])
   })
 
   it('has a schema that refuses other documents', () => {
-    const faults = validator(alertSchema())
+    const faults = validator(PUBLISHED_SCHEMAS['alert.schema.json']?.() ?? {})
     const document = JSON.parse(FORMATS.json(ALERT, CONTEXT).body)
     expect(faults({ ...document, version: 2 })).not.toEqual([])
     expect(faults({ ...document, data: { ...document.data, dedupKey: undefined } })).not.toEqual([])
@@ -228,6 +381,8 @@ describe('text', () => {
         answer     accepted (authenticated), as jdoe, strong, controlled, confirmed, sqlstate=00000, stranger: rejected (invalid_credentials), canary: accepted (authenticated)
         do         1. Take LOGIN from the role.
                    2. Look in the log.
+        deadline   2026-11-20T06:00:00Z, 2 d overdue
+        frameworks owasp_nhi NHI1:2025, nist_800_53 AC-2(3) PS-4
         finding    0193a6b2-0000-7000-8000-0000000000f1 opened #1, 2026-11-22T06:17:42.143Z, trace 4bf92f3577b34da6a3ce929d0e0e4736"
     `)
   })
@@ -238,6 +393,7 @@ describe('text', () => {
         svc-deploy is a service account whose owner (E10442) has left: nobody would notice its misuse or end it.
         identity   svc-deploy, S-7, service, owner E10442
         do         1. Name a new owner.
+        frameworks owasp_nhi NHI1:2025
         finding    0193a6b2-0000-7000-8000-0000000000f2 opened #1, 2026-11-22T06:17:42.143Z"
     `)
   })

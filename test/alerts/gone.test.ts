@@ -7,7 +7,7 @@ import type { Alert } from '../../src/domain/alert.ts'
 import { newId } from '../../src/domain/id.ts'
 import { applySignals } from '../../src/findings/apply.ts'
 import { type KeyedSignal, orphanSignal, systemSignal } from '../../src/findings/signals.ts'
-import { listDeliveries, redriveDeliveries } from '../../src/store/alert.ts'
+import { listDeliveries, redriveDeliveries } from '../../src/store/delivery.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { startWebhookReceiver, type WebhookReceiver } from '../servers/webhook-receiver.ts'
 import { addSystem } from '../store/rows.ts'
@@ -58,8 +58,9 @@ describe.each(STORES.filter(({ available }) => available))('alerts on $name', ({
     const raiser = openRaise({
       routes: () => sinks.routes(),
       policy: () => POLICY,
+      now: () => now,
       runbook: (name) => (name.startsWith('payroll') ? RUNBOOK : undefined),
-      enqueue: async (_db, { id }) => void ids.push(id),
+      enqueue: async (_db, deliveries) => void ids.push(...deliveries.map(({ id }) => id)),
     })
     await test.store.db.transaction().execute((tx) => applySignals(tx, [signal], POLICY, raiser))
     return ids

@@ -1,5 +1,8 @@
+import { createPrivateKey } from 'node:crypto'
 import fc from 'fast-check'
 import type { FormatContext } from '../../src/alerts/formats/format.ts'
+import { openSigner } from '../../src/alerts/formats/signer.ts'
+import type { AlertGroup, Heartbeat } from '../../src/alerts/subject.ts'
 import type { Alert } from '../../src/domain/alert.ts'
 import { CONTROLS } from '../../src/domain/control.ts'
 import { PRIVILEGES } from '../../src/domain/credential.ts'
@@ -12,6 +15,23 @@ import { ASSURANCES, STRENGTHS, VERDICTS } from '../../src/domain/verdict.ts'
 export const CONTEXT: FormatContext = {
   product: { name: 'Revenant', version: '0.1.0', instance: 'replica-1' },
   hostname: 'watch.example.com',
+}
+
+/** An Ed25519 key that is the same in every run (RFC 8410: PKCS #8 around a seed of 32 bytes), for signatures in golden files. */
+export const SIGNING_SEED = Buffer.alloc(32, 7)
+export const SIGNING_KEY = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), SIGNING_SEED]),
+  format: 'der',
+  type: 'pkcs8',
+})
+  .export({ format: 'pem', type: 'pkcs8' })
+  .toString()
+
+/** With everything that a configuration can add. */
+export const FULL_CONTEXT: FormatContext = {
+  ...CONTEXT,
+  publicUrl: 'https://revenant.example.com/',
+  signer: openSigner({ privateKey: SIGNING_KEY, issuer: 'https://revenant.example.com', audience: 'https://idp.example.com' }),
 }
 
 /** A whole, ordinary alert. */
@@ -110,7 +130,66 @@ export const ORPHAN: Alert = {
   frameworks: { owasp_nhi: ['NHI1:2025'] },
 }
 
+/** Two alerts of two findings. */
+export const GROUP: AlertGroup = {
+  id: '0193a6b2-7d5e-7c1a-9f10-2b7f6d0c4e99',
+  key: 'identity:0193a6b2-0000-7000-8000-0000000000b1',
+  about: 'Jane Doe',
+  at: ORPHAN.at,
+  alerts: [ORPHAN, ALERT],
+}
+
+/** So many alerts, each of a finding of its own. */
+export function groupOf(alerts: readonly [Alert, ...Alert[]]): AlertGroup {
+  return { ...GROUP, alerts }
+}
+
+export const HEARTBEAT: Heartbeat = {
+  id: '0193a6b2-7d5e-7c1a-9f10-2b7f6d0c4eaa',
+  at: '2026-11-22T06:20:00Z',
+  nextBy: '2026-11-22T06:35:00Z',
+  open: { info: 0, low: 1, medium: 2, high: 3, critical: 4 },
+  coverage: { verified: 120, unverified: 5, overdue: 1 },
+  deliveries: { pending: 2, dead: 0 },
+}
+
+/** What a stranger may choose as a name to forge a record, a mention, a link or a terminal's colours. */
+export const HOSTILE: readonly string[] = [
+  '"quoted" \\ back|slash]=',
+  'line\nbreak\r\nact=allowed',
+  'tab\tsev=1',
+  'a|b|CEF:0|x',
+  'a^sev=1^b',
+  ' msg=forged cs1=none',
+  '\u202Etfel ot thgir\u2066',
+  'naïve 名前 😀\u200b',
+  '\u001b[31mred\u001b[0m',
+  '<!channel> <@U024BE7LH> <https://evil.example|click>',
+  '[x](javascript:alert(1)) **bold** {{DATE(2017-02-14T06:00:00Z)}}',
+  '</td><script>alert(1)</script><img src=x onerror=alert(1)>',
+  "' onmouseover='alert(1)",
+  '&lt;b&gt; &amp;amp;',
+  '=cmd|calc!A0',
+  '\ud800 lone',
+]
+
+/** An alert whose every free text is the same hostile one. */
+export function hostileAlert(value: string): Alert {
+  return {
+    ...ALERT,
+    title: value,
+    summary: value,
+    remediation: [value, value],
+    system: { ...ALERT.system, name: value, probe: value, origin: value, zone: value, owner: value, runbook: value },
+    identity: { id: 'i', externalId: value, kind: 'human', name: value, email: value, owner: value },
+    credential: { id: 'c', label: value, kind: value, fingerprint: 'hmac:5b2c0e6a91d3', privilege: 'admin', principal: value },
+    ...(ALERT.evidence === undefined ? {} : { evidence: { ...ALERT.evidence, principal: value, wire: { [value]: value } } }),
+    frameworks: { [value]: [value] },
+  }
+}
+
 const text = fc.oneof(
+  fc.constantFrom(...HOSTILE),
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ maxLength: 40 }),
   fc.constantFrom(

@@ -1,20 +1,23 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { startPostgres } from '../servers/postgres.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { bareLoop } from './bare.ts'
-import { benchConfig, openBench, sweep } from './pipeline.ts'
+import { benchConfig, openBench } from './pipeline.ts'
 import { seed } from './seed.ts'
+import { serverCpu } from './server-cpu.ts'
+import { type BenchTask, sweepResult } from './task.ts'
 
 /**
  * `npm run bench`: the whole pipeline (open secret, replay, classify, record, findings, leaf) against a bare undici loop at the same
- * concurrency in the same run; what a tick costs with a million credentials and none due; memory as the number grows.
+ * concurrency in the same run, the daemon in a process of its own; what a tick costs with a million credentials and none due.
  *
- *   npm run bench -- --credentials 50000 --rounds 3 --database postgres|pglite --part replay|memory|tick
+ *   npm run bench -- --credentials 50000 --rounds 3 --database postgres|pglite --part replay|tick --server-ms 0
  */
 const { values } = parseArgs({
   options: {
@@ -24,6 +27,7 @@ const { values } = parseArgs({
     database: { type: 'string', default: 'postgres' },
     part: { type: 'string', default: 'replay' },
     'live-one-in': { type: 'string', default: '100' },
+    'server-ms': { type: 'string', default: '0' },
   },
 })
 const count = Number(values.credentials)
@@ -45,51 +49,54 @@ try {
 
 async function replayPart(): Promise<void> {
   const origin = await startServer()
-  const runtime = await openBench(await benchConfig({ folder, databaseUrl: await database(), origin, concurrency }))
-  closers.push(() => runtime.close())
-  const system = runtime.systems.byName('bench')
-  if (system === undefined) throw new Error('the system is missing')
-  await runtime.work()
-  await bareLoop(
-    origin,
-    Array.from({ length: 5_000 }, (_, n) => `warm${n}`),
-    concurrency,
-  )
+  const server = await database()
+  const cpuOf = async () => (server === undefined ? undefined : serverCpu((sql) => server.query(sql)))
+  await bareLoop(origin, 20_000, concurrency)
   const ratios: number[] = []
   for (let round = 0; round < rounds; round++) {
-    const tokens = await seed(runtime.store.db, {
-      systemId: system.row.id,
-      origin: system.probe.origin,
-      count,
-      liveOneIn: Number(values['live-one-in']),
-      dueAt: runtime.now(),
-      custody: runtime.custody,
-    })
-    const bare = await bareLoop(origin, tokens, concurrency)
-    tokens.length = 0
-    const cpu = process.cpuUsage()
-    const whole = await sweep(runtime, count)
-    const used = process.cpuUsage(cpu)
-    const bareAgain = await bareLoop(
-      origin,
-      Array.from({ length: count }, (_, n) => `tk${n}-dead`),
-      concurrency,
-    )
+    const of = { folder, databaseUrl: server?.url(), origin, concurrency, count, liveOneIn: Number(values['live-one-in']) }
+    await work({ ...of, do: 'seed' })
+    const yardstickCount = Math.min(count, 100_000)
+    const bare = await bareLoop(origin, yardstickCount, concurrency)
+    const before = await cpuOf()
+    const whole = sweepResult.parse(await work({ ...of, do: 'sweep' }))
+    const after = await cpuOf()
+    const postgres = before === undefined || after === undefined ? '' : `, Postgres ${((after - before) / count).toFixed(1)}`
+    const bareAgain = await bareLoop(origin, yardstickCount, concurrency)
     const yardstick = (bare + bareAgain) / 2
-    ratios.push(whole / yardstick)
+    ratios.push(whole.perSecond / yardstick)
     console.log(
-      `round ${round + 1}: bare ${bare.toFixed(0)}/s before, ${bareAgain.toFixed(0)}/s after; pipeline ${whole.toFixed(0)}/s; ratio ${(whole / yardstick).toFixed(3)}; our CPU ${((used.user + used.system) / count).toFixed(1)} us a credential; resident ${mebibytes()} MiB`,
+      [
+        `round ${round + 1}: bare ${bare.toFixed(0)}/s before, ${bareAgain.toFixed(0)}/s after`,
+        `pipeline ${whole.perSecond.toFixed(0)}/s`,
+        `ratio ${(whole.perSecond / yardstick).toFixed(3)}`,
+        `daemon ${whole.cpuMicros.toFixed(1)} us of processor time a credential${postgres}`,
+        `daemon resident ${whole.residentEarly} MiB at a tenth, ${whole.residentLate} at the end, peak ${whole.residentPeak}`,
+      ].join('; '),
     )
   }
   const sorted = ratios.toSorted((a, b) => a - b)
   console.log(
-    `ratio: min ${sorted[0]?.toFixed(3)}, median ${sorted[Math.floor(sorted.length / 2)]?.toFixed(3)}, max ${sorted.at(-1)?.toFixed(3)}; peak resident ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB`,
+    `ratio: min ${sorted[0]?.toFixed(3)}, median ${sorted[Math.floor(sorted.length / 2)]?.toFixed(3)}, max ${sorted.at(-1)?.toFixed(3)}`,
   )
+}
+
+/** One task for a daemon's process. */
+async function work(task: BenchTask): Promise<unknown> {
+  const child = fork(new URL('./worker.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  closers.push(() => void child.kill())
+  child.send(task)
+  const result = await Promise.race([
+    once(child, 'message').then(([message]: unknown[]) => message),
+    once(child, 'exit').then(([code]: unknown[]) => Promise.reject(new Error(`the daemon's process ended with ${String(code)}`))),
+  ])
+  await once(child, 'exit')
+  return result
 }
 
 async function tickPart(): Promise<void> {
   const runtime = await openBench(
-    await benchConfig({ folder, databaseUrl: await database(), origin: 'http://127.0.0.1:9', concurrency }),
+    await benchConfig({ folder, databaseUrl: (await database())?.url(), origin: 'http://127.0.0.1:9', concurrency }),
   )
   closers.push(() => runtime.close())
   const system = runtime.systems.byName('bench')
@@ -119,18 +126,20 @@ async function tickPart(): Promise<void> {
   )
 }
 
-async function database(): Promise<string | undefined> {
+async function database(): Promise<PostgresServer | undefined> {
   if (values.database === 'pglite') return undefined
   // As a careful operator would run it: durable commits, a decent cache.
   const server = await startPostgres({
     settings: { fsync: 'on', synchronous_commit: 'on', shared_buffers: '512MB', max_wal_size: '4GB' },
   })
   closers.push(() => server.stop())
-  return server.url()
+  return server
 }
 
 async function startServer(): Promise<string> {
-  const child: ChildProcess = fork(new URL('./server.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child: ChildProcess = fork(new URL('./server.ts', import.meta.url), [values['server-ms']], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   closers.push(() => void child.kill())
   const address = await new Promise<unknown>((resolve) => child.once('message', resolve))
   return `http://127.0.0.1:${z.object({ port: z.number() }).parse(address).port}`

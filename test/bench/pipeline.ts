@@ -3,6 +3,7 @@ import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { CONFIG_CHECKS } from '../../src/daemon/checks.ts'
 import { openRuntime, type Runtime } from '../../src/daemon/runtime.ts'
+import { countDue } from '../../src/store/due.ts'
 import { startTelemetry } from '../../src/telemetry/start.ts'
 
 /** The configuration of a benchmark: one bearer API, no pauses between attempts but its concurrency. */
@@ -43,12 +44,22 @@ export async function openBench(config: Config): Promise<Runtime> {
   return openRuntime(config, telemetry)
 }
 
-/** Runs the daemon's own way (tick, job, trial) until everything is recorded; answers credentials per second. */
-export async function sweep(runtime: Runtime, count: number): Promise<number> {
+/**
+ * Runs the daemon's own way (tick, job, trial) until everything is recorded; answers credentials per second. `onProgress` hears now
+ * and then how many are judged, as the database has them.
+ */
+export async function sweep(runtime: Runtime, count: number, onProgress: (done: number) => void): Promise<number> {
   const before = await recorded(runtime)
   const started = performance.now()
   await runtime.tick()
-  while ((await recorded(runtime)) - before < count) await new Promise((resolve) => setTimeout(resolve, 50))
+  let looked = started
+  while ((await recorded(runtime)) - before < count) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    if (performance.now() - looked < 1_000) continue
+    looked = performance.now()
+    onProgress(count - (await countDue(runtime.store.db, runtime.now())))
+  }
+  onProgress(count)
   return count / ((performance.now() - started) / 1000)
 }
 

@@ -45,6 +45,7 @@ describe('a good file', () => {
           timeZone: 'UTC',
         },
         retention: { observationsMs: 400 * DAY },
+        ledger: { publish: false, anchorEveryMs: 3_600_000, anchors: [] },
         systems: [],
         alerts: [],
         telemetry: { logLevel: 'info' },
@@ -162,6 +163,29 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     ['2:3 retention.everything: is not a key here; known are observations'],
   ],
   [
+    'an anchor of a kind that there is not',
+    'ledger:\n  anchors: [{ name: a, kind: blockchain }]\n',
+    ['2:30 ledger.anchors[0].kind: is not one of the values; known are file, rfc3161, webhook, witness'],
+  ],
+  [
+    'an anchor with the key of another kind',
+    'ledger:\n  anchors: [{ name: a, kind: file, path: /a, url: x }]\n',
+    ['2:46 ledger.anchors[0].url: is a key of another kind'],
+  ],
+  [
+    'two anchors of one name, and a password in a URL',
+    'ledger:\n  anchors:\n    - { name: a, kind: file, path: /a }\n    - { name: a, kind: webhook, url: "http://u:p@h/" }\n',
+    [
+      '4:15 ledger.anchors[1].name: is the name of another anchor',
+      '4:38 ledger.anchors[1].url: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
+    ],
+  ],
+  [
+    'an origin with a plus',
+    'ledger: { origin: a+b }\n',
+    ['1:19 ledger.origin: must be free of spaces and plus signs, e.g. log.example.com/revenant'],
+  ],
+  [
     'an unknown key inside a system',
     `${SYSTEM}    limit: {}\n`,
     ['4:5 systems[0].limit: is not a key here; did you mean "limits"?'],
@@ -175,7 +199,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, instance, keyRing, listen, policy, retention, scan, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
     ],
   ],
   [

@@ -22,26 +22,38 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+export interface ServerOptions {
+  /** Instead of this process's environment. */
+  env?: Readonly<Record<string, string>>
+  /** How long it may take until it listens, 10 s; and a third of it until it has ended. */
+  patienceMs?: number
+}
+
 /** Starts a server in the foreground and waits until it listens. Answers how to stop it; fails with what it printed. */
-export async function startServer(command: string, args: readonly string[], port: number): Promise<() => Promise<void>> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  port: number,
+  { env, patienceMs = 10_000 }: ServerOptions = {},
+): Promise<() => Promise<void>> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(env === undefined ? {} : { env }) })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
   // Apache listens before it has read the last of its configuration: twice is ready.
-  for (let waited = 0, ready = 0; waited < 10_000; waited += 50) {
+  for (let waited = 0, ready = 0; waited < patienceMs; waited += 50) {
     if (child.exitCode !== null) throw new Error(`${command} ended: ${printed}`)
     if (await listens(port)) ready++
-    if (ready === 2) return () => stop(child, gone)
+    if (ready === 2) return () => stop(child, gone, patienceMs / 3)
     await sleep(50)
   }
-  await stop(child, gone)
+  await stop(child, gone, patienceMs / 3)
   throw new Error(`${command} does not listen: ${printed}`)
 }
 
-async function stop(child: ChildProcess, gone: Promise<void>): Promise<void> {
+async function stop(child: ChildProcess, gone: Promise<void>, patienceMs: number): Promise<void> {
   child.kill('SIGTERM')
-  const killer = setTimeout(() => child.kill('SIGKILL'), 3_000)
+  const killer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
   await gone
   clearTimeout(killer)
 }

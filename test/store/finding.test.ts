@@ -2,13 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FindingState, Severity } from '../../src/domain/finding.ts'
 import { newId } from '../../src/domain/id.ts'
 import {
-  addFinding,
   credentialsWithFindings,
   findFindingsByEnd,
   listFindings,
   lockFindings,
   type NewFinding,
-  updateFinding,
+  saveFindings,
 } from '../../src/store/finding.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { addCheck, addSystem, clear, NOW } from './checks.ts'
@@ -48,11 +47,13 @@ describe.each(STORES)('the findings table on $name', (kind) => {
     ...fields,
   })
 
+  const add = (one: NewFinding) => saveFindings(db(), { added: [one], changed: [], events: [] })
+
   it.skipIf(!kind.available)('holds one finding of a key, and tells whoever comes second', async () => {
     const one = finding()
-    await addFinding(db(), one)
-    await expect(addFinding(db(), finding({ key: one.key }))).rejects.toMatchObject({ code: '23505' })
-    await updateFinding(db(), { ...one, severity: 'high', rejections: 1 })
+    await add(one)
+    await expect(add(finding({ key: one.key }))).rejects.toMatchObject({ code: '23505' })
+    await saveFindings(db(), { added: [], changed: [{ ...one, severity: 'high', rejections: 1 }], events: [] })
     expect((await lockFindings(db(), [one.key, 'unknown'])).get(one.key)).toMatchObject({
       id: one.id,
       severity: 'high',
@@ -65,10 +66,7 @@ describe.each(STORES)('the findings table on $name', (kind) => {
     const system = await addSystem(db(), 'payroll')
     const { id, identityId } = await addCheck(db(), system)
     const of = async (severity: Severity, state: FindingState, hours: number, fields: Partial<NewFinding> = {}) =>
-      addFinding(
-        db(),
-        finding({ key: `${severity} ${state} ${hours}`, severity, state, opened_at: NOW.add({ hours }).toString(), ...fields }),
-      )
+      add(finding({ key: `${severity} ${state} ${hours}`, severity, state, opened_at: NOW.add({ hours }).toString(), ...fields }))
     await of('low', 'open', 0)
     await of('critical', 'acknowledged', 2, { system_id: system, identity_id: identityId, credential_id: id })
     await of('critical', 'open', 1, { kind: 'open_system', system_id: system })
@@ -88,8 +86,8 @@ describe.each(STORES)('the findings table on $name', (kind) => {
 
   it.skipIf(!kind.available)('finds by the end of an id, which is its random part', async () => {
     const [a, b] = ['0193a6b2-0000-7000-8000-00000000aa11', '0193a6b2-0000-7000-8000-00000000bb11']
-    await addFinding(db(), finding({ id: a }))
-    await addFinding(db(), finding({ id: b }))
+    await add(finding({ id: a }))
+    await add(finding({ id: b }))
     expect((await findFindingsByEnd(db(), 'aa11')).map((row) => row.id)).toEqual([a])
     expect(await findFindingsByEnd(db(), '11')).toHaveLength(2)
     expect(await findFindingsByEnd(db(), b)).toHaveLength(1)
@@ -98,7 +96,7 @@ describe.each(STORES)('the findings table on $name', (kind) => {
 
   it.skipIf(!kind.available)('locks what it reads until the transaction ends', async () => {
     const one = finding()
-    await addFinding(db(), one)
+    await add(one)
     const order: string[] = []
     const other = (await test.again?.())?.db ?? db()
     const holds = Promise.withResolvers<void>()

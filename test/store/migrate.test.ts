@@ -1,8 +1,14 @@
+import { globSync } from 'node:fs'
+import { basename } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/store/open-store.ts'
 import { type PostgresServer, postgres15, startPostgres } from '../servers/postgres.ts'
 import { needs } from '../servers/require.ts'
+
+const migrations = globSync('migrations/*.ts')
+  .map((file) => basename(file, '.ts'))
+  .toSorted()
 
 describe.each([
   { version: 18 as const, available: true },
@@ -23,8 +29,8 @@ describe.each([
       const stores = await Promise.all(Array.from({ length: 6 }, () => openStore({ url, poolSize: 2, applicationName: 'test' })))
       const [first] = stores
       if (first === undefined) throw new Error('no store')
-      const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(first.db)
-      expect(rows).toEqual([{ name: '0001-first' }])
+      const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(first.db)
+      expect(rows.map(({ name }) => name)).toEqual(migrations)
       for (const store of stores) await store.close()
     }
   })

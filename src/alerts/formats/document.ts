@@ -7,6 +7,7 @@ import { IDENTITY_KINDS } from '../../domain/identity.ts'
 import { REASON_NAMES } from '../../domain/reason.ts'
 import { TIERS, TRANSPORTS } from '../../domain/system.ts'
 import { ASSURANCES, STRENGTHS, VERDICTS } from '../../domain/verdict.ts'
+import type { Heartbeat } from '../subject.ts'
 import { JSON_VERSION } from './json.ts'
 
 const instant = z.iso.datetime().describe('RFC 3339, UTC')
@@ -95,22 +96,89 @@ const data = z.strictObject({
   test: z.literal(true).exactOptional().describe('a sample of `revenant alerts test`: nothing in it is real'),
 }) satisfies z.ZodType<Alert>
 
+const source = z.strictObject({ product: z.literal('Revenant'), version: z.string(), instance: z.string(), host: z.string() })
+const link = z.url().describe('where a person opens the finding')
+
 /** The document that the format `json` sends. Strict here, to find a field nobody described; open in the published schema. */
 export const alertDocument = z.strictObject({
   type: z.literal(FINDING_EVENTS.map((event) => `revenant.finding.${event}` as const)),
   timestamp: instant.describe('when the event happened; equals data.at'),
   version: z.literal(JSON_VERSION),
-  source: z.strictObject({ product: z.literal('Revenant'), version: z.string(), instance: z.string(), host: z.string() }),
+  source,
+  link: link.exactOptional(),
   truncated: z.literal(true).exactOptional().describe('texts and lists were cut to keep the document small'),
   data,
 })
 
-/** The JSON Schema of `docs/alert.schema.json`: version 1 may gain fields, so unknown ones are allowed. */
-export function alertSchema(): object {
-  const schema = z.toJSONSchema(alertDocument, {
+const row = z.strictObject({
+  ...data.pick({
+    id: true,
+    dedupKey: true,
+    event: true,
+    sequence: true,
+    at: true,
+    title: true,
+    deadline: true,
+    traceId: true,
+    test: true,
+  }).shape,
+  finding: finding.pick({ id: true, kind: true, severity: true, state: true }),
+  system: system.pick({ name: true, owner: true }).exactOptional(),
+  identity: identity.pick({ externalId: true, name: true }).exactOptional(),
+  credential: credential.pick({ label: true, fingerprint: true }).exactOptional(),
+  link: link.exactOptional(),
+})
+
+/** What `json` sends for many alerts at once. */
+export const groupDocument = z.strictObject({
+  type: z.literal('revenant.group'),
+  timestamp: instant.describe('when the newest of them happened; equals data.at'),
+  version: z.literal(JSON_VERSION),
+  source,
+  data: z.strictObject({
+    id: name.describe('of this message; the same in every retry'),
+    key: name.describe('what the alerts have in common; messages of one key belong together'),
+    about: z.string().describe('the same for people'),
+    at: instant,
+    severity: z.enum(SEVERITIES).describe('the highest of them'),
+    count: z.int().min(1),
+    omitted: z.int().min(1).exactOptional().describe('how many of `count` did not fit; `revenant alerts list` has them'),
+    alerts: z.array(row).min(1).describe('in the order in which they happened'),
+  }),
+})
+
+const count = z.int().min(0)
+
+/** The sign of life that `json` sends. */
+export const heartbeatDocument = z.strictObject({
+  type: z.literal('revenant.heartbeat'),
+  timestamp: instant,
+  version: z.literal(JSON_VERSION),
+  source,
+  data: z.strictObject({
+    id: name,
+    at: instant,
+    nextBy: instant.describe('raise an alarm where none has come until then'),
+    open: z.strictObject({ info: count, low: count, medium: count, high: count, critical: count }).describe('open findings'),
+    coverage: z
+      .strictObject({ verified: count, unverified: count, overdue: count })
+      .describe('credentials of terminated identities: judged within their cadence, not judged, overdue'),
+    deliveries: z.strictObject({ pending: count, dead: count }).describe('to all sinks'),
+  }) satisfies z.ZodType<Heartbeat>,
+})
+
+/** What `scripts/alert-schema.ts` writes into docs/: version 1 may gain fields, so unknown ones are allowed. */
+export const PUBLISHED_SCHEMAS: Readonly<Record<string, () => object>> = {
+  'alert.schema.json': () => published('Revenant alert, format json, version 1', alertDocument),
+  'alert-group.schema.json': () => published('Revenant alerts in one message, format json, version 1', groupDocument),
+  'heartbeat.schema.json': () => published('Revenant sign of life, format json, version 1', heartbeatDocument),
+}
+
+function published(title: string, document: z.ZodType): object {
+  const schema = z.toJSONSchema(document, {
     override: ({ jsonSchema }) => {
       if (jsonSchema.properties !== undefined) delete jsonSchema.additionalProperties
     },
   })
-  return { title: 'Revenant alert, format json, version 1', ...schema }
+  return { title, ...schema }
 }

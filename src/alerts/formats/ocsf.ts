@@ -1,11 +1,14 @@
-import { isIP } from 'node:net'
 import type { Alert, AlertEvidence, AlertIdentity, AlertSystem } from '../../domain/alert.ts'
-import type { FindingEvent, FindingKind, FindingState, Severity } from '../../domain/finding.ts'
+import type { FindingState } from '../../domain/finding.ts'
 import type { IdentityKind } from '../../domain/identity.ts'
 import type { Reason } from '../../domain/reason.ts'
 import type { Verdict } from '../../domain/verdict.ts'
 import { kindLabel } from '../describe.ts'
 import { fitAlert } from '../fit-alert.ts'
+import { addressOf } from './address.ts'
+import { attackOf } from './attack.ts'
+import { linkOf } from './link.ts'
+import { ms, OCSF_ACTIVITIES, OCSF_SEVERITIES, OCSF_VERSION } from './ocsf-common.ts'
 import { type Format, type FormatContext, MAX_BODY_BYTES } from './rendered.ts'
 
 /** OCSF 1.8.0, Detection Finding (2004), on one line. No profile is used; docs/alerts.md holds the mapping. */
@@ -17,22 +20,6 @@ export const ocsf: Format = (alert, context) => ({
 })
 
 const CLASS_UID = 2004
-
-const ACTIVITIES: Record<FindingEvent, readonly [number, string]> = {
-  opened: [1, 'Create'],
-  escalated: [2, 'Update'],
-  reminded: [2, 'Update'],
-  reopened: [2, 'Update'],
-  resolved: [3, 'Close'],
-}
-
-const SEVERITIES: Record<Severity, readonly [number, string]> = {
-  info: [1, 'Informational'],
-  low: [2, 'Low'],
-  medium: [3, 'Medium'],
-  high: [4, 'High'],
-  critical: [5, 'Critical'],
-}
 
 const STATUSES: Record<FindingState, readonly [number, string]> = {
   open: [1, 'New'],
@@ -55,19 +42,10 @@ const VERDICTS: Record<Verdict, readonly [number, string]> = {
 /** Inconclusive about the credential, but proof that the system lets in whoever comes. */
 const OPEN_DOORS: ReadonlySet<Reason> = new Set<Reason>(['any_secret_accepted', 'endpoint_unauthenticated'])
 
-/** ATT&CK only where somebody's credential works. The tactic is left out: it depends on the ATT&CK version. */
-const VALID_ACCOUNTS: ReadonlySet<FindingKind> = new Set<FindingKind>([
-  'residual_access',
-  'resurrected_access',
-  'shared_secret_not_rotated',
-  'handover_overdue',
-  'principal_mismatch',
-])
-
 function detectionFinding(alert: Alert, context: FormatContext, uncutBytes: number | undefined) {
   const { finding } = alert
-  const [activity_id, activity_name] = ACTIVITIES[alert.event]
-  const [severity_id, severity] = SEVERITIES[finding.severity]
+  const [activity_id, activity_name] = OCSF_ACTIVITIES[alert.event]
+  const [severity_id, severity] = OCSF_SEVERITIES[finding.severity]
   const [status_id, status] = STATUSES[finding.state]
   return {
     activity_id,
@@ -90,7 +68,7 @@ function detectionFinding(alert: Alert, context: FormatContext, uncutBytes: numb
     is_alert: alert.event !== 'resolved',
     message: alert.title,
     metadata: metadata(alert, context, uncutBytes),
-    finding_info: findingInfo(alert),
+    finding_info: findingInfo(alert, context),
     ...evidences(alert),
     ...resources(alert),
     observables: observables(alert),
@@ -101,7 +79,7 @@ function detectionFinding(alert: Alert, context: FormatContext, uncutBytes: numb
 
 function metadata(alert: Alert, { product, hostname }: FormatContext, uncutBytes: number | undefined) {
   return {
-    version: '1.8.0',
+    version: OCSF_VERSION,
     uid: alert.id,
     correlation_uid: alert.finding.id,
     event_code: `revenant.finding.${alert.event}`,
@@ -120,7 +98,9 @@ function metadata(alert: Alert, { product, hostname }: FormatContext, uncutBytes
   }
 }
 
-function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks }: Alert) {
+function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks }: Alert, context: FormatContext) {
+  const attack = attackOf(finding.kind)
+  const link = linkOf(finding.id, context)
   return {
     uid: dedupKey,
     title,
@@ -131,9 +111,10 @@ function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks
     first_seen_time: ms(finding.openedAt),
     last_seen_time: ms(finding.lastSeenAt),
     product_uid: 'revenant',
+    ...(link === undefined ? {} : { src_url: link }),
     ...(system === undefined ? {} : { data_sources: [system.probe] }),
     analytic: { name: finding.kind, uid: `revenant.${finding.kind}`, type_id: 1, type: 'Rule', version: '1' },
-    ...(VALID_ACCOUNTS.has(finding.kind) ? { attacks: [{ technique: { name: 'Valid Accounts', uid: 'T1078' } }] } : {}),
+    ...(attack === undefined ? {} : { attacks: [{ technique: { name: attack.name, uid: attack.id } }] }),
     tags: Object.entries(frameworks).map(([name, values]) => ({ name, values })),
   }
 }
@@ -256,6 +237,7 @@ function remediation({ remediation: steps, system }: Alert) {
 }
 
 function target(system: AlertSystem) {
+  const { port: _port, ...host } = addressOf(system)
   return {
     name: system.name,
     uid: system.id,
@@ -264,25 +246,16 @@ function target(system: AlertSystem) {
     role: 'Target',
     criticality: system.tier,
     zone: system.zone,
-    ...addressOf(system, ['hostname', 'ip']),
+    ...host,
     ...(system.owner === undefined ? {} : { owner: { name: system.owner } }),
     data: { origin: system.origin },
   }
 }
 
-/** Host and port of the first origin; nothing where it is no address. */
-function addressOf(system: AlertSystem, only: readonly string[] = ['hostname', 'ip', 'port']) {
-  const url = URL.parse(system.origin.split(' ')[0] ?? '')
-  if (url === null || url.hostname === '') return {}
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const all = { [isIP(host) === 0 ? 'hostname' : 'ip']: host, ...(url.port === '' ? {} : { port: Number(url.port) }) }
-  return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name)))
-}
-
 function observables({ identity, credential, evidence, system }: Alert) {
   const row = (name: string, type_id: number, type: string, value: string | undefined) =>
     value === undefined || value === '' ? [] : [{ name, type_id, type, value }]
-  const place: Record<string, string | number> = system === undefined ? {} : addressOf(system)
+  const place = system === undefined ? {} : addressOf(system)
   const user = 'evidences[0].user'
   return [
     ...row(`${user}.uid`, 31, 'User Object: Unique ID', identity?.externalId),
@@ -291,8 +264,8 @@ function observables({ identity, credential, evidence, system }: Alert) {
     ...row(`${user}.credential_uid`, 19, 'User Credential ID', credential?.id),
     ...row(`${user}.account.name`, 34, 'Account Object: Name', credential && (evidence?.principal ?? credential.principal)),
     ...row('resources[0].uid', 10, 'Resource UID', system?.id ?? identity?.externalId),
-    ...row('resources[0].hostname', 1, 'Hostname', place.hostname?.toString()),
-    ...row('resources[0].ip', 2, 'IP Address', place.ip?.toString()),
+    ...row('resources[0].hostname', 1, 'Hostname', place.hostname),
+    ...row('resources[0].ip', 2, 'IP Address', place.ip),
   ]
 }
 
@@ -310,8 +283,4 @@ function unmapped(alert: Alert) {
     ...(deadline === undefined ? {} : { revoke_by: ms(deadline.revokeBy), overdue_ms: deadline.overdueMs }),
     ...(traceId === undefined ? {} : { trace_id: traceId }),
   }
-}
-
-function ms(instant: string): number {
-  return Temporal.Instant.from(instant).epochMilliseconds
 }

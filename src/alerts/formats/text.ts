@@ -1,15 +1,56 @@
 import type { Alert, AlertEvidence } from '../../domain/alert.ts'
+import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { plain } from '../plain.ts'
-import { type Format, MAX_BODY_BYTES } from './rendered.ts'
+import type { AlertGroup } from '../subject.ts'
+import { lateness } from './facts.ts'
+import { fitGroup, mostSevereFirst } from './fit-group.ts'
+import { heartbeatFacts } from './heartbeat-facts.ts'
+import { linkOf } from './link.ts'
+import { type Format, type FormatContext, type GroupFormat, type HeartbeatFormat, MAX_BODY_BYTES } from './rendered.ts'
 
 /** For people at a terminal or in a mail: a few lines an alert, printable characters only, no colours. */
 export const text: Format = (alert, context) => ({
   contentType: 'text/plain; charset=utf-8',
-  body: fitAlert(alert, context.maxBytes ?? MAX_BODY_BYTES, (fitted) => lines(fitted).join('\n')),
+  body: fitAlert(alert, context.maxBytes ?? MAX_BODY_BYTES, (fitted) => alertLines(fitted, context).join('\n')),
 })
 
-function lines(alert: Alert): string[] {
+/** One line an alert, the most severe first. */
+export const textGroup: GroupFormat = (group, context) =>
+  fitGroup(group, context.maxBytes ?? MAX_BODY_BYTES, Number.MAX_SAFE_INTEGER, (shown, omitted) => ({
+    contentType: 'text/plain; charset=utf-8',
+    body: groupLines(group, shown, omitted, context).join('\n'),
+  }))
+
+export const textHeartbeat: HeartbeatFormat = (heartbeat) => ({
+  contentType: 'text/plain; charset=utf-8',
+  body: [
+    envelopeOf({ type: 'heartbeat', heartbeat }).title,
+    ...heartbeatFacts(heartbeat).map(({ label, value }) => `  ${label}: ${value}`),
+  ].join('\n'),
+})
+
+/** The lines of a group, its title first. */
+export function groupLines(group: AlertGroup, shown: readonly Alert[], omitted: number, context: FormatContext): string[] {
+  const { title, severity } = envelopeOf({ type: 'group', group })
+  return [
+    `${severity.toUpperCase()} ${plain(title, 250)}`,
+    ...mostSevereFirst(shown).map((alert) => {
+      const { finding, deadline, event } = alert
+      const notes = [
+        event,
+        deadline !== undefined && event !== 'resolved' ? lateness(deadline.overdueMs) : undefined,
+        alert.credential?.fingerprint,
+        linkOf(finding.id, context) ?? finding.id,
+      ]
+      return `  ${finding.severity.toUpperCase().padEnd(8)} ${plain(alert.title, 250)} (${plain(notes.filter(Boolean).join(', '), 500)})`
+    }),
+    ...(omitted === 0 ? [] : [`  and ${omitted} more: revenant alerts list`]),
+  ]
+}
+
+/** The lines of an alert, its title first. */
+export function alertLines(alert: Alert, context: FormatContext): string[] {
   const { finding, system, identity, credential, evidence } = alert
   return [
     `${finding.severity.toUpperCase()} ${plain(alert.title, 2_000)}`,
@@ -50,8 +91,18 @@ function lines(alert: Alert): string[] {
         ]),
     ...(evidence === undefined ? [] : [row('answer', answer(evidence))]),
     ...alert.remediation.map((step, index) => row(index === 0 ? 'do' : '', [`${index + 1}. ${step}`])),
+    ...(alert.deadline === undefined
+      ? []
+      : [
+          row('deadline', [alert.deadline.revokeBy, ...(alert.event === 'resolved' ? [] : [lateness(alert.deadline.overdueMs)])]),
+        ]),
+    row(
+      'frameworks',
+      Object.entries(alert.frameworks).map(([name, controls]) => `${name} ${controls.join(' ')}`),
+    ),
+    row('link', [linkOf(finding.id, context)]),
     row('finding', [`${finding.id} ${alert.event} #${alert.sequence}`, alert.at, alert.traceId && `trace ${alert.traceId}`]),
-  ]
+  ].filter((line) => line !== '')
 }
 
 function answer(evidence: AlertEvidence): (string | undefined)[] {
@@ -68,5 +119,5 @@ function answer(evidence: AlertEvidence): (string | undefined)[] {
 
 function row(label: string, parts: readonly (string | undefined)[]): string {
   const shown = parts.map((part) => plain(part ?? '', 2_000)).filter((part) => part !== '')
-  return `  ${label.padEnd(10)} ${shown.join(', ')}`
+  return shown.length === 0 ? '' : `  ${label.padEnd(10)} ${shown.join(', ')}`
 }

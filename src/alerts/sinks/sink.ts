@@ -6,7 +6,8 @@ import { errorCode, RevenantError } from '../../domain/error.ts'
 import { FINDING_KINDS, SEVERITIES } from '../../domain/finding.ts'
 import { parseReference, REFERENCE_FORMS } from '../../domain/reference.ts'
 import type { Envelope } from '../envelope.ts'
-import { FORMAT_NAMES, type FormatContext, type Rendered } from '../formats/format.ts'
+import { FORMAT_NAMES, type FormatContext, type FormatName, type Rendered } from '../formats/format.ts'
+import type { Signer } from '../formats/signer.ts'
 
 /** A way out for alerts: one receiver, opened once, used until closed. */
 export interface Sink {
@@ -14,6 +15,8 @@ export interface Sink {
   readonly kind: string
   /** The largest body that this receiver takes whole, in bytes; the caller hands it to the format as `maxBytes`. */
   readonly maxBodyBytes: number
+  /** What signs for this receiver, where its format is signed. */
+  readonly signer?: Signer
   /**
    * Delivers one message, once: retries are the caller's. Resolves when the receiver has it, as far as the protocol can say
    * (docs/alerts.md). Throws a SinkError, and only that; an aborted delivery may have arrived all the same.
@@ -21,6 +24,11 @@ export interface Sink {
   deliver(message: Message, signal: AbortSignal): Promise<Receipt>
   /** Ends connections; what is being delivered fails with `retry: true`. */
   close(): Promise<void>
+}
+
+/** What a format is given for this sink. */
+export function contextFor({ maxBodyBytes, signer }: Sink, context: FormatContext): FormatContext {
+  return { ...context, maxBytes: maxBodyBytes, ...(signer === undefined ? {} : { signer }) }
 }
 
 export interface Message {
@@ -44,26 +52,49 @@ export interface SinkDeps {
   ca?: string | undefined
   clientCert?: string | undefined
   clientKey?: string | undefined
+  /** PEM. */
+  signingKey?: string | undefined
   /** Where the sink `stdout` writes; left out: the process's own. */
   stdout?: Writable | undefined
 }
 
 /** The fields of an entry that may hold references, to be resolved into SinkDeps of the same names; `to` only where it is one. */
-export const SINK_REFERENCES = ['to', 'secret', 'ca', 'clientCert', 'clientKey'] as const
+export const SINK_REFERENCES = ['to', 'secret', 'ca', 'clientCert', 'clientKey', 'signingKey'] as const
 
 const reference = z
   .string()
   .refine((value) => parseReference(value) !== undefined, `give a reference (${REFERENCE_FORMS}), not the value itself`)
-const duration = z.string().regex(/^[1-9]\d{0,5}(ms|s|m)$/, 'give a duration such as 500ms, 20s or 1m')
+/** A delivery's job lives for two minutes; what would take longer would be started twice. */
+const LONGEST_MS = 100_000
+const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,5}(ms|s|m)$/, { error: 'give a duration such as 500ms, 20s or 1m', abort: true })
+  .refine((value) => durationMs(value) <= LONGEST_MS, 'give at most 100s')
 
 /** What the entries of all sinks share. */
 export const commonFields = {
   name: z.string().min(1).max(64),
-  format: z.enum(FORMAT_NAMES).default('json'),
+  // `caep` is signed: only a sink with a key takes it.
+  format: z.enum(FORMAT_NAMES).exclude(['caep']).default('json'),
   minSeverity: z.enum(SEVERITIES).default('low'),
   kinds: z.array(z.enum(FINDING_KINDS)).min(1).optional(),
   /** Bounds one delivery, from the first byte to the receiver's answer. */
   timeout: duration.optional(),
+}
+
+/**
+ * `format` of a sink whose receiver takes some formats only: stands in its entry after `...commonFields`.
+ *
+ * @param names those that fit, the default first
+ */
+export function formatField<const Names extends readonly [FormatName, ...FormatName[]]>(names: Names) {
+  const error = `does not fit this sink, which takes ${names.join(', ')}`
+  return z
+    .string()
+    .refine((value) => names.some((name) => name === value), { error })
+    .pipe(z.enum(names))
+    .default(names[0])
+    .describe(`One of ${names.join(', ')}.`)
 }
 
 /** What the entries of sinks that can speak TLS share. */
@@ -76,6 +107,11 @@ export const tlsFields = {
 }
 
 export const secretField = { secret: reference.optional() }
+
+/** `secret` of a sink that cannot do without: stands in its entry after `...commonFields`. */
+export function requiredSecret(description: string) {
+  return reference.describe(description)
+}
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000 } as const
 
@@ -94,19 +130,26 @@ export class SinkError extends RevenantError {
   /** True: the receiver wants nothing more, ever (410); the sink is to be disabled until somebody looks. */
   readonly disables: boolean
   readonly detail: Readonly<Record<string, string | number>>
+  /** What an operator can do about it, where the sink knows better than its codes tell (see `advise.ts`). */
+  readonly advice: string | undefined
 
-  constructor(
-    code: 'SINK_REFUSED' | 'SINK_UNREACHABLE',
-    message: string,
-    options: { retry: boolean; retryAfterMs?: number | undefined; disables?: boolean; detail: Record<string, string | number> },
-  ) {
+  constructor(code: 'SINK_REFUSED' | 'SINK_UNREACHABLE', message: string, options: SinkFailure) {
     super(code, message)
     this.name = 'SinkError'
     this.retry = options.retry
     this.retryAfterMs = options.retryAfterMs
     this.disables = options.disables ?? false
     this.detail = options.detail
+    this.advice = options.advice
   }
+}
+
+interface SinkFailure {
+  retry: boolean
+  retryAfterMs?: number | undefined
+  disables?: boolean | undefined
+  detail: Record<string, string | number>
+  advice?: string | undefined
 }
 
 /**
@@ -162,6 +205,23 @@ export function tlsMaterial(
     )
   }
   return { rejectUnauthorized: entry.tls === 'verify', minVersion: 'TLSv1.2' as const, ...pem }
+}
+
+/**
+ * What the `secret` of an entry resolves to, without white space around it. Throws SECRET_UNAVAILABLE, and SECRET_INVALID where it
+ * is not of the form that the receiver hands out.
+ *
+ * @param form left out: one line of visible ASCII, fit for a header
+ */
+export function resolvedSecret(
+  entry: { name: string; secret: string },
+  deps: SinkDeps,
+  form: { pattern: RegExp; words: string } = { pattern: /^[\x21-\x7e][\x20-\x7e]*$/, words: 'one line of visible ASCII' },
+): string {
+  const secret = resolved(entry, deps, ['secret']).secret?.trim() ?? ''
+  if (!form.pattern.test(secret))
+    throw new RevenantError('SECRET_INVALID', `sink ${entry.name}: secret (${entry.secret}) must hold ${form.words}`)
+  return secret
 }
 
 /** The resolved values of some references of an entry; undefined where the entry names none. */

@@ -5,7 +5,7 @@ import { commonFields, durationMs, type Sink, type SinkDeps, unreachable, within
 
 export const stdoutEntry = z.strictObject({ ...commonFields, sink: z.literal('stdout') })
 
-/** Writes each body and a line feed: JSON Lines for the formats json and ocsf, paragraphs for text. */
+/** Writes each body and a line feed: one line a record (JSON Lines, CEF, LEEF), paragraphs for text. */
 export function openStdout(entry: z.output<typeof stdoutEntry>, deps: SinkDeps): Sink {
   const stream = deps.stdout ?? process.stdout
   // A reader that goes away (`| head`) raises `error` beside the failed write; unheard it would end the process.
@@ -17,7 +17,8 @@ export function openStdout(entry: z.output<typeof stdoutEntry>, deps: SinkDeps):
     kind: 'stdout',
     maxBodyBytes: MAX_BODY_BYTES,
     async deliver({ rendered }, signal) {
-      const text = rendered.contentType.startsWith('text/') ? `${rendered.body}\n\n` : `${rendered.body}\n`
+      // What has one line is a record, what has more is a paragraph.
+      const text = rendered.body.includes('\n') ? `${rendered.body}\n\n` : `${rendered.body}\n`
       try {
         await write(stream, text, within(signal, timeoutMs))
       } catch (thrown) {

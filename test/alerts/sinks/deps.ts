@@ -4,12 +4,15 @@ import { FORMATS } from '../../../src/alerts/formats/format.ts'
 import type { Message, Sink, SinkDeps } from '../../../src/alerts/sinks/sink.ts'
 import { SinkError } from '../../../src/alerts/sinks/sink.ts'
 import type { Alert } from '../../../src/domain/alert.ts'
-import { ALERT, CONTEXT } from '../sample.ts'
+import { ALERT, CONTEXT, FULL_CONTEXT } from '../sample.ts'
 
 export const DEPS: SinkDeps = { context: CONTEXT, now: () => Temporal.Now.instant() }
 
 export function message(alert: Alert = ALERT, format: keyof typeof FORMATS = 'json'): Message {
-  return { envelope: envelopeOf({ type: 'alert', alert }), rendered: FORMATS[format](alert, CONTEXT) }
+  return {
+    envelope: envelopeOf({ type: 'alert', alert }),
+    rendered: FORMATS[format](alert, format === 'caep' ? FULL_CONTEXT : CONTEXT),
+  }
 }
 
 export const patience = () => AbortSignal.timeout(10_000)

@@ -1,10 +1,56 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { openSink, SINKS, sinkEntry } from '../../../src/alerts/sinks/registry.ts'
+import { FORMAT_NAMES } from '../../../src/alerts/formats/format.ts'
+import { openSink, type SinkKind, sinkEntry } from '../../../src/alerts/sinks/registry.ts'
+import { parseConfig } from '../../../src/config/load.ts'
+import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
 import { makeAuthority } from '../../servers/tls.ts'
+import { SIGNING_KEY } from '../sample.ts'
 import { DEPS, MARK, SECRET } from './deps.ts'
 
 const HOOK = { name: 'hook', sink: 'webhook', to: 'https://hooks.example.com/a' }
 const SOC = { name: 'soc', sink: 'syslog', to: 'tls://siem.internal:6514' }
+
+/** What each sink needs at least: a new one without a row here does not compile. */
+const ENTRIES: Record<SinkKind, object> = {
+  webhook: { to: 'env:HOOK', secret: 'env:S', ca: 'file:/c' },
+  syslog: { to: 'tls://siem.internal:6514' },
+  stdout: {},
+  ssf: {
+    to: 'https://idp.example.com/push',
+    signingKey: 'file:/key.pem',
+    issuer: 'https://revenant.example.com',
+    audience: 'https://idp.example.com',
+  },
+  file: { to: '/var/log/revenant/alerts.jsonl' },
+  'splunk-hec': { to: 'https://splunk.internal:8088', secret: 'env:S' },
+  elasticsearch: { to: 'https://elastic.internal:9200' },
+  sentinel: {
+    to: 'https://x.ingest.monitor.azure.com',
+    dcr: `dcr-${'0'.repeat(32)}`,
+    tenant: 'contoso.example.com',
+    clientId: '11111111-2222-4333-8444-555555555555',
+    secret: 'env:S',
+  },
+  'google-secops': {
+    to: 'https://chronicle.eu.rep.googleapis.com',
+    project: 'p',
+    location: 'eu',
+    instance: '11111111-2222-4333-8444-555555555555',
+    secret: 'env:S',
+  },
+  otlp: { to: 'http://127.0.0.1:4318' },
+  slack: { to: 'env:HOOK' },
+  teams: { to: 'env:HOOK' },
+  pagerduty: { secret: 'env:S' },
+  'jira-service-management': { secret: 'env:S' },
+  kafka: { to: 'tls://kafka.internal', topic: 'alerts' },
+  nats: { to: 'tls://nats.internal', subject: 'alerts' },
+  amqp: { to: 'amqps://mq.internal', routingKey: 'alerts', username: 'u', secret: 'env:S' },
+  sqs: { to: 'https://sqs.eu-central-1.amazonaws.com/123456789012/alerts' },
+  sns: { to: 'arn:aws:sns:eu-central-1:123456789012:alerts' },
+  smtp: { to: 'smtp://mail.internal:587', from: 'revenant@example.com', recipients: ['soc@example.com'] },
+}
 
 describe('sinkEntry', () => {
   it.each([
@@ -30,6 +76,7 @@ describe('sinkEntry', () => {
     { ...SOC, to: 'udp://10.0.0.1', maxMessageBytes: 65_507 },
     { ...SOC, to: 'tcp://[::1]:601', framing: 'lf', bom: false, appName: 'watch' },
     { name: 'out', sink: 'stdout', format: 'text' },
+    ...Object.entries(ENTRIES).map(([sink, own]) => ({ name: 'a', sink, ...own })),
   ])('takes %j, and its own output again', (entry) => {
     const parsed = sinkEntry.parse(entry)
     expect(parsed).toMatchObject(entry)
@@ -85,12 +132,71 @@ describe('openSink', () => {
     expect(fail).not.toThrow(new RegExp(MARK))
   })
 
-  it('opens every kind without connecting anywhere', async () => {
-    const { cert } = makeAuthority()
-    const entries = [{ ...HOOK, ca: 'file:/c' }, SOC, { name: 'out', sink: 'stdout' }]
-    const sinks = entries.map((entry) => openSink(sinkEntry.parse(entry), { ...DEPS, ca: cert }))
-    expect(sinks.map(({ kind }) => kind).sort()).toEqual(Object.keys(SINKS).sort())
-    expect(sinks.map(({ maxBodyBytes }) => maxBodyBytes)).toEqual([20_000, 7_168, 20_000])
-    for (const sink of sinks) await sink.close()
+  it.each(Object.entries(ENTRIES))('opens %s without connecting anywhere', async (sink, own) => {
+    const entry = sinkEntry.parse({ name: 'a', sink, ...own })
+    const opened = openSink(entry, {
+      ...DEPS,
+      ca: makeAuthority().cert,
+      to: 'https://hooks.example.com/',
+      secret: secretOf(sink),
+      signingKey: SIGNING_KEY,
+    })
+    expect(opened.kind).toBe(sink)
+    expect(opened.maxBodyBytes).toBeGreaterThan(1_000)
+    expect(FORMAT_NAMES).toContain(entry.format)
+    await opened.close()
+  })
+})
+
+function secretOf(sink: string): string {
+  if (sink === 'webhook') return SECRET
+  if (sink === 'google-secops') return serviceAccount()
+  return 'A'.repeat(32)
+}
+
+function serviceAccount(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  return JSON.stringify({
+    type: 'service_account',
+    client_email: 'revenant@p.iam.gserviceaccount.com',
+    private_key_id: 'k',
+    private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }),
+  })
+}
+
+describe('formats', () => {
+  const base = (kind: SinkKind) => ({ name: 'a', sink: kind, ...ENTRIES[kind] })
+
+  it.each([
+    ['slack', 'slack'],
+    ['teams', 'teams'],
+    ['pagerduty', 'pagerduty'],
+    ['google-secops', 'udm'],
+    ['elasticsearch', 'ecs'],
+    ['jira-service-management', 'text'],
+    ['splunk-hec', 'json'],
+    ['sentinel', 'json'],
+    ['otlp', 'text'],
+    ['file', 'json'],
+  ] as const)('%s takes %s where the entry names none', (kind, format) => {
+    expect(sinkEntry.parse(base(kind)).format).toBe(format)
+  })
+
+  it.each([
+    ['slack', 'ecs', 'which takes slack'],
+    ['elasticsearch', 'cef', 'which takes ecs, json, ocsf'],
+    ['pagerduty', 'json', 'which takes pagerduty'],
+    ['file', 'text', 'which takes json, ocsf, ecs, udm, cef, leef'],
+  ] as const)('%s refuses %s and names what fits', (kind, format, words) => {
+    expect(sinkEntry.safeParse({ ...base(kind), format }).error?.message).toContain(`does not fit this sink, ${words}`)
+  })
+
+  it('is a fault of the configuration, with its place', async () => {
+    const file = 'alerts:\n  - { name: a, sink: slack, to: env:HOOK, format: ecs }\n'
+    await expect(parseConfig(file, 'r.yaml', CONFIG_CHECKS)).rejects.toThrow(
+      'r.yaml:2:51 alerts[0].format: does not fit this sink, which takes slack',
+    )
+    const { alerts } = await parseConfig(file.replace(', format: ecs', ''), 'r.yaml', CONFIG_CHECKS)
+    expect(alerts[0]).not.toHaveProperty('format')
   })
 })

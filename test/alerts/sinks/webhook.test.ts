@@ -1,3 +1,4 @@
+import { generateKeyPairSync, verify } from 'node:crypto'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -7,6 +8,21 @@ import { makeAuthority } from '../../servers/tls.ts'
 import { type Respond, startWebhookReceiver, verifyWithReference, type WebhookReceiver } from '../../servers/webhook-receiver.ts'
 import { ALERT } from '../sample.ts'
 import { DEPS, failureOf, MARK, message, patience, SECRET } from './deps.ts'
+import { httpSinkSuite } from './http-suite.ts'
+
+/** As every HTTP sink, but that nothing ends a delivery for good save 410 (below). */
+httpSinkSuite({
+  kind: 'webhook',
+  format: 'json',
+  entry: () => ({ to: 'env:HOOK_URL', secret: 'env:HOOK' }),
+  deps: (origin) => ({ to: `${origin}/hook/${MARK}`, secret: SECRET }),
+  vendor: ({ path }) => ({ status: path === `/hook/${MARK}` ? 204 : 404 }),
+  identity: ({ headers, body }) => [headers['webhook-id'], body.toString()],
+  final: [],
+  checksBody: false,
+  takesPages: true,
+  secretUrl: true,
+})
 
 const open: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
@@ -73,6 +89,19 @@ describe('webhook', () => {
     await hook(url, { secret: undefined }).deliver(message(), patience())
     expect(received[0]?.headers).toHaveProperty('webhook-id')
     expect(received[0]?.headers).not.toHaveProperty('webhook-signature')
+  })
+
+  it('signs asymmetrically, and with keys of both kinds in rotation', async () => {
+    const { url, received } = await receiver()
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+    const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+    await hook(url, {}, { secret: `whsk_${seed.toString('base64')} ${SECRET}` }).deliver(message(), patience())
+    const [one] = received
+    if (one === undefined) throw new Error('nothing received')
+    const signature = String(one.headers['webhook-signature']).split(' ')[0] ?? ''
+    const content = Buffer.from(`${one.headers['webhook-id']}.${one.headers['webhook-timestamp']}.${one.body}`)
+    expect(verify(null, content, publicKey, Buffer.from(signature.replace(/^v1a,/, ''), 'base64'))).toBe(true)
+    expect(verifyWithReference(SECRET, one)).toMatchObject({ data: ALERT })
   })
 
   it.each([

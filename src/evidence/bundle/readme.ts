@@ -1,0 +1,56 @@
+import type { Manifest } from './format.ts'
+
+/** README.txt of a bundle: what each file is and how to verify them, for somebody who knows nothing of Revenant. */
+export function readmeText(
+  { period, filters, log, entries, gone, altered, madeAt, madeBy, consistentFrom }: Omit<Manifest, 'files'>,
+  vkeys: readonly string[],
+): string {
+  const chosen = Object.entries(filters).map(([name, value]) => `${name} ${value}`)
+  const lines = [
+    'Evidence bundle of Revenant',
+    '===========================',
+    '',
+    `Period   ${period.from} to ${period.to} (the end not included): what was entered into the log in this time`,
+    `Chosen   ${chosen.length === 0 ? 'everything' : chosen.join(', ')}`,
+    `Log      ${log.origin}, entries ${log.first} to before ${log.end} of ${log.size}`,
+    `Entries  ${entries.map(({ kind, count }) => `${count} ${kind}`).join(', ') || 'none'}`,
+    ...(gone > 0
+      ? [`Without facts  ${gone}: their rows are past their retention; entries/gone.csv lists what the log still proves of them`]
+      : []),
+    ...(altered > 0
+      ? [`ALTERED  ${altered}: their rows in the database say something else than what was logged; see entries/gone.csv`]
+      : []),
+    `Made     ${madeAt} by ${madeBy.product} ${madeBy.version} on ${madeBy.instance}`,
+    '',
+    'Signed with one of these keys. Compare them with those that you were told by another way: a bundle cannot vouch for its own key.',
+    ...vkeys.map((vkey) => `  ${vkey}`),
+    '',
+    'To verify it, offline:',
+    '  revenant verify THIS --vkey KEY',
+    'or with other tools: docs/evidence.md of Revenant, which gives every format and the commands.',
+    '',
+    'Files',
+    '  report.html            to read and to print',
+    '  summary.csv            each requirement: what was tested, passed, failed, could not be judged',
+    '  statements/*.csv       the questions that auditors ask, answered from the database when this was made',
+    '  entries/KIND.jsonl     {"facts":…,"index":N}: the facts byte for byte as they were hashed, and their index in the log',
+    '  entries/KIND.csv       the same as a table',
+    '  names/*.csv            what the ids in entries are called',
+    '  proofs/ID.tlog-proof   one proof for each event of a finding (c2sp.org/tlog-proof@v1)',
+    '  log/                   the signed checkpoint and those tiles of the tree (c2sp.org/tlog-tiles) that lead from the entries to it',
+    ...(consistentFrom === undefined
+      ? []
+      : [`  log/consistency.txt    that the log continues the checkpoint of ${consistentFrom} entries`]),
+    '  oscal/*.json           OSCAL 1.2 assessment results, and a plan of action for what is open',
+    '  keys.txt               the keys of the log',
+    '  manifest.json          the SHA-256 of every file above; manifest.note is its signature',
+    '',
+    'What proves what',
+    '  The log covers entries/*.jsonl: nobody who holds an earlier checkpoint can be shown other entries for that time.',
+    '  The signature covers all files: they are as Revenant made them. Names, statements, summary and report are derived from the',
+    '  database at that moment and are not in the log; the ids in them lead to entries that are.',
+    '  A rejection proves that a credential was refused by that system at that time by the path that was tried, and no more.',
+    '',
+  ]
+  return lines.join('\n')
+}

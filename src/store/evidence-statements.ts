@@ -1,0 +1,253 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { IdentityKind } from '../domain/identity.ts'
+import type { Fact } from '../domain/leaf.ts'
+import type { Tier } from '../domain/system.ts'
+import type { Queryable } from './db.ts'
+
+/** What a statement is about. */
+export interface StatementScope {
+  from: Temporal.Instant
+  to: Temporal.Instant
+  now: Temporal.Instant
+  /** External id. */
+  identity?: string
+  /** Name. */
+  system?: string
+  /** From termination until access must be gone, by tier, in milliseconds. */
+  revokeWithinMs: Record<Tier, number>
+}
+
+/** Instants as the database prints them; durations in milliseconds. */
+export type StatementRow = Record<string, Fact | Temporal.Instant>
+
+/** Answers the rows after the one that it is given, in the order of a key that no two rows share; fewer than `limit` at the end. */
+export type StatementPage = (
+  db: Queryable,
+  scope: StatementScope,
+  after: string,
+  limit: number,
+) => Promise<(StatementRow & { key: string })[]>
+
+/**
+ * Every path of everybody who left in the period, and when it was proven closed. Somebody who held nothing that is known has one row
+ * without a system. Who came back has none: they are no leavers any more.
+ */
+export const leavers: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select concat(to_char(i.terminated_at at time zone 'UTC', ${SORTABLE}), ' ', i.id, ' ', k.id) as key,
+      i.external_id, i.name, i.kind, i.terminated_at as left_at, s.name as system, s.tier, k.label as credential, k.principal, k.privilege,
+      ${STATE} as state, c.dead_at as closed_at, c.first_rejected_at as first_refused_at,
+      ${tookMs()} as took_ms, ${allowedMs(scope)} as allowed_ms,
+      case when k.id is null or k.retired_at is not null then null
+        when ${STATE} = 'closed' then ${tookMs()} <= ${allowedMs(scope)}
+        when ${at(scope.now)} > i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' then false end as in_time,
+      c.verdict as last_verdict, c.reason as last_reason, c.assurance, c.observed_at as last_checked_at, k.retired_at
+    from identity i left join credential k on k.identity_id = i.id
+    left join system s on s.id = k.system_id left join check_state c on c.credential_id = k.id
+    where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and ${named(scope)}`,
+    after,
+    limit,
+  )
+
+/** Time to revoke against policy, for those who left in the period: one row a system. */
+export const revocation: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select s.name as key, s.name as system, s.tier, min(${tierMs(scope)})::float8 as allowed_ms, count(*)::int as credentials,
+      count(*) filter (where ${STATE} = 'closed' and ${tookMs()} <= ${allowedMs(scope)})::int as in_time,
+      count(*) filter (where ${STATE} = 'closed' and ${tookMs()} > ${allowedMs(scope)})::int as late,
+      count(*) filter (where ${STATE} = 'open')::int as still_open,
+      count(*) filter (where ${STATE} not in ('closed', 'open'))::int as not_proven,
+      percentile_disc(0.5) within group (order by ${tookMs()}) filter (where ${STATE} = 'closed') as median_ms,
+      percentile_disc(0.95) within group (order by ${tookMs()}) filter (where ${STATE} = 'closed') as p95_ms,
+      max(${tookMs()}) filter (where ${STATE} = 'closed') as max_ms
+    from identity i join credential k on k.identity_id = i.id
+    join system s on s.id = k.system_id join check_state c on c.credential_id = k.id
+    where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and k.retired_at is null and ${named(scope)}
+    group by s.name, s.tier`,
+    after,
+    limit,
+  )
+
+/** Credentials of everybody who had left by the end of the period of which nothing is proven, and why. */
+export const unverified: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select concat(to_char(i.terminated_at at time zone 'UTC', ${SORTABLE}), ' ', k.id) as key,
+      i.external_id, i.name, i.kind, i.terminated_at as left_at, s.name as system, s.tier, k.label as credential, ${STATE} as state,
+      case
+        when s.retired_at is not null then 'system_retired'
+        when exists (select 1 from pause p where p.scope in ('*', s.id::text)) then 'paused'
+        when c.verdict = 'inconclusive' then c.reason
+        when c.verdict = 'rejected' then 'awaiting_proof'
+        when s.hold_until > ${at(scope.now)} then coalesce(s.hold_reason, 'held')
+        else 'not_tried' end as why,
+      c.judged_at as last_proof_at, c.observed_at as last_checked_at, c.attempts, c.failures,
+      i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' as deadline
+    from identity i join credential k on k.identity_id = i.id
+    join system s on s.id = k.system_id join check_state c on c.credential_id = k.id
+    where i.terminated_at < ${at(scope.to)} and k.retired_at is null and ${STATE} not in ('closed', 'open') and ${named(scope)}`,
+    after,
+    limit,
+  )
+
+/** Exemptions that were in force in the period: what they cover, who answers for them, who entered them. */
+export const exemptions: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select e.id::text as key, e.id, e.finding_kind, i.external_id, i.name, s.name as system, k.label as credential, e.owner,
+      e.created_by as signed_by, e.created_at as signed_at, e.reason, e.starts_at, e.ends_at, e.revoked_at
+    from exemption e left join credential k on k.id = e.credential_id
+    left join identity i on i.id = coalesce(e.identity_id, k.identity_id) left join system s on s.id = coalesce(e.system_id, k.system_id)
+    where e.starts_at < ${at(scope.to)} and least(e.ends_at, e.revoked_at) > ${at(scope.from)} and ${named(scope)}`,
+    after,
+    limit,
+  )
+
+/** What operators did in Revenant in the period. Under a filter: what names the identity, the system or a finding about them. */
+export const operators: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select concat(to_char(a.at at time zone 'UTC', ${SORTABLE}), ' ', a.id) as key, a.at, a.actor, a.action, a.subject, a.detail
+    from audit a
+    where a.at >= ${at(scope.from)} and a.at < ${at(scope.to)}
+      and (${scope.identity === undefined && scope.system === undefined} or a.subject in (${scope.identity ?? ''}, ${scope.system ?? ''})
+        or a.subject in (select f.id::text from finding f left join identity i on i.id = f.identity_id
+          left join system s on s.id = f.system_id where ${named(scope)}))`,
+    after,
+    limit,
+  )
+
+/** Findings that are open now and were opened before the end of the period. */
+export const openItems: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select concat(array_position(array['critical', 'high', 'medium', 'low', 'info'], f.severity), ' ', f.id) as key, f.id, f.kind, f.severity,
+      f.state, i.external_id, i.name, s.name as system, k.label as credential, f.episode, f.opened_at, f.last_seen_at,
+      i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' as deadline, f.acknowledged_by, f.exempted, s.owner
+    from finding f left join identity i on i.id = f.identity_id left join credential k on k.id = f.credential_id
+    left join system s on s.id = f.system_id
+    where f.state <> 'resolved' and f.opened_at < ${at(scope.to)} and ${named(scope)}`,
+    after,
+    limit,
+  )
+
+/** When something was due and nobody tried it, and why. */
+export const gaps: StatementPage = (db, scope, after, limit) =>
+  page(
+    db,
+    sql`
+    select g.id::text as key, g.id, s.name as system, g.reason, g.from_at, g.to_at, g.seen_at as last_seen_at, g.credentials
+    from gap g join system s on s.id = g.system_id
+    where g.from_at < ${at(scope.to)} and (g.to_at is null or g.to_at > ${at(scope.from)})
+      and ${scope.system === undefined ? sql`true` : sql`s.name = ${scope.system}`}
+      and ${scope.identity === undefined ? sql`true` : sql`s.id in (select k.system_id from credential k join identity i on i.id = k.identity_id where i.external_id = ${scope.identity})`}`,
+    after,
+    limit,
+  )
+
+/** One finding with the names of what it is about. */
+export interface FindingEvidence {
+  key: string
+  id: string
+  kind: FindingKind
+  severity: Severity
+  state: FindingState
+  episode: number
+  exempted: boolean
+  opened_at: Temporal.Instant
+  last_seen_at: Temporal.Instant
+  resolved_at: Temporal.Instant | null
+  acknowledged_by: string | null
+  external_id: string | null
+  identity_kind: IdentityKind | null
+  left_at: Temporal.Instant | null
+  system: string | null
+  probe: string | null
+  owner: string | null
+  credential: string | null
+  deadline: Temporal.Instant | null
+}
+
+/** Findings that were open at some time of the period, by id. */
+export async function findingEvidence(
+  db: Queryable,
+  scope: StatementScope,
+  kinds: readonly FindingKind[] | undefined,
+  after: string,
+  limit: number,
+): Promise<FindingEvidence[]> {
+  const { rows } = await sql<FindingEvidence>`
+    select * from (
+      select f.id::text as key, f.id, f.kind, f.severity, f.state, f.episode, f.exempted, f.opened_at, f.last_seen_at, f.resolved_at,
+        f.acknowledged_by, i.external_id, i.kind as identity_kind, i.terminated_at as left_at, s.name as system, s.probe, s.owner, k.label as credential,
+        i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' as deadline
+      from finding f left join identity i on i.id = f.identity_id left join credential k on k.id = f.credential_id
+      left join system s on s.id = f.system_id
+      where f.opened_at < ${at(scope.to)} and (f.resolved_at is null or f.resolved_at >= ${at(scope.from)}) and ${named(scope)}
+        and ${kinds === undefined ? sql`true` : sql`f.kind in (select json_array_elements_text(${JSON.stringify(kinds)}::json))`}
+    ) t where key collate "C" > ${after} order by key collate "C" limit ${limit}
+  `.execute(db)
+  return rows
+}
+
+const SORTABLE = 'YYYY-MM-DD"T"HH24:MI:SS.US'
+
+/** How a credential stands, by the names of the join. */
+const STATE = sql`case
+  when k.id is null then null
+  when k.retired_at is not null then 'retired'
+  when c.verdict = 'accepted' then 'open'
+  when c.verdict = 'rejected' and c.dead_at is not null then 'closed'
+  when c.verdict = 'rejected' then 'refused'
+  when c.verdict is null then 'not_tried'
+  else 'unverified' end`
+
+/** From termination to the first proven refusal; an account that was closed before counts as closed at once. */
+function tookMs(): RawBuilder<number | null> {
+  return sql`(case when c.first_rejected_at is null then null
+    else greatest(0, extract(epoch from c.first_rejected_at - i.terminated_at) * 1000) end)::float8`
+}
+
+function tierMs({ revokeWithinMs }: StatementScope): RawBuilder<number> {
+  return sql`(case s.tier when 'critical' then ${revokeWithinMs.critical}::float8 when 'low' then ${revokeWithinMs.low}::float8
+    else ${revokeWithinMs.standard}::float8 end)`
+}
+
+/** An agreed handover counts instead of the policy. */
+function allowedMs(scope: StatementScope): RawBuilder<number | null> {
+  return sql`(case when k.id is null then null when k.handover_by is not null
+    then (extract(epoch from k.handover_by - i.terminated_at) * 1000)::float8 else ${tierMs(scope)} end)`
+}
+
+function named({ identity, system }: StatementScope): RawBuilder<boolean> {
+  const of: RawBuilder<boolean>[] = [
+    ...(identity === undefined ? [] : [sql<boolean>`i.external_id = ${identity}`]),
+    ...(system === undefined ? [] : [sql<boolean>`s.name = ${system}`]),
+  ]
+  return of.length === 0 ? sql`true` : sql.join(of, sql` and `)
+}
+
+function at(instant: Temporal.Instant): RawBuilder<Temporal.Instant> {
+  return sql`${instant.toString()}::timestamptz`
+}
+
+async function page(
+  db: Queryable,
+  query: RawBuilder<unknown>,
+  after: string,
+  limit: number,
+): Promise<(StatementRow & { key: string })[]> {
+  const { rows } = await sql<StatementRow & { key: string }>`
+    select * from (${query}) t where key collate "C" > ${after} order by key collate "C" limit ${limit}
+  `.execute(db)
+  return rows
+}

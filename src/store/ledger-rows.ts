@@ -1,0 +1,48 @@
+import { type Selectable, sql } from 'kysely'
+import type { Queryable } from './db.ts'
+import type { Tables } from './tables.ts'
+
+/** The tables whose rows the ledger has entries of. */
+export type LoggedTable = 'observation' | 'control' | 'trial' | 'finding_event' | 'exemption' | 'audit' | 'gap' | 'ledger_key'
+
+/** The rows of these ids as they are stored now, by id. */
+export async function loggedRows<Table extends LoggedTable>(db: Queryable, table: Table, ids: readonly string[]) {
+  const { rows } = await sql<Selectable<Tables[Table]> & { id: string }>`
+    select * from ${sql.table(table)} where id in (select json_array_elements_text(${JSON.stringify(ids)}::json)::uuid)
+  `.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** Columns by which the rows of a table are in time. */
+const TIMES = {
+  observation: 'observed_at',
+  control: 'observed_at',
+  trial: 'finished_at',
+  finding_event: 'at',
+  exemption: 'created_at',
+  audit: 'at',
+  gap: 'from_at',
+  ledger_key: 'created_at',
+} as const satisfies Record<LoggedTable, string>
+
+/** Since when this database has had a ledger: everything recorded later is in it. */
+export async function ledgerSince(db: Queryable): Promise<Temporal.Instant | undefined> {
+  const { rows } = await sql<{ at: string }>`select "timestamp" as at from kysely_migration where name = '0002-ledger'`.execute(
+    db,
+  )
+  return rows[0] === undefined ? undefined : Temporal.Instant.from(rows[0].at)
+}
+
+/**
+ * Rows recorded since `since` of which the ledger has no entry and the outbox no mention: they were written past it. At most `limit`.
+ */
+export async function unloggedRows(db: Queryable, table: LoggedTable, since: Temporal.Instant, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select t.id from ${sql.table(table)} t
+    where t.${sql.ref(TIMES[table])} >= ${since.toString()}::timestamptz
+      and not exists (select 1 from ledger_entry e where e.ref = t.id)
+      and not exists (select 1 from ledger_outbox o where t.id = any (o.refs))
+    limit ${limit}
+  `.execute(db)
+  return rows.map((row) => row.id)
+}

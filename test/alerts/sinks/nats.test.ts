@@ -1,0 +1,284 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { jetstreamManager, StorageType } from '@nats-io/jetstream'
+import { createAccount, createOperator, createUser, type KeyPair } from '@nats-io/nkeys'
+import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { describe, expect, it } from 'vitest'
+import { newId } from '../../../src/domain/id.ts'
+import { NATS_SERVER, type NatsOptions, startNats } from '../../servers/nats.ts'
+import { needs } from '../../servers/require.ts'
+import { freePort } from '../../servers/spawned.ts'
+import { ALERT } from '../sample.ts'
+import {
+  authority,
+  clientPair,
+  deliverMany,
+  expectNoHandles,
+  expectOrder,
+  keep,
+  numbered,
+  openEntry,
+  PASSWORD,
+  receiptOf,
+  serverPair,
+  sized,
+  stranger,
+} from './brokers.ts'
+import { failureOf, MARK, message } from './deps.ts'
+
+const SUBJECT = 'security.revenant'
+
+describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nats-server)', () => {
+  /** A server with a stream for the subject, and a client of the test's own that reads what it holds. */
+  async function nats(options: NatsOptions = {}, as: ConnectionOptions = {}, stream: object = {}) {
+    const server = keep(await startNats(options))
+    const reader: NatsConnection = await connect({ servers: `127.0.0.1:${server.port}`, ...as })
+    keep({ close: () => reader.close() })
+    const manager = await jetstreamManager(reader)
+    await manager.streams.add({ name: 'ALERTS', subjects: ['security.>'], storage: StorageType.File, ...stream })
+    return {
+      ...server,
+      async stored() {
+        const { state } = await manager.streams.info('ALERTS')
+        const all = []
+        for (let seq = Math.max(state.first_seq, 1); seq <= state.last_seq; seq++) {
+          const one = await manager.streams.getMessage('ALERTS', { seq })
+          if (one !== null) all.push(one)
+        }
+        return all
+      },
+    }
+  }
+
+  const to = (port: number, entry: object = {}) => ({ sink: 'nats', to: `nats://127.0.0.1:${port}`, subject: SUBJECT, ...entry })
+
+  it('is told by the stream what it stored, and a repeated id is stored once', async () => {
+    const server = await nats()
+    const sink = openEntry(to(server.port, { stream: 'ALERTS' }))
+    const one = message()
+    expect(await receiptOf(sink, one)).toEqual({ stream: 'ALERTS', sequence: 1 })
+    expect(await receiptOf(sink, one)).toEqual({ stream: 'ALERTS', sequence: 1, duplicate: 'yes' })
+    const [stored, ...more] = await server.stored()
+    expect(more).toEqual([])
+    expect(stored?.subject).toBe(SUBJECT)
+    expect(stored?.string()).toBe(one.rendered.body)
+    expect(stored?.header.get('Nats-Msg-Id')).toBe(ALERT.id)
+    expect(stored?.header.get('content-type')).toBe('application/json')
+    expect(stored?.header.get('revenant-dedup')).toBe(ALERT.dedupKey)
+    expect(stored?.header.get('revenant-severity')).toBe('critical')
+  })
+
+  it('keeps each finding’s order in 200 deliveries at once, over one connection', async () => {
+    const server = await nats()
+    await deliverMany(openEntry(to(server.port)))
+    const stored = await server.stored()
+    expectOrder(
+      stored.map(({ header }) => ({ key: header.get('revenant-dedup'), sequence: Number(header.get('revenant-sequence')) })),
+    )
+  })
+
+  it('fails while the server is down and delivers to it once it is back', async () => {
+    const server = await nats()
+    const sink = openEntry(to(server.port))
+    await receiptOf(sink, numbered(1))
+    await server.stop()
+    expect(await failureOf(sink, numbered(2))).toMatchObject({
+      code: 'SINK_UNREACHABLE',
+      retry: true,
+      detail: { error: 'ECONNREFUSED' },
+    })
+    await server.start()
+    expect(await receiptOf(sink, numbered(2))).toEqual({ stream: 'ALERTS', sequence: 2 })
+  })
+
+  it('goes to the next server of the cluster when the first is down', async () => {
+    const server = await nats()
+    const dead = await freePort()
+    const sink = openEntry({ ...to(server.port), to: `nats://127.0.0.1:${dead},nats://127.0.0.1:${server.port}` })
+    expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
+  })
+
+  it('is not delivered where no stream listens to the subject, or another than the one named', async () => {
+    const server = await nats()
+    expect(await failureOf(openEntry(to(server.port, { subject: 'elsewhere' })))).toMatchObject({
+      code: 'SINK_REFUSED',
+      retry: true,
+      detail: { error: 'NO_STREAM' },
+    })
+    expect(await failureOf(openEntry(to(server.port, { stream: 'OTHER' })))).toMatchObject({
+      code: 'SINK_REFUSED',
+      retry: true,
+      detail: { error: expect.any(Number) },
+    })
+    expect(await server.stored()).toEqual([])
+  })
+
+  it('is not delivered to a server without JetStream', async () => {
+    const server = keep(await startNats({ jetstream: false }))
+    expect(await failureOf(openEntry(to(server.port)))).toMatchObject({ code: 'SINK_REFUSED', detail: { error: 'NO_STREAM' } })
+  })
+
+  it('gives up a message that the server or the stream finds too large, and goes on with the next', async () => {
+    const server = await nats({ maxPayload: 10_000 }, {}, { max_msg_size: 5_000 })
+    const sink = openEntry(to(server.port))
+    expect(await failureOf(sink, sized(9_000))).toMatchObject({
+      code: 'SINK_REFUSED',
+      retry: false,
+      detail: { error: 'MAX_PAYLOAD' },
+    })
+    expect(await failureOf(sink, sized(6_000))).toMatchObject({ code: 'SINK_REFUSED', retry: false, detail: { error: 10_054 } })
+    expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
+  })
+
+  const user = createUser()
+  const seed = Buffer.from(user.getSeed()).toString()
+  it.each([
+    [
+      'a password',
+      `users: [{ user: revenant, password: "${PASSWORD}" }]`,
+      { user: 'revenant', pass: PASSWORD },
+      { username: 'revenant' },
+      PASSWORD,
+      `${MARK}-wrong`,
+    ],
+    ['a token', `token: "${PASSWORD}"`, { token: PASSWORD }, { auth: 'token' }, PASSWORD, `${MARK}-wrong`],
+    ['an nkey', `users: [{ nkey: ${user.getPublicKey()} }]`, undefined, { auth: 'nkey' }, seed, undefined],
+  ])('signs in with %s, and is refused with a wrong one', async (_, authorization, as, entry, right, wrong) => {
+    const nkeys = await import('@nats-io/transport-node')
+    const server = await nats({ authorization }, as ?? { authenticator: nkeys.nkeyAuthenticator(Buffer.from(seed)) })
+    const sink = openEntry(to(server.port, { ...entry, secret: 'env:X' }), { secret: right })
+    expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
+    const other = wrong ?? Buffer.from(createUser().getSeed()).toString()
+    const failed = await failureOf(openEntry(to(server.port, { ...entry, secret: 'env:X' }), { secret: other }))
+    expect(failed).toMatchObject({ code: 'SINK_REFUSED', retry: true, detail: { error: 'AUTHORIZATION' } })
+    expect(JSON.stringify(failed)).not.toContain(other)
+    expect(await failureOf(openEntry(to(server.port)))).toMatchObject({
+      code: 'SINK_REFUSED',
+      detail: { error: 'AUTHORIZATION' },
+    })
+  })
+
+  it('signs in with a .creds file, and is refused with another account’s', async () => {
+    const { authorization: resolver, creds, otherCreds } = operatorMode()
+    const admin = { authenticator: credsAuthenticator(Buffer.from(creds)) }
+    const server = await nats({ resolver }, admin)
+    const entry = to(server.port, { auth: 'creds', secret: 'file:/creds' })
+    expect(await receiptOf(openEntry(entry, { secret: creds }))).toMatchObject({ sequence: 1 })
+    expect(await failureOf(openEntry(entry, { secret: otherCreds }))).toMatchObject({
+      code: 'SINK_REFUSED',
+      retry: true,
+      detail: { error: 'AUTHORIZATION' },
+    })
+  })
+
+  it('is refused where the user may not publish', async () => {
+    const authorization = `users: [
+      { user: admin, password: admin },
+      { user: revenant, password: "${PASSWORD}", permissions: { publish: "other.>", subscribe: "_INBOX.>" } }]`
+    const server = await nats({ authorization }, { user: 'admin', pass: 'admin' })
+    const sink = openEntry(to(server.port, { username: 'revenant', secret: 'env:X', timeout: '2s' }), { secret: PASSWORD })
+    expect(await failureOf(sink)).toMatchObject({ code: 'SINK_REFUSED', retry: true, detail: { error: 'PERMISSION' } })
+  })
+
+  const tls = { tls: { ca: authority.cert } }
+  it('speaks TLS with a verified server and with no other', async () => {
+    const server = await nats({ tls: serverPair }, tls)
+    const entry = { ...to(server.port), to: `tls://127.0.0.1:${server.port}`, ca: 'file:/ca' }
+    expect(await receiptOf(openEntry(entry, { ca: authority.cert }))).toMatchObject({ sequence: 1 })
+    expect(await receiptOf(openEntry({ ...entry, to: `tls://localhost:${server.port}` }, { ca: authority.cert }))).toMatchObject({
+      stream: 'ALERTS',
+    })
+    expect(await failureOf(openEntry(entry, { ca: stranger.cert }))).toMatchObject({ code: 'SINK_UNREACHABLE', retry: true })
+    // A server that does not offer TLS is no server.
+    const clear = await nats()
+    expect(await failureOf(openEntry({ ...entry, to: `tls://127.0.0.1:${clear.port}` }, { ca: authority.cert }))).toMatchObject({
+      code: 'SINK_UNREACHABLE',
+      retry: true,
+    })
+    expect(await clear.stored()).toEqual([])
+  })
+
+  it('shows its client certificate, and is turned away without one', async () => {
+    const server = await nats({ tls: serverPair, clients: true }, { tls: { ca: authority.cert, ...clientPair } })
+    const entry = { ...to(server.port), to: `tls://127.0.0.1:${server.port}`, ca: 'file:/ca' }
+    const files = { ca: authority.cert, clientCert: clientPair.cert, clientKey: clientPair.key }
+    expect(await receiptOf(openEntry({ ...entry, clientCert: 'file:/c', clientKey: 'file:/k' }, files))).toMatchObject({
+      sequence: 1,
+    })
+    expect(await failureOf(openEntry({ ...entry, timeout: '3s' }, { ca: authority.cert }))).toMatchObject({ retry: true })
+    expect((await server.stored()).length).toBe(1)
+  })
+
+  it('fails within its timeout on a peer that never greets, stops when the caller aborts, and when it is closed', async () => {
+    const peer = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(peer, 'listening')
+    const sockets: Socket[] = []
+    peer.on('connection', (socket) => sockets.push(socket))
+    keep({
+      close: async () => {
+        for (const socket of sockets) socket.destroy()
+        peer.close()
+      },
+    })
+    const { port } = peer.address() as AddressInfo
+    expect(await failureOf(openEntry(to(port, { timeout: '300ms' })))).toMatchObject({
+      code: 'SINK_UNREACHABLE',
+      retry: true,
+      detail: { error: 'TIMEOUT' },
+    })
+    const abort = new AbortController()
+    setTimeout(() => abort.abort(), 50)
+    expect(await failureOf(openEntry(to(port, { timeout: '1s' })), message(), abort.signal)).toMatchObject({
+      detail: { error: 'ABORTED' },
+    })
+    const sink = openEntry(to(port, { timeout: '1s' }))
+    const pending = failureOf(sink)
+    await sink.close()
+    expect(await pending).toMatchObject({ retry: true, detail: { error: 'CLOSED' } })
+  })
+
+  it('leaves nothing open once it is closed', async () => {
+    const server = await nats()
+    const before = process.getActiveResourcesInfo()
+    const sink = openEntry(to(server.port))
+    await receiptOf(sink)
+    await sink.close()
+    expect(await failureOf(sink)).toMatchObject({ retry: true, detail: { error: 'CLOSED' } })
+    await expectNoHandles(before)
+  })
+})
+
+/** An operator, an account with JetStream and a user of it, as JWTs (NATS ADR-14), and a user of an account that the server does not know. */
+function operatorMode() {
+  const [operator, account, system, stranger] = [createOperator(), createAccount(), createAccount(), createAccount()]
+  const unlimited = { subs: -1, data: -1, payload: -1, conn: -1, leaf: -1, imports: -1, exports: -1, wildcards: true }
+  const storage = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 }
+  const accountJwt = jwt(operator, account, { type: 'account', limits: { ...unlimited, ...storage } })
+  const credsOf = (issuer: KeyPair) => {
+    const own = createUser()
+    const token = jwt(issuer, own, { type: 'user', pub: {}, sub: {}, subs: -1, data: -1, payload: -1 })
+    const seed = Buffer.from(own.getSeed()).toString()
+    return `-----BEGIN NATS USER JWT-----\n${token}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
+  }
+  const systemJwt = jwt(operator, system, { type: 'account', limits: unlimited })
+  const preload = `{ ${account.getPublicKey()}: "${accountJwt}", ${system.getPublicKey()}: "${systemJwt}" }`
+  return {
+    authorization: `operator: "${jwt(operator, operator, { type: 'operator' })}"\nsystem_account: ${system.getPublicKey()}\nresolver: MEMORY\nresolver_preload: ${preload}`,
+    creds: credsOf(account),
+    otherCreds: credsOf(stranger),
+  }
+}
+
+function jwt(issuer: KeyPair, subject: KeyPair, claims: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const body = {
+    jti: newId(),
+    iat: Math.floor(Date.now() / 1_000) - 60,
+    iss: issuer.getPublicKey(),
+    sub: subject.getPublicKey(),
+    name: 'test',
+    nats: { version: 2, ...claims },
+  }
+  const signed = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(body)}`
+  return `${signed}.${Buffer.from(issuer.sign(Buffer.from(signed))).toString('base64url')}`
+}
