@@ -1,3 +1,4 @@
+import { repinCredential } from '../intake/repin.ts'
 import { retireCredential } from '../intake/retire.ts'
 import { listCredentials } from '../store/credential.ts'
 import { type CommandContext, withRuntime } from './context.ts'
@@ -53,5 +54,14 @@ export async function retire(context: CommandContext, id: string, options: { jso
     const changed = await retireCredential(id, intakeDeps(runtime))
     const sentence = changed ? 'Retired: its secret is shredded, its history stays.' : 'It was retired already.'
     return done(context.io, options.json, { credential: id, changed }, sentence)
+  })
+}
+
+/** `revenant credentials repin ID` */
+export async function repin(context: CommandContext, id: string, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    await repinCredential(id, intakeDeps(runtime))
+    const sentence = 'What its reference holds now is its secret from now on; it is checked as if it were new.'
+    return done(context.io, options.json, { credential: id, changed: true }, sentence)
   })
 }

@@ -198,6 +198,11 @@ function addIntake(program: Command, act: Act): void {
     .description('stop trying a credential and shred its secret; its history stays')
     .option('--json', 'one JSON document', false)
     .action(act(async (c, id: string, options: { json: boolean }) => (await import('./credentials.ts')).retire(c, id, options)))
+  credentials
+    .command('repin <id>')
+    .description('take what a reference holds now for the secret, and check it as a new one')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, id: string, options: { json: boolean }) => (await import('./credentials.ts')).repin(c, id, options)))
 }
 
 function addLedger(program: Command, act: Act): void {

@@ -1,13 +1,14 @@
 import { RevenantError } from '../domain/error.ts'
 import { listDataKeys } from '../store/data-key.ts'
 import type { Db } from '../store/db.ts'
-import { countByDataKey, shredSecret } from '../store/secret.ts'
+import { countByDataKey, pinReference, shredSecret } from '../store/secret.ts'
 import type { Place } from './binding.ts'
 import { boxSecret, type Secret, type SecretValue } from './box.ts'
 import { openDataKeys } from './data-keys.ts'
 import { fingerprint } from './fingerprint.ts'
 import { openKeyRing } from './key-ring.ts'
 import { openWith } from './open-with.ts'
+import { checkReference, sealReference } from './reference-seal.ts'
 import { parseSecretReference, readSecret } from './references.ts'
 import {
   beginRotation,
@@ -24,6 +25,9 @@ import { parseSecretValue } from './secret-value.ts'
 export interface StoredSecret extends Place {
   sealed: Uint8Array | null
   reference: string | null
+  referenceMac: Uint8Array | null
+  /** What the reference held when it was first opened, as a fingerprint; null before. */
+  pinned: string | null
 }
 
 /** The columns that sealing fills. */
@@ -41,10 +45,12 @@ export interface Custody {
    * Throws `SECRET_EMPTY`, `SECRET_INVALID`.
    */
   seal(place: Place, value: unknown): Promise<SealedParts>
+  /** Binds a reference to one credential at one system and origin, as a seal does a secret. */
+  sealReference(place: Place, reference: string): Uint8Array
   /**
    * Opens a stored secret for the origin that it is about to be sent to; at once where it can, so that a replay does not wait a
    * turn. Throws (or rejects with) `ORIGIN_CHANGED`, `SEAL_BROKEN`, `KEY_UNKNOWN`, `SECRET_UNAVAILABLE`, `SECRET_EMPTY`,
-   * `SECRET_INVALID`.
+   * `SECRET_INVALID`, `SECRET_CHANGED` (a reference that holds another secret than when it was first opened).
    */
   open(secret: StoredSecret, origin: string): Secret | Promise<Secret>
   /** `hmac-sha256:` and 16 hex digits: the same secret in the same scope has the same one. Throws as `seal` does. */
@@ -94,15 +100,27 @@ export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): P
     clock,
     ...(progress === undefined ? {} : { progress }),
   })
+  const openReference = async (secret: StoredSecret): Promise<SecretValue> => {
+    const { credentialId, reference, referenceMac, pinned } = secret
+    if (reference === null) throw new RevenantError('SECRET_UNAVAILABLE', `the secret of credential ${credentialId} was shredded`)
+    const key = keys.ring().fingerprintKey
+    checkReference(key, secret, reference, referenceMac)
+    const value = await readSecret(parseSecretReference(reference))
+    const seen = fingerprint(key, `reference:${credentialId}`, value)
+    // The refusals of another secret must never count for the one that somebody left with.
+    if ((pinned ?? (await pinReference(db, credentialId, seen))) !== seen) throw changed(credentialId)
+    return value
+  }
   return {
     seal: async (place, value) => {
       const checked = parseSecretValue(value)
       const key = await keys.current()
       return { sealed: sealSecret(key, place, checked), dataKeyId: key.id }
     },
+    sealReference: (place, reference) => sealReference(keys.ring().fingerprintKey, place, reference),
     open: (secret, origin) => {
       checkOrigin(secret, origin)
-      if (secret.sealed === null) return readStored(secret).then(boxSecret)
+      if (secret.sealed === null) return openReference(secret).then(boxSecret)
       const opened = openWith(keys, { ...secret, origin }, secret.sealed)
       return opened instanceof Promise ? opened.then(boxSecret) : boxSecret(opened)
     },
@@ -130,9 +148,11 @@ function checkOrigin(secret: StoredSecret, origin: string): void {
   )
 }
 
-async function readStored({ credentialId, reference }: StoredSecret): Promise<SecretValue> {
-  if (reference !== null) return readSecret(parseSecretReference(reference))
-  throw new RevenantError('SECRET_UNAVAILABLE', `the secret of credential ${credentialId} was shredded`)
+function changed(credentialId: string): RevenantError {
+  return new RevenantError(
+    'SECRET_CHANGED',
+    `the reference of credential ${credentialId} holds another secret than the one that was tried before: put the old one back, retire the credential, or run credentials repin`,
+  )
 }
 
 async function describeKeys(db: Db, ring: Awaited<ReturnType<typeof openKeyRing>>): Promise<CustodyKeys> {

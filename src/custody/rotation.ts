@@ -13,6 +13,7 @@ import type { Place } from './binding.ts'
 import { type DataKeys, insertNewDataKey, wrapDataKey } from './data-keys.ts'
 import { addRingKey, dropRingKeys } from './key-ring.ts'
 import { openWith } from './open-with.ts'
+import { checkReference, sealReference } from './reference-seal.ts'
 import { type DataKey, sealSecret } from './seal.ts'
 
 export interface ResealOptions {
@@ -124,16 +125,25 @@ async function resealPage(
 }
 
 async function resealRow(keys: DataKeys, current: DataKey, row: SecretRow, origin: string): Promise<Resealed | undefined> {
-  if (row.sealed === null) return { origin, sealed: null, data_key_id: null }
   const place: Place = { credentialId: row.credential_id, systemId: row.system_id, origin: row.origin }
   try {
+    if (row.sealed === null) return { origin, sealed: null, data_key_id: null, reference_mac: rebound(keys, row, place, origin) }
     const value = await openWith(keys, place, row.sealed)
-    return { origin, sealed: sealSecret(current, { ...place, origin }, value), data_key_id: current.id }
+    const sealed = sealSecret(current, { ...place, origin }, value)
+    return { origin, sealed, data_key_id: current.id, reference_mac: null }
   } catch (error) {
     // One secret that does not open must not keep the others under an old key.
     if (error instanceof RevenantError) return undefined
     throw error
   }
+}
+
+/** The seal of a reference for another origin; null for a shredded one. */
+function rebound(keys: DataKeys, { reference, reference_mac }: SecretRow, place: Place, origin: string): Uint8Array | null {
+  if (reference === null) return null
+  const key = keys.ring().fingerprintKey
+  checkReference(key, place, reference, reference_mac)
+  return sealReference(key, { ...place, origin }, reference)
 }
 
 async function rewrapAll({ db, keys }: ResealOptions): Promise<void> {

@@ -236,7 +236,15 @@ async function assemble(
 /** Opens a stored secret for the origin it is about to be sent to. */
 function openSecret(custody: Custody, row: DueCredential, systemId: string, origin: string): unknown {
   const opened = custody.open(
-    { credentialId: row.credential_id, systemId, origin: row.secret_origin, sealed: row.sealed, reference: row.reference },
+    {
+      credentialId: row.credential_id,
+      systemId,
+      origin: row.secret_origin,
+      sealed: row.sealed,
+      reference: row.reference,
+      referenceMac: row.reference_mac,
+      pinned: row.pinned,
+    },
     origin,
   )
   return opened instanceof Promise ? opened.then(openBox) : openBox(opened)

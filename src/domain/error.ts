@@ -11,6 +11,7 @@ export const ERRORS = {
   SECRET_EMPTY: 'input',
   SECRET_INVALID: 'input',
   SECRET_UNAVAILABLE: 'input',
+  SECRET_CHANGED: 'input',
   ORIGIN_CHANGED: 'input',
   KEY_RING_INVALID: 'fault',
   KEY_UNKNOWN: 'fault',

@@ -23,7 +23,7 @@ import { enqueueTrials, isDue } from './standing.ts'
 import { Outrun, repeatedly, type Tx } from './transaction.ts'
 
 export interface CredentialIntakeDeps extends IntakeDeps {
-  custody: Pick<Custody, 'seal' | 'fingerprint'>
+  custody: Pick<Custody, 'seal' | 'sealReference' | 'fingerprint'>
   /** The configured systems by name. */
   bindings: ReadonlyMap<string, Binding>
 }
@@ -115,8 +115,13 @@ function dueOf(plan: CredentialPlan, now: Temporal.Instant): string[] {
 }
 
 async function seal(deps: CredentialIntakeDeps, entry: NamedEntry, credentialId: string): Promise<SecretWrite> {
-  if (entry.given?.form !== 'sealed') return secretOf(entry, credentialId, undefined)
   const { systemId, origin } = entry.binding
+  if (entry.given?.form !== 'sealed') {
+    const write = secretOf(entry, credentialId, undefined)
+    if (write.reference === null) return write
+    const mac = deps.custody.sealReference({ credentialId, systemId, origin }, write.reference)
+    return { ...write, reference_mac: Buffer.from(mac).toString('base64') }
+  }
   return secretOf(entry, credentialId, await deps.custody.seal({ credentialId, systemId, origin }, entry.given.value))
 }
 
@@ -132,6 +137,7 @@ function secretOf(
     sealed: parts === undefined ? null : Buffer.from(parts.sealed).toString('base64'),
     data_key_id: parts?.dataKeyId ?? null,
     reference: entry.given?.form === 'reference' ? entry.given.reference : null,
+    reference_mac: null,
   }
 }
 

@@ -9,10 +9,10 @@ import { inTransaction } from './transaction.ts'
  * was retired already. Throws `NOT_FOUND`.
  */
 export async function retireCredential(id: string, deps: Pick<IntakeDeps, 'db' | 'actor' | 'now'>): Promise<boolean> {
-  if (!UUID.test(id)) throw notFound(id)
+  if (!isCredentialId(id)) throw credentialNotFound(id)
   return inTransaction(deps.db, async (tx) => {
     const [credential] = await listCredentials(tx, { id, limit: 1 })
-    if (credential === undefined) throw notFound(id)
+    if (credential === undefined) throw credentialNotFound(id)
     const now = deps.now()
     const retired = await retireCredentials(tx, [id], now)
     if (retired === 0) return false
@@ -24,6 +24,10 @@ export async function retireCredential(id: string, deps: Pick<IntakeDeps, 'db' |
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-function notFound(id: string): RevenantError {
+export function isCredentialId(id: string): boolean {
+  return UUID.test(id)
+}
+
+export function credentialNotFound(id: string): RevenantError {
   return new RevenantError('NOT_FOUND', `no credential has the id ${JSON.stringify(id)}`)
 }

@@ -42,6 +42,7 @@ const CODES: Readonly<Record<string, Reason>> = {
   ORIGIN_FORBIDDEN: 'config_error',
   SECRET_UNAVAILABLE: 'secret_unavailable',
   SECRET_EMPTY: 'secret_unavailable',
+  SECRET_CHANGED: 'secret_unavailable',
   SECRET_INVALID: 'secret_unavailable',
   KEY_UNKNOWN: 'secret_unavailable',
   SEAL_BROKEN: 'secret_unavailable',

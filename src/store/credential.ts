@@ -70,6 +70,8 @@ export interface SecretWrite {
   sealed: string | null
   data_key_id: string | null
   reference: string | null
+  /** In base64. */
+  reference_mac: string | null
 }
 
 export interface NewCredential extends CredentialWrite, CredentialKey {
@@ -116,12 +118,14 @@ export async function updateCredentials(tx: Queryable, rows: readonly Credential
 export async function putSecrets(tx: Queryable, rows: readonly SecretWrite[], now: Temporal.Instant): Promise<void> {
   if (rows.length === 0) return
   await sql`
-    insert into secret (credential_id, system_id, origin, sealed, data_key_id, reference, updated_at)
-    select credential_id, system_id, origin, decode(sealed, 'base64'), data_key_id, reference, ${now.toString()}::timestamptz
+    insert into secret (credential_id, system_id, origin, sealed, data_key_id, reference, reference_mac, updated_at)
+    select credential_id, system_id, origin, decode(sealed, 'base64'), data_key_id, reference, decode(reference_mac, 'base64'),
+      ${now.toString()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (credential_id uuid, system_id uuid, origin text, sealed text,
-      data_key_id uuid, reference text)
+      data_key_id uuid, reference text, reference_mac text)
     on conflict (credential_id) do update set origin = excluded.origin, sealed = excluded.sealed,
-      data_key_id = excluded.data_key_id, reference = excluded.reference, updated_at = excluded.updated_at
+      data_key_id = excluded.data_key_id, reference = excluded.reference, reference_mac = excluded.reference_mac, pinned = null,
+      updated_at = excluded.updated_at
   `.execute(tx)
 }
 
@@ -134,7 +138,7 @@ export async function retireCredentials(tx: Queryable, ids: readonly string[], n
     update credential set retired_at = ${at}, updated_at = ${at} where id in ${these} and retired_at is null
   `.execute(tx)
   await sql`
-    update secret set sealed = null, data_key_id = null, reference = null, updated_at = ${at} where credential_id in ${these}
+    update secret set sealed = null, data_key_id = null, reference = null, reference_mac = null, pinned = null, updated_at = ${at} where credential_id in ${these}
   `.execute(tx)
   await sql`
     update check_state set due_at = null, verify_by = null, terminated_at = null where credential_id in ${these}

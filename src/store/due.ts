@@ -56,6 +56,8 @@ export interface DueCredential {
   sealed: Uint8Array | null
   data_key_id: string | null
   reference: string | null
+  reference_mac: Uint8Array | null
+  pinned: string | null
   dead: boolean
   confirmed_ms: number | null
   rejections: number
@@ -91,7 +93,7 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
     )
     select d.credential_id, k.identity_id, d.due_at::text as due_at, round(extract(epoch from coalesce(d.terminated_at, d.due_at)) * 1000)::float8 as terminated_ms,
       i.kind as identity_kind, k.privilege, k.shared, round(extract(epoch from k.handover_by) * 1000)::float8 as handover_ms, k.principal,
-      s.origin as secret_origin, s.sealed, s.data_key_id, s.reference,
+      s.origin as secret_origin, s.sealed, s.data_key_id, s.reference, s.reference_mac, s.pinned,
       d.dead_at is not null as dead, round(extract(epoch from d.confirmed_at) * 1000)::float8 as confirmed_ms, d.rejections, d.failures
     from due d
     join credential k on k.id = d.credential_id

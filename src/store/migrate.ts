@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import * as first from '../../migrations/0001-first.ts'
 import * as ledger from '../../migrations/0002-ledger.ts'
 import * as delivery from '../../migrations/0003-delivery.ts'
+import * as references from '../../migrations/0004-references.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0001-first': first,
   '0002-ledger': ledger,
   '0003-delivery': delivery,
+  '0004-references': references,
 }
 
 /**

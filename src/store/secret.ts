@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Queryable } from './db.ts'
 
 /** One credential's secret as it is kept: sealed, referenced, or (both null) shredded. */
@@ -8,9 +9,11 @@ export interface SecretRow {
   sealed: Uint8Array | null
   data_key_id: string | null
   reference: string | null
+  reference_mac: Uint8Array | null
+  pinned: string | null
 }
 
-const COLUMNS = ['credential_id', 'system_id', 'origin', 'sealed', 'data_key_id', 'reference'] as const
+const COLUMNS = ['credential_id', 'system_id', 'origin', 'sealed', 'data_key_id', 'reference', 'reference_mac', 'pinned'] as const
 
 /** Keeps a credential's secret; a secret that is there is replaced. */
 export async function putSecret(db: Queryable, row: SecretRow, now: Temporal.Instant): Promise<void> {
@@ -31,7 +34,7 @@ export async function findSecret(db: Queryable, credentialId: string): Promise<S
 export async function shredSecret(db: Queryable, credentialId: string, now: Temporal.Instant): Promise<boolean> {
   const done = await db
     .updateTable('secret')
-    .set({ sealed: null, data_key_id: null, reference: null, updated_at: now.toString() })
+    .set({ sealed: null, data_key_id: null, reference: null, reference_mac: null, pinned: null, updated_at: now.toString() })
     .where('credential_id', '=', credentialId)
     .where((eb) => eb.or([eb('sealed', 'is not', null), eb('reference', 'is not', null)]))
     .executeTakeFirst()
@@ -97,6 +100,7 @@ export interface Resealed {
   origin: string
   sealed: Uint8Array | null
   data_key_id: string | null
+  reference_mac: Uint8Array | null
 }
 
 /** Replaces a secret's seal or binding only where it is still what was read: whoever wrote in between wins. False: somebody did. */
@@ -109,6 +113,26 @@ export async function replaceSeal(db: Queryable, before: SecretRow, after: Resea
     .where('origin', '=', before.origin)
     .where((eb) => (before.sealed === null ? eb('sealed', 'is', null) : eb('sealed', '=', before.sealed)))
     .where((eb) => (before.reference === null ? eb('reference', 'is', null) : eb('reference', '=', before.reference)))
+    .executeTakeFirst()
+  return done.numUpdatedRows > 0n
+}
+
+/** Remembers what a reference held when it was first opened; answers what is remembered, which another replica may have written. */
+export async function pinReference(db: Queryable, credentialId: string, seen: string): Promise<string | undefined> {
+  const { rows } = await sql<{ pinned: string }>`
+    update secret set pinned = coalesce(pinned, ${seen}) where credential_id = ${credentialId}::uuid and reference is not null
+    returning pinned
+  `.execute(db)
+  return rows[0]?.pinned
+}
+
+/** Forgets what a reference held: what it holds at the next opening is remembered then. False: the credential has no reference. */
+export async function unpinReference(db: Queryable, credentialId: string): Promise<boolean> {
+  const done = await db
+    .updateTable('secret')
+    .set({ pinned: null })
+    .where('credential_id', '=', credentialId)
+    .where('reference', 'is not', null)
     .executeTakeFirst()
   return done.numUpdatedRows > 0n
 }

@@ -137,6 +137,10 @@ export interface SecretTable {
   sealed: Uint8Array | null
   data_key_id: string | null
   reference: string | null
+  /** HMAC of the reference and of what it was imported for. */
+  reference_mac: Uint8Array | null
+  /** Keyed fingerprint of what the reference held when it was first opened. */
+  pinned: string | null
   updated_at: DefaultAt
 }
 
@@ -304,6 +308,8 @@ export interface DeliveryTable {
   group_key: string | null
   /** The delivery in whose message it travels, itself if it leads; null: not gathered yet. */
   leader_id: string | null
+  /** The first of the tries that failed; null: none did, or an operator has sent it again since. */
+  tried_at: MaybeAt
 }
 
 export interface SinkBeatTable {

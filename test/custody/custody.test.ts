@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { openBox } from '../../src/custody/box.ts'
 import { type Custody, openCustody } from '../../src/custody/custody.ts'
 import { newId } from '../../src/domain/id.ts'
-import { findSecret, replaceSeal } from '../../src/store/secret.ts'
+import { findSecret, replaceSeal, unpinReference } from '../../src/store/secret.ts'
 import { addCredentials, addSystem, clear, keep, STORES, type TestStore } from './stores.ts'
 
 const MARK = 'hunter2-mark'
@@ -38,11 +38,24 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
     const { sealed, dataKeyId } = await by.seal({ credentialId, systemId, origin }, { token })
     await keep(store.db, { credential_id: credentialId, system_id: systemId, origin, sealed, data_key_id: dataKeyId })
   }
+  const refer = (credentialId: string, reference: string) =>
+    keep(store.db, {
+      credential_id: credentialId,
+      system_id: systemId,
+      origin: ORIGIN,
+      reference,
+      reference_mac: custody.sealReference({ credentialId, systemId, origin: ORIGIN }, reference),
+    })
   const get = async (credentialId: string, by = custody, origin = ORIGIN) => {
     const row = await findSecret(store.db, credentialId)
     if (row === undefined) throw new Error('no such secret')
-    const { sealed, reference } = row
-    return openBox(await by.open({ credentialId, systemId: row.system_id, origin: row.origin, sealed, reference }, origin))
+    const { sealed, reference, reference_mac: referenceMac, pinned } = row
+    return openBox(
+      await by.open(
+        { credentialId, systemId: row.system_id, origin: row.origin, sealed, reference, referenceMac, pinned },
+        origin,
+      ),
+    )
   }
   const fill = async (count: number) => {
     const ids = await addCredentials(store.db, systemId, count)
@@ -66,7 +79,15 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
     const [id = ''] = await fill(1)
     const row = await findSecret(store.db, id)
     const opened = custody.open(
-      { credentialId: id, systemId, origin: ORIGIN, sealed: row?.sealed ?? null, reference: null },
+      {
+        credentialId: id,
+        systemId,
+        origin: ORIGIN,
+        sealed: row?.sealed ?? null,
+        reference: null,
+        referenceMac: null,
+        pinned: null,
+      },
       ORIGIN,
     )
     expect(opened).not.toBeInstanceOf(Promise)
@@ -155,13 +176,56 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
   it('reads references bound to their origin', async () => {
     const [id = ''] = await addCredentials(store.db, systemId, 1)
     process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: MARK })
-    await keep(store.db, { credential_id: id, system_id: systemId, origin: ORIGIN, reference: 'env:REVENANT_TEST_CUSTODY' })
+    await refer(id, 'env:REVENANT_TEST_CUSTODY')
     expect(await get(id)).toEqual({ token: MARK })
     await expect(get(id, custody, 'https://elsewhere')).rejects.toMatchObject({ code: 'ORIGIN_CHANGED' })
     await custody.rebind(systemId, 'https://elsewhere')
     expect(await get(id, custody, 'https://elsewhere')).toEqual({ token: MARK })
     delete process.env.REVENANT_TEST_CUSTODY
     await expect(get(id, custody, 'https://elsewhere')).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' })
+  })
+
+  it('takes no reference that was written past it, moved to another row or pointed elsewhere', async () => {
+    const [id = '', other = ''] = await addCredentials(store.db, systemId, 2)
+    process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: MARK })
+    process.env.REVENANT_TEST_OTHER = JSON.stringify({ token: 'not yours' })
+    await refer(id, 'env:REVENANT_TEST_CUSTODY')
+    const mine = await findSecret(store.db, id)
+    if (mine === undefined) throw new Error('no such secret')
+    const forged = [
+      { ...mine, reference: 'env:REVENANT_TEST_OTHER' },
+      { ...mine, reference_mac: null },
+      { ...mine, reference_mac: new Uint8Array(32) },
+      { ...mine, origin: 'https://elsewhere' },
+    ]
+    for (const row of forged) {
+      await keep(store.db, row)
+      await expect(get(id, custody, row.origin), JSON.stringify(row)).rejects.toMatchObject({ code: 'SEAL_BROKEN' })
+    }
+    await keep(store.db, { ...mine, credential_id: other })
+    await expect(get(other)).rejects.toMatchObject({ code: 'SEAL_BROKEN' })
+    // A forged one is not bound to a new origin either.
+    await keep(store.db, { ...mine, reference: 'env:REVENANT_TEST_OTHER' })
+    expect((await custody.rebind(systemId, 'https://elsewhere')).broken).toEqual(expect.arrayContaining([id, other]))
+    delete process.env.REVENANT_TEST_CUSTODY
+    delete process.env.REVENANT_TEST_OTHER
+  })
+
+  it('notices that a reference holds another secret than before, until somebody takes it for the new one', async () => {
+    const [id = ''] = await addCredentials(store.db, systemId, 1)
+    process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: MARK })
+    await refer(id, 'env:REVENANT_TEST_CUSTODY')
+    expect(await get(id)).toEqual({ token: MARK })
+    expect((await findSecret(store.db, id))?.pinned).toMatch(/^hmac-sha256:/)
+    process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: 'rotated in place' })
+    await expect(get(id)).rejects.toMatchObject({ code: 'SECRET_CHANGED' })
+    await expect(get(id, await reopen())).rejects.toMatchObject({ code: 'SECRET_CHANGED' })
+    process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: MARK })
+    expect(await get(id)).toEqual({ token: MARK })
+    process.env.REVENANT_TEST_CUSTODY = JSON.stringify({ token: 'rotated in place' })
+    expect(await unpinReference(store.db, id)).toBe(true)
+    expect(await get(id)).toEqual({ token: 'rotated in place' })
+    delete process.env.REVENANT_TEST_CUSTODY
   })
 
   it('shreds', async () => {
@@ -275,7 +339,9 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
       if (before === undefined) throw new Error('no secret')
       await put(id, 'newer')
       const { sealed, dataKeyId } = await custody.seal({ credentialId: id, systemId, origin: ORIGIN }, { token: 'stale' })
-      expect(await replaceSeal(store.db, before, { origin: ORIGIN, sealed, data_key_id: dataKeyId }, clock())).toBe(false)
+      expect(
+        await replaceSeal(store.db, before, { origin: ORIGIN, sealed, data_key_id: dataKeyId, reference_mac: null }, clock()),
+      ).toBe(false)
       expect(await get(id)).toEqual({ token: 'newer' })
     })
 
@@ -375,7 +441,15 @@ describe.each(STORES)('custody on %s', (name, openStore) => {
     ])
     const row = await findSecret(store.db, id)
     const opened = await custody.open(
-      { credentialId: id, systemId, origin: ORIGIN, sealed: row?.sealed ?? null, reference: null },
+      {
+        credentialId: id,
+        systemId,
+        origin: ORIGIN,
+        sealed: row?.sealed ?? null,
+        reference: null,
+        referenceMac: null,
+        pinned: null,
+      },
       ORIGIN,
     )
     const shown = [

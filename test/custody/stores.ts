@@ -107,5 +107,9 @@ export async function keep(
   db: Db,
   row: Partial<SecretRow> & Pick<SecretRow, 'credential_id' | 'system_id' | 'origin'>,
 ): Promise<void> {
-  await putSecret(db, { sealed: null, data_key_id: null, reference: null, ...row }, Temporal.Now.instant())
+  await putSecret(
+    db,
+    { sealed: null, data_key_id: null, reference: null, reference_mac: null, pinned: null, ...row },
+    Temporal.Now.instant(),
+  )
 }

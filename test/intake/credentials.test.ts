@@ -34,8 +34,13 @@ describe.each(STORES.filter((kind) => kind.available))('importing credentials in
   const secretOf = async (credentialId: string) => {
     const row = await findSecret(opened.store.db, credentialId)
     if (row === undefined) throw new Error('no secret')
-    const { sealed, reference, origin } = row
-    return openBox(await house.custody.open({ credentialId, systemId: row.system_id, origin, sealed, reference }, origin))
+    const { sealed, reference, origin, reference_mac: referenceMac, pinned } = row
+    return openBox(
+      await house.custody.open(
+        { credentialId, systemId: row.system_id, origin, sealed, reference, referenceMac, pinned },
+        origin,
+      ),
+    )
   }
 
   beforeAll(async () => {
