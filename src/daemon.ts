@@ -10,16 +10,17 @@ import { reloadConfig } from './config/load.ts'
 import { CONFIG_CHECKS } from './daemon/checks.ts'
 import { logConfiguration } from './daemon/config-log.ts'
 import { openControl, type RunRemote } from './daemon/control.ts'
+import { openIdleCollector } from './daemon/idle.ts'
 import { startLedger } from './daemon/ledger.ts'
+import { applyRetention } from './daemon/retention.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
 import { toError } from './domain/error.ts'
 import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
-import { dropHistoryBefore } from './store/history.ts'
 import { listOrphans } from './store/identity.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
-import { dropPartitionsBefore, ensurePartitions } from './store/partition.ts'
+import { ensurePartitions } from './store/partition.ts'
 import { vacuum } from './store/statistics.ts'
 import { transact } from './store/transact.ts'
 import { openHeartbeat } from './telemetry/heartbeat.ts'
@@ -45,7 +46,7 @@ export interface Daemon {
 
 const ORPHANS_PAGE = 500
 /** How often the ledger takes up what waits for it. */
-const SEQUENCE = '*/2 * * * * *'
+const SEQUENCE = '*/5 * * * * *'
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -81,7 +82,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       telemetry.meters.tickEnded(performance.now() - started)
       heartbeat.beat()
     })
-    const minute = guarded(telemetry, 'the minutely work failed', () => everyMinute(runtime))
+    const collectWhenIdle = openIdleCollector()
+    const minute = guarded(telemetry, 'the minutely work failed', async () => {
+      await everyMinute(runtime)
+      collectWhenIdle()
+    })
     const sequence = guarded(telemetry, 'the ledger was not extended', ledger.sequence)
     const ledgerMinute = guarded(telemetry, 'the minutely work of the ledger failed', ledger.minute)
     const anchor = guarded(telemetry, 'anchoring failed', ledger.anchor)
@@ -162,7 +167,6 @@ async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => 
 
 async function everyMinute(runtime: Runtime): Promise<void> {
   await recoverDeliveries(runtime.deliveryDeps)
-  await sendHeartbeats(runtime.sinks.all(), runtime.deliveryDeps)
   const { meters } = runtime.telemetry
   const now = runtime.now().epochMilliseconds
   meters.setBacklog(
@@ -172,16 +176,16 @@ async function everyMinute(runtime: Runtime): Promise<void> {
   )
   meters.setActiveFindings(await countActiveFindings(runtime.store.db))
   meters.setDueCredentials(await countDue(runtime.store.db, runtime.now()))
+  // Last: it waits for receivers.
+  await sendHeartbeats(runtime.sinks.all(), runtime.deliveryDeps)
 }
 
 async function everyDay(runtime: Runtime): Promise<void> {
   const { db } = runtime.store
   const now = runtime.now()
   await ensurePartitions(db, now)
-  const before = now.subtract({ milliseconds: runtime.config.retention.observationsMs })
-  const dropped = await dropPartitionsBefore(db, before)
+  const dropped = await applyRetention(runtime)
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
-  await dropHistoryBefore(db, before)
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)

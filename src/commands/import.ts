@@ -91,7 +91,7 @@ function print(io: Io, what: string, report: ImportReport, dryRun: boolean): voi
   if (report.badTotal > 0) parts.push(`${report.badTotal} bad`)
   line(
     io,
-    `${dryRun ? 'Would import' : 'Imported'} ${report.read - report.badTotal} ${what} of ${report.read}: ${parts.join(', ')}.`,
+    `${dryRun ? 'Would import' : 'Imported'} ${report.read - report.badTotal} of ${report.read} rows of ${what}: ${parts.join(', ')}.`,
   )
   if (report.dueNow > 0)
     line(

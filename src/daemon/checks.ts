@@ -1,10 +1,11 @@
 import { ZodError, z } from 'zod'
 import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
 import { GROUP_FORMATS, HEARTBEAT_FORMATS } from '../alerts/formats/format.ts'
-import { type SinkEntry, sinkEntry } from '../alerts/sinks/registry.ts'
+import { SINKS, type SinkEntry, sinkEntry } from '../alerts/sinks/registry.ts'
 import type { SinkConfig } from '../config/config.ts'
 import { explain, type Problem } from '../config/explain.ts'
 import type { ConfigChecks } from '../config/rules.ts'
+import { sinkSchema } from '../config/sink-schema.ts'
 import { RevenantError, toError } from '../domain/error.ts'
 import type { BoundProbe } from '../probe/probe.ts'
 
@@ -20,9 +21,15 @@ export const CONFIG_CHECKS: ConfigChecks = {
   },
   checkSink: async (sink) => {
     const entry = entryOf(sink)
-    const problems = await problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry))
+    const problems = await problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry), ownSchemaOf(sink))
     return problems.length > 0 ? problems : shapeProblems(sink, sinkEntry.parse(entry))
   },
+}
+
+/** The keys that an entry of this sink may have: its own, and those of every route. */
+function ownSchemaOf({ sink }: SinkConfig): z.ZodType | undefined {
+  const own = Object.entries(SINKS).find(([kind]) => kind === sink)?.[1].schema
+  return own === undefined ? undefined : z.union([own, sinkSchema])
 }
 
 /** What a replay of this probe would change that the system does not allow; undefined where nothing is. */
@@ -36,7 +43,7 @@ export function effectFault(kind: string, { effects }: BoundProbe, allowEffects:
 /** What a route asks of its format: not every one has a shape for many alerts or for a sign of life. */
 function shapeProblems(route: SinkConfig, { sink, format }: SinkEntry): readonly Problem[] {
   const fits = (shapes: object) => Object.keys(shapes).join(', ')
-  const alone = CANNOT_GROUP.has(sink)
+  const { alone } = SINKS[sink]
   const cannot = (key: 'group' | 'storm', asked: boolean): Problem[] =>
     asked && (alone || GROUP_FORMATS[format] === undefined)
       ? [
@@ -57,9 +64,6 @@ function shapeProblems(route: SinkConfig, { sink, format }: SinkEntry): readonly
   ]
 }
 
-/** Receivers that make an incident of each key and close it by that key: a group would never be closed, a sign of life never ends. */
-const CANNOT_GROUP: ReadonlySet<string> = new Set(['pagerduty', 'jira-service-management', 'ssf'])
-
 /** The sink's entry as its own schema wants it: the common keys and its own on one level. */
 export function entryOf({ options, ...common }: SinkConfig): Record<string, unknown> {
   const { name, sink, format, to, secret, minSeverity } = common
@@ -77,14 +81,20 @@ export function entryOf({ options, ...common }: SinkConfig): Record<string, unkn
 /**
  * @param value what is checked, to tell missing from wrong
  * @param schema whose keys a misspelt one may have meant
+ * @param branch of a union the part that the value is meant for
  */
-async function problemsOf(value: unknown, schema: z.ZodType, check: () => Promise<unknown>): Promise<readonly Problem[]> {
+async function problemsOf(
+  value: unknown,
+  schema: z.ZodType,
+  check: () => Promise<unknown>,
+  branch: z.ZodType = schema,
+): Promise<readonly Problem[]> {
+  const asJson = (of: z.ZodType) => z.toJSONSchema(of, { io: 'input', unrepresentable: 'any' })
   try {
     await check()
     return []
   } catch (error) {
-    if (error instanceof ZodError)
-      return explain(error.issues, value, z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }))
+    if (error instanceof ZodError) return explain(error.issues, value, asJson(schema), asJson(branch))
     if (error instanceof RevenantError) return [{ path: [], message: error.message }]
     throw toError(error)
   }

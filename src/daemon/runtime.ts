@@ -20,7 +20,7 @@ import type { Store } from '../store/db.ts'
 import type { DueCredential } from '../store/due.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Telemetry } from '../telemetry/start.ts'
-import { openSinks, type Sinks } from './sinks.ts'
+import { allOpened, openSinks, type Sinks } from './sinks.ts'
 import { openSystems, type Systems } from './systems.ts'
 import { VERSION } from './version.ts'
 
@@ -47,7 +47,7 @@ export interface Runtime {
   readonly onOwnership: NonNullable<IntakeDeps['onOwnership']>
   /** One tick: enqueues what is due. */
   tick(): Promise<number>
-  /** Starts to work the trials of this replica's zones and the deliveries. */
+  /** Starts to work the trials of this replica's zones and the deliveries. Throws where a receiver could not be opened. */
   work(): Promise<void>
   /** Puts another configuration in force. Throws before anything has changed. */
   reload(config: Config): Promise<void>
@@ -203,6 +203,7 @@ async function assemble(
     },
     tick: () => tick(planDeps),
     work: async () => {
+      allOpened(sinks)
       for (const zone of config.zones) {
         await jobs.workTrials(zone, config.scan.workers, async (job, signal) => {
           await runTrial(job, signal, trialDeps)
@@ -214,6 +215,7 @@ async function assemble(
     reload: async (next) => {
       const nextFrameworks = await loadFrameworks(next.frameworks)
       const nextSinks = await openSinks(next.alerts, context, sinks)
+      allOpened(nextSinks)
       const nextSystems = await openSystems(store.db, next, now(), systems).catch(async (error: unknown) => {
         await nextSinks.close()
         throw error

@@ -49,13 +49,13 @@ describe('from an import to the findings, command by command', { timeout: 120_00
     const again = await house.run(['import', 'identities', 'some-bad.jsonl'])
     expect(again.exit).toBe(2)
     expect(again.stdout).toMatch(/^line 1, terminated_at: /m)
-    expect(again.stdout).toMatch(/Imported 1 identities of 3: 0 new, 0 changed, 1 unchanged, 2 bad\./)
+    expect(again.stdout).toMatch(/Imported 1 of 3 rows of identities: 0 new, 0 changed, 1 unchanged, 2 bad\./)
   })
 
   it('changes nothing in a dry run', async () => {
     house.write('dry.jsonl', lines([{ external_id: 'dry' }]))
     const ran = await house.run(['import', 'identities', 'dry.jsonl', '--dry-run'])
-    expect(ran).toMatchObject({ exit: 0, stdout: expect.stringContaining('Would import 1 identities of 1: 1 new') })
+    expect(ran).toMatchObject({ exit: 0, stdout: expect.stringContaining('Would import 1 of 1 rows of identities: 1 new') })
     const list = await house.run(['identities', 'list', '--json'])
     expect(documents(list).map((row) => row.external_id)).toEqual(['mallory'])
   })
