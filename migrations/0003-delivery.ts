@@ -9,9 +9,10 @@ const STATEMENTS = [
   // What a delivery is gathered by, and in whose message it travels: the one that leads names itself.
   `alter table delivery add column group_key text`,
   `alter table delivery add column leader_id uuid`,
+  // Since when it is tried in vain: a delivery is given up by that, not by the age of its alert.
+  `alter table delivery add column tried_at timestamptz`,
   `create index delivery_group on delivery (sink, group_key) where state = 'pending' and leader_id is null`,
   `create index delivery_leader on delivery (leader_id) where leader_id is not null`,
-  `create index alert_finding on alert (finding_id, sequence)`,
 
   `create table sink_beat (
     sink text primary key,

@@ -1,11 +1,8 @@
-import type { Alert } from '../domain/alert.ts'
 import { toError } from '../domain/error.ts'
-import type { Route } from '../domain/route.ts'
+import { atLeast, type Severity } from '../domain/finding.ts'
 import type { Db, Queryable } from '../store/db.ts'
 import {
   type DeliveryTry,
-  gather,
-  gatheredAlerts,
   markDelivered,
   markFailed,
   type PendingDelivery,
@@ -13,19 +10,14 @@ import {
   postponeDelivery,
   strandedDeliveries,
 } from '../store/delivery.ts'
-import { transact } from '../store/transact.ts'
-import { envelopeOf } from './envelope.ts'
-import { type FormatContext, type FormatName, render } from './formats/format.ts'
+import type { FormatContext } from './formats/format.ts'
+import { type Addressee, type LoadedMessage, loadMessage } from './message.ts'
 import type { Pace } from './pace.ts'
-import { aboutOf, quietUntil } from './route.ts'
+import { quietUntil } from './route.ts'
 import type { SinkBreaker } from './sink-breaker.ts'
-import { contextFor, type Sink, SinkError } from './sinks/sink.ts'
-import type { Subject } from './subject.ts'
+import { SinkError } from './sinks/sink.ts'
 
-export interface OpenedSink {
-  sink: Sink
-  format: FormatName
-  route: Route
+export interface OpenedSink extends Addressee {
   breaker: SinkBreaker
   pace: Pace
   /** Since when the receiver has been gone (410): until somebody looks, nothing is sent to it. Lives as long as its entry. */
@@ -44,7 +36,7 @@ export interface DeliveryDeps {
   log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void
 }
 
-/** An alert that has not been taken after this long is dead: a person must look, and may redrive it. */
+/** An alert that has been tried in vain for this long is dead: a person must look, and may redrive it. */
 const GIVE_UP_MS = 3 * 86_400_000
 const FIRST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 900_000
@@ -52,8 +44,8 @@ const LONGEST_BACKOFF_MS = 900_000
 const BLOCKED_MS = 2_000
 /** Over how long those that wait for one receiver come back. */
 const SPREAD_MS = 2_000
-/** Alerts that one message may hold: more rows than a person reads. */
-const GROUP_LIMIT = 200
+/** A delivery that is put off comes back no sooner: its next job must not bear the second of the one that runs (see `keyOf` in jobs.ts). */
+const LEAST_WAIT_MS = 1_000
 /** A pending delivery this far past its time has lost its job (a crash between two writes of the queue). */
 const STRANDED_MS = 60_000
 
@@ -77,15 +69,19 @@ export async function deliver(deliveryId: string, signal: AbortSignal, deps: Del
     deps.failed({ sink: delivery.sink, dead: true, code: 'SINK_GONE' })
     return
   }
-  const quiet = quietUntil(opened.route.quietHours, delivery.alert.finding.severity, now)
+  const quiet = quietUntil(opened.route.quietHours, highestOf(delivery), now)
   if (quiet !== undefined) return wait(delivery, quiet, deps)
   const closed = opened.breaker.closedUntil(now)
   if (closed !== undefined) return wait(delivery, spread(closed), deps)
   const turn = opened.pace.take(now)
-  if ('wait' in turn) return wait(delivery, spread(turn.wait), deps)
+  if ('wait' in turn) {
+    opened.breaker.undecided(now)
+    return wait(delivery, spread(turn.wait), deps)
+  }
   await send(delivery, opened, !turn.calm, signal, deps)
 }
 
+/** Sends what a delivery leads; puts it off where it cannot lead now. */
 async function send(
   delivery: PendingDelivery,
   opened: OpenedSink,
@@ -93,54 +89,42 @@ async function send(
   signal: AbortSignal,
   deps: DeliveryDeps,
 ): Promise<void> {
-  const { sink } = delivery
   try {
-    const alerts = await alertsOf(delivery, stormy, deps)
-    const subject = subjectOf(delivery, alerts, opened.route)
-    const envelope = envelopeOf(subject)
-    const rendered = render(opened.format, subject, contextFor(opened.sink, deps.context))
-    const receipt = await opened.sink.deliver({ envelope, rendered }, signal)
+    const message = await loadMessage(delivery, opened, stormy, deps)
+    if (message === undefined) {
+      opened.pace.giveBack()
+      return await wait(delivery, deps.now().add({ milliseconds: BLOCKED_MS }), deps)
+    }
+    const receipt = await opened.sink.deliver({ envelope: message.envelope, rendered: message.rendered }, signal)
     opened.breaker.succeeded()
-    const at = deps.now()
-    await markDelivered(deps.db, delivery.id, at, JSON.stringify(receipt.detail))
-    for (const alert of alerts)
-      deps.delivered({ sink, lagMs: at.epochMilliseconds - Temporal.Instant.from(alert.at).epochMilliseconds })
-    deps.log('info', alerts.length === 1 ? 'alert delivered' : 'alerts delivered in one message', {
-      sink,
-      alert: envelope.id,
-      event: envelope.event,
-      title: envelope.title,
-    })
+    await settle(delivery, message, JSON.stringify(receipt.detail), deps)
   } catch (error) {
     if (error instanceof SinkError && error.disables) disable(opened, delivery, deps)
-    // What will not be tried again says nothing of the next alert.
     if (error instanceof SinkError && error.retry) opened.breaker.failed(deps.now(), error.retryAfterMs)
     await fail(delivery, toError(error), deps)
+  } finally {
+    // After a success or a failure that counts, this says nothing more.
+    opened.breaker.undecided(deps.now())
   }
 }
 
-/** The alerts of the message that a delivery leads. What it led at an earlier try it leads again, so that a retry sends the same. */
-async function alertsOf(delivery: PendingDelivery, stormy: boolean, { db }: DeliveryDeps): Promise<readonly [Alert, ...Alert[]]> {
-  if (delivery.groupKey === null && !stormy && delivery.leaderId === null) return [delivery.alert]
-  if (delivery.leaderId === null) await transact(db, (tx) => gather(tx, delivery, stormy, GROUP_LIMIT))
-  const [first, ...rest] = await gatheredAlerts(db, delivery.id)
-  // Nothing is there where somebody else has just settled it: what is sent then is a repetition, which at least once allows.
-  return first === undefined ? [delivery.alert] : [first, ...rest]
+async function settle({ id, sink }: PendingDelivery, { alerts, envelope }: LoadedMessage, detail: string, deps: DeliveryDeps) {
+  const at = deps.now()
+  await markDelivered(deps.db, id, at, detail)
+  for (const alert of alerts)
+    deps.delivered({ sink, lagMs: at.epochMilliseconds - Temporal.Instant.from(alert.at).epochMilliseconds })
+  deps.log('info', alerts.length === 1 ? 'alert delivered' : 'alerts delivered in one message', {
+    sink,
+    alert: envelope.id,
+    event: envelope.event,
+    title: envelope.title,
+    ...(alerts.length === 1 ? {} : { alerts: alerts.length }),
+  })
 }
 
-function subjectOf(delivery: PendingDelivery, alerts: readonly [Alert, ...Alert[]], route: Route): Subject {
-  const last = alerts.at(-1) ?? alerts[0]
-  if (alerts.length === 1) return { type: 'alert', alert: alerts[0] }
-  return {
-    type: 'group',
-    group: {
-      id: delivery.id,
-      key: delivery.groupKey ?? `sink:${delivery.sink}`,
-      about: aboutOf(delivery.groupKey === null ? undefined : route.group?.by, alerts),
-      at: last.at,
-      alerts,
-    },
-  }
+/** The highest severity of what a delivery leads: one critical row lets a whole message pass the quiet hours, in a retry too. */
+function highestOf({ alert, leads }: PendingDelivery): Severity {
+  return leads.reduce<Severity>((highest, each) => (atLeast(each, highest) ? each : highest), alert.finding.severity)
 }
 
 function later(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
@@ -153,7 +137,8 @@ function spread(until: Temporal.Instant): Temporal.Instant {
 }
 
 /** Puts off what was not tried. */
-async function wait({ id, sink, attempts }: PendingDelivery, next: Temporal.Instant, deps: DeliveryDeps): Promise<void> {
+async function wait({ id, sink, attempts }: PendingDelivery, until: Temporal.Instant, deps: DeliveryDeps): Promise<void> {
+  const next = later(until, deps.now().add({ milliseconds: LEAST_WAIT_MS }))
   await deps.db.transaction().execute(async (tx) => {
     await postponeDelivery(tx, id, next)
     await deps.enqueue(tx, { id, sink, attempts }, next)
@@ -223,7 +208,8 @@ async function fail(delivery: PendingDelivery, error: Error, deps: DeliveryDeps)
 
 function nextTry(delivery: PendingDelivery, error: Error, now: Temporal.Instant): Temporal.Instant | undefined {
   if (error instanceof SinkError && !error.retry) return undefined
-  if (now.epochMilliseconds - delivery.createdAt.epochMilliseconds > GIVE_UP_MS) return undefined
+  const since = delivery.triedAt ?? now
+  if (now.epochMilliseconds - since.epochMilliseconds > GIVE_UP_MS) return undefined
   const asked = error instanceof SinkError ? error.retryAfterMs : undefined
   return now.add({ milliseconds: Math.round(asked ?? backoffMs(delivery.attempts, Math.random())) })
 }

@@ -1,6 +1,7 @@
 import type { Alert } from '../domain/alert.ts'
 import type { FindingEvent, Severity } from '../domain/finding.ts'
-import { type AlertGroup, type Heartbeat, type Subject, severityOf } from './subject.ts'
+import { plain } from './plain.ts'
+import { type AlertGroup, type Heartbeat, openOnes, type Subject, severityOf } from './subject.ts'
 
 /** What a transport puts around a body: identifiers, severity, facts for headers. The same in every retry; no secrets. */
 export interface Envelope {
@@ -17,7 +18,7 @@ export interface Envelope {
   /** One line. */
   title: string
   test: boolean
-  /** Short facts by name, in a fixed order, for structured data and headers. */
+  /** Facts by name, in a fixed order, each one printable line of at most 256 characters: for structured data, headers and fields. */
   facts: Readonly<Record<string, string>>
 }
 
@@ -65,7 +66,7 @@ function ofGroup(group: AlertGroup): Envelope {
     key: group.key,
     event: 'group',
     severity,
-    closes: group.alerts.every(({ event }) => event === 'resolved'),
+    closes: openOnes(group).length === 0,
     at: group.at,
     title: count === 1 ? group.alerts[0].title : `${count} alerts: ${group.about}`,
     test: group.alerts.every(({ test }) => test === true),
@@ -88,6 +89,10 @@ function ofHeartbeat({ id, at, nextBy, open }: Heartbeat): Envelope {
   }
 }
 
+/** Identifiers are shorter; only names can be longer, and these are for filters, not for reading. */
+const MAX_FACT = 256
+
 function present(facts: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(facts).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+  const printable = Object.entries(facts).map(([name, value]) => [name, plain(value ?? '', MAX_FACT)] as const)
+  return Object.fromEntries(printable.filter(([, value]) => value !== ''))
 }

@@ -22,27 +22,26 @@ export interface HeartbeatDeps {
 const PATIENCE_MS = 30_000
 
 /**
- * Sends a sign of life to each sink that is due one. One replica sends it; one that does not arrive is not tried again, since the next
- * follows and its absence is the message. Answers how many arrived.
+ * Sends a sign of life to each sink that is due one, to all at once: one that hangs keeps none of the others waiting. One replica sends it;
+ * one that does not arrive is not tried again, since the next follows and its absence is the message. Answers how many arrived.
  */
 export async function sendHeartbeats(sinks: readonly OpenedSink[], deps: HeartbeatDeps): Promise<number> {
-  let facts: Facts | undefined
-  let sent = 0
+  const now = deps.now()
+  const due: { opened: OpenedSink; everyMs: number }[] = []
   for (const opened of sinks) {
-    const { heartbeatMs } = opened.route
-    if (heartbeatMs === undefined || opened.goneSince !== undefined) continue
-    const now = deps.now()
-    if (!(await takeBeat(deps.db, opened.route.name, now, heartbeatMs))) continue
-    facts ??= await gatherFacts(deps.db, now)
-    const heartbeat = {
-      id: newId(),
-      at: now.toString(),
-      nextBy: now.add({ milliseconds: heartbeatMs + GRACE_MS }).toString(),
-      ...facts,
-    }
-    if (await sendOne(opened, heartbeat, deps)) sent++
+    const { heartbeatMs: everyMs, name } = opened.route
+    if (everyMs === undefined || opened.goneSince !== undefined) continue
+    if (await takeBeat(deps.db, name, now, everyMs)) due.push({ opened, everyMs })
   }
-  return sent
+  if (due.length === 0) return 0
+  const facts = await gatherFacts(deps.db, now)
+  const taken = await Promise.all(
+    due.map(({ opened, everyMs }) => {
+      const nextBy = now.add({ milliseconds: everyMs + GRACE_MS }).toString()
+      return sendOne(opened, { id: newId(), at: now.toString(), nextBy, ...facts }, deps)
+    }),
+  )
+  return taken.filter((each) => each).length
 }
 
 /** The clock that looks for due ones ticks each minute. */

@@ -6,7 +6,7 @@ import type { Policy } from '../domain/policy.ts'
 import type { Route } from '../domain/route.ts'
 import { type FindingContext, findingContexts, insertAlerts, type NewAlert } from '../store/alert.ts'
 import type { Queryable } from '../store/db.ts'
-import type { DeliveryTry } from '../store/delivery.ts'
+import { type DeliveryTry, toldOf } from '../store/delivery.ts'
 import type { FindingRow } from '../store/finding.ts'
 import { type AlertFacts, describe } from './describe.ts'
 import { frameworksOf } from './frameworks.ts'
@@ -43,6 +43,8 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
       edges.map(({ finding }) => finding),
     )
     const routes = deps.routes()
+    const told = await toldBefore(db, routes, edges)
+    const notBefore = startsOf(routes, deps.now())
     const alerts = edges.flatMap((edge, n): NewAlert[] => {
       const context = contexts[n]
       if (context === undefined) return []
@@ -50,23 +52,41 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
       const frameworks = frameworksOf(edge.finding.kind, deps.frameworks?.())
       const alert = { ...composeAlert(edge, context, deps.policy(), runbook), frameworks }
       const deliveries = routes
-        .filter((route) => wants(route, alert))
-        .map((route) => ({ id: newId(), sink: route.name, groupKey: groupKeyOf(route, alert) }))
+        .filter((route) => wants(route, alert) && (!isLateAllClear(route, edge) || told.has(`${route.name} ${edge.finding.id}`)))
+        .map((route) => {
+          return { id: newId(), sink: route.name, groupKey: groupKeyOf(route, alert), notBefore: notBefore.get(route.name) }
+        })
       return [{ alert, findingId: edge.finding.id, deliveries }]
     })
     await insertAlerts(db, alerts)
     for (const route of routes) {
       const tries = alerts.flatMap(({ deliveries }) => deliveries.filter(({ sink }) => sink === route.name))
       if (tries.length === 0) continue
-      // Others of its group may follow at once: they are waited for.
-      const startAfter = route.group === undefined ? undefined : deps.now().add({ milliseconds: route.group.waitMs })
       await deps.enqueue(
         db,
         tries.map(({ id, sink }) => ({ id, sink, attempts: 0 })),
-        startAfter,
+        notBefore.get(route.name),
       )
     }
   }
+}
+
+/** When each receiver that gathers is first told: others of a group may follow at once, and are waited for. */
+function startsOf(routes: readonly Route[], now: Temporal.Instant): ReadonlyMap<string, Temporal.Instant> {
+  return new Map(
+    routes.flatMap(({ name, group }) => (group === undefined ? [] : [[name, now.add({ milliseconds: group.waitMs })] as const])),
+  )
+}
+
+/** A second line that was never told of a finding needs no all-clear. */
+function isLateAllClear(route: Route, { event }: Pick<Edge, 'event'>): boolean {
+  return route.afterMs !== undefined && event === 'resolved'
+}
+
+async function toldBefore(db: Queryable, routes: readonly Route[], edges: readonly Edge[]): Promise<Set<string>> {
+  const sinks = routes.filter(({ afterMs }) => afterMs !== undefined).map(({ name }) => name)
+  const over = edges.filter(({ event }) => event === 'resolved').map(({ finding }) => finding.id)
+  return toldOf(db, sinks, over)
 }
 
 /** One alert from one edge and what is known of its finding. */

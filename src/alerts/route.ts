@@ -5,7 +5,6 @@ import { type GroupBy, type QuietHours, type Route, WEEKDAYS } from '../domain/r
 /** Whether a receiver wants an alert. A condition on what an alert does not have (a system's tier, an identity's kind) is not met. */
 export function wants(route: Route, alert: Alert): boolean {
   const { finding, system, identity } = alert
-  const ageMs = epochMs(alert.at) - epochMs(finding.openedAt)
   return (
     atLeast(finding.severity, route.minSeverity) &&
     isOneOf(route.kinds, finding.kind) &&
@@ -13,8 +12,14 @@ export function wants(route: Route, alert: Alert): boolean {
     isOneOf(route.tiers, system?.tier) &&
     isOneOf(route.owners, system?.owner) &&
     isOneOf(route.identityKinds, identity?.kind) &&
-    (route.afterMs === undefined || ageMs >= route.afterMs)
+    (route.afterMs === undefined || ageMs(alert) >= route.afterMs)
   )
+}
+
+/** How long a finding has been open. One that is back has not been open for long, whenever it opened first. */
+function ageMs({ event, at, finding }: Alert): number {
+  if (event === 'opened' || event === 'reopened') return 0
+  return epochMs(at) - epochMs(finding.openedAt)
 }
 
 /** Under which key an alert is gathered with others for a receiver; undefined: it travels alone. */
@@ -32,15 +37,26 @@ const THINGS: Record<GroupBy, (alert: Alert) => string | undefined> = {
   sink: () => 'all',
 }
 
-/** What alerts of one message are about, for people. */
-export function aboutOf(by: GroupBy | undefined, [first, ...rest]: readonly [Alert, ...Alert[]]): string {
+/**
+ * What alerts of one message are about, for people: the thing that they share, else whom or what they concern.
+ *
+ * @param by what all of them share; undefined: nothing but their receiver
+ */
+export function aboutOf(by: GroupBy | undefined, alerts: readonly [Alert, ...Alert[]]): string {
+  const [first] = alerts
   const names: Record<GroupBy, string | undefined> = {
     identity: first.identity?.name,
     system: first.system?.name,
     owner: first.system?.owner === undefined ? undefined : `systems of ${first.system.owner}`,
     sink: undefined,
   }
-  return (by === undefined ? undefined : names[by]) ?? `${rest.length + 1} alerts`
+  return (by === undefined ? undefined : names[by]) ?? concerned(alerts)
+}
+
+function concerned(alerts: readonly [Alert, ...Alert[]]): string {
+  const things = new Set(alerts.map(({ identity, system, title }) => identity?.name ?? system?.name ?? title))
+  const [first = alerts[0].title] = things
+  return things.size === 1 ? first : `${first} and ${things.size - 1} more`
 }
 
 /** When the quiet hours that hold now end for an alert of this severity; undefined when it may be sent. */

@@ -10,7 +10,8 @@ const HOUR_MS = 3_600_000
  * `test: true`, severity info, a deduplication key and a finding of its own, `TEST` in every name, example domains (RFC 2606).
  */
 export function sampleAlert(at: Temporal.Instant): Alert {
-  const facts = factsOf(at)
+  // As stored instants are: to the millisecond.
+  const facts = factsOf(at.round('millisecond'))
   const { title, summary } = describe(facts)
   return {
     ...facts,

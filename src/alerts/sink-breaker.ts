@@ -1,10 +1,15 @@
 /** Keeps many alerts from knocking at a receiver that does not answer: after some failures in a row all of them wait together. */
 export interface SinkBreaker {
-  /** When the receiver is asked again; undefined: now. Once that instant comes one delivery is let through, the others wait for it. */
+  /**
+   * When the receiver is asked again; undefined: now. Once that instant comes one delivery is let through, the others wait for it; whoever
+   * was let through says what came of it by one of the three below.
+   */
   closedUntil(now: Temporal.Instant): Temporal.Instant | undefined
   /** @param retryAfterMs how long the receiver itself asked to be left alone */
   failed(now: Temporal.Instant, retryAfterMs: number | undefined): void
   succeeded(): void
+  /** Nothing was sent, or what came back says nothing of the next alert: the next one may ask. */
+  undecided(now: Temporal.Instant): void
 }
 
 /** Failures in a row before everybody waits. */
@@ -16,26 +21,42 @@ const TRIAL_MS = 20_000
 
 export function openSinkBreaker(): SinkBreaker {
   let failures = 0
+  let pauses = 0
   let until: Temporal.Instant | undefined
+  let asking = false
   return {
     closedUntil: (now) => {
       if (until === undefined) return undefined
       if (Temporal.Instant.compare(now, until) < 0) return until
       until = now.add({ milliseconds: TRIAL_MS })
+      asking = true
       return undefined
     },
-    failed: (now, retryAfterMs) => {
+    failed: (now, retryAfterMs = 0) => {
       failures++
-      if (retryAfterMs !== undefined) until = now.add({ milliseconds: Math.round(Math.min(retryAfterMs, LONGEST_PAUSE_MS)) })
-      else if (failures >= THRESHOLD) until = now.add({ milliseconds: pauseMs(failures) })
+      // Those under way when the pause began fail too: they are the same failure and do not prolong it.
+      const paused = until !== undefined && !asking
+      const pauseMs = failures >= THRESHOLD && !paused ? lengthOf(pauses++) : 0
+      const waitMs = Math.max(pauseMs, Math.round(Math.min(retryAfterMs, LONGEST_PAUSE_MS)))
+      const next = now.add({ milliseconds: waitMs })
+      if (waitMs > 0 && (until === undefined || asking || Temporal.Instant.compare(next, until) > 0)) until = next
+      // Too few failures in a row for a pause, and the receiver did not ask for one.
+      else if (asking) until = undefined
+      asking = false
     },
     succeeded: () => {
       failures = 0
+      pauses = 0
       until = undefined
+      asking = false
+    },
+    undecided: (now) => {
+      if (asking) until = now
+      asking = false
     },
   }
 }
 
-function pauseMs(failures: number): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - THRESHOLD, 10))
+function lengthOf(pauses: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(pauses, 10))
 }

@@ -37,10 +37,19 @@ export interface Heartbeat {
   deliveries: Readonly<{ pending: number; dead: number }>
 }
 
-/** The highest severity of a group's alerts. */
-export function severityOf({ alerts }: AlertGroup): Severity {
-  return alerts.reduce<Severity>(
+/** The alerts of a group after which something is open: of each finding its last one counts. */
+export function openOnes({ alerts }: AlertGroup): Alert[] {
+  const last = new Map(alerts.map((alert) => [alert.dedupKey, alert]))
+  return [...last.values()].filter(({ event }) => event !== 'resolved')
+}
+
+/** The highest severity of what a group leaves open; of all its alerts where that is nothing. */
+export function severityOf(group: AlertGroup): Severity {
+  const { alerts } = group
+  const open = openOnes(group)
+  const [first = alerts[0], ...rest] = open.length === 0 ? alerts : open
+  return rest.reduce<Severity>(
     (highest, { finding }) => (atLeast(finding.severity, highest) ? finding.severity : highest),
-    alerts[0].finding.severity,
+    first.finding.severity,
   )
 }

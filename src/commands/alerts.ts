@@ -113,6 +113,8 @@ type Outcome = Sent &
   ({ taken: true; detail: Receipt['detail'] } | { taken: false; detail: Receipt['detail']; error: string; mend: string })
 
 async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): Promise<Outcome> {
+  const fault = runtime.sinks.faultOf(name)
+  if (fault !== undefined) throw fault
   const opened = runtime.sinks.byName(name)
   if (opened === undefined) {
     const names = runtime.config.alerts.map((entry) => entry.name).join(', ') || 'none'

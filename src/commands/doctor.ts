@@ -234,8 +234,14 @@ async function sampleOf(runtime: Runtime, system: OpenedSystem): Promise<BoundSe
 }
 
 function sinkCheck(runtime: Runtime, name: string): Check {
-  return runtime.sinks.byName(name) === undefined
-    ? { name: `alerts ${name}`, level: 'fail', detail: 'not opened', mend: 'check its entry under alerts' }
+  const fault = runtime.sinks.faultOf(name)
+  return fault !== undefined
+    ? {
+        name: `alerts ${name}`,
+        level: 'fail',
+        detail: fault.message,
+        mend: 'check its entry under alerts, and what it refers to',
+      }
     : { name: `alerts ${name}`, level: 'ok', detail: 'opened; `revenant alerts test` sends a marked sample' }
 }
 

@@ -287,6 +287,9 @@ export function instantOf(option: string, text: string): Temporal.Instant {
   try {
     return Temporal.Instant.from(text)
   } catch {
-    throw new RevenantError('INPUT_INVALID', `${option} must be an instant such as 2027-01-31T18:00:00Z`)
+    const day = /^\d{4}-\d{2}-\d{2}$/.test(text)
+      ? `: a day alone does not say in which time zone; for UTC give ${text}T00:00:00Z`
+      : ' such as 2027-01-31T18:00:00Z or 2027-01-31T18:00:00+01:00'
+    throw new RevenantError('INPUT_INVALID', `${option} must be an instant${day}`)
   }
 }

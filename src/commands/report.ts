@@ -67,7 +67,7 @@ export async function evidence(context: CommandContext, options: EvidenceOptions
           bar.update(at, of)
         },
       }).finally(() => bar.stop())
-      if (target.endsWith('.zip')) await packZip(folder, written.paths, place, deps.now())
+      if (isZipName(target)) await packZip(folder, written.paths, place, deps.now())
       return written.manifest
     })
     await recordAction(runtime, 'report.evidence', basename(target), {
@@ -81,7 +81,9 @@ export async function evidence(context: CommandContext, options: EvidenceOptions
     })
     const entries = made.entries.reduce((sum, { count }) => sum + count, 0)
     const { files, ...rest } = made
-    const sentence = `${target}: ${counted(entries, 'entry', 'entries')} of the log, ${counted(files.length, 'file')}.${made.altered === 0 ? '' : ` ${made.altered} ROWS OF THE DATABASE ARE NOT WHAT WAS LOGGED: see entries/gone.csv.`} Check it: revenant verify ${options.out}`
+    const wrong = made.altered + made.removed
+    const warning = wrong === 0 ? '' : ` ${wrong} ROWS OF THE DATABASE ARE NOT WHAT WAS LOGGED: see entries/gone.csv.`
+    const sentence = `${target}: ${counted(entries, 'entry', 'entries')} of the log, ${counted(files.length, 'file')}.${warning} Check it: revenant verify ${options.out}`
     return done(io, options.json, { out: target, ...rest, files: files.length }, sentence)
   })
 }
@@ -207,7 +209,7 @@ async function scopeOf(runtime: Runtime, deps: ReportDeps, options: ScopeOptions
  * Throws `CONFLICT` for a target that exists already.
  */
 async function placed<Made>(target: string, make: (folder: string, place: string) => Promise<Made>): Promise<Made> {
-  const isZip = target.endsWith('.zip')
+  const isZip = isZipName(target)
   const draft = join(dirname(target), `.${basename(target)}.${newId().slice(-12)}.partial`)
   try {
     await refuseExisting(target, isZip)
@@ -224,6 +226,10 @@ async function placed<Made>(target: string, make: (folder: string, place: string
     await rm(draft, { recursive: true, force: true })
     await rm(`${draft}.zip`, { force: true })
   }
+}
+
+function isZipName(path: string): boolean {
+  return path.toLowerCase().endsWith('.zip')
 }
 
 async function refuseExisting(target: string, isZip: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import type { Problem } from '../evidence/verify/problems.ts'
 import { openBundle } from '../evidence/verify/source.ts'
-import { type VerifyResult, verifyBundle } from '../evidence/verify/verify.ts'
+import { isChosen, type VerifyResult, verifyBundle } from '../evidence/verify/verify.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, json, line, pathOf, style } from './io.ts'
 
@@ -57,14 +57,17 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
   for (const check of checks) {
     line(
       io,
-      `  ${check.holds ? style(io, 'green', 'holds') : style(io, 'red', 'FALSE')}  ${check.name.padEnd(13)}${check.count === 0 ? check.detail : `${check.count} false`}`,
+      `  ${check.holds ? style(io, 'green', 'holds') : check.open ? 'open ' : style(io, 'red', 'FALSE')}  ${check.name.padEnd(13)}${check.count === 0 ? check.detail : `${check.count} false`}`,
     )
     for (const problem of check.problems) line(io, `           ${spell(problem)}`)
     if (check.count > check.problems.length) line(io, `           and ${check.count - check.problems.length} more`)
   }
   line(io)
   if (firstFalse !== undefined) line(io, `The first that is false: ${spell(firstFalse)}`)
-  else line(io, style(io, 'green', 'Everything in this bundle holds.'))
+  else if (keysGiven) line(io, style(io, 'green', 'Everything in this bundle holds.'))
+  else line(io, 'Everything in this bundle fits together. Who made it is not proven.')
+  if (firstFalse === undefined && manifest !== undefined && isChosen(manifest))
+    line(io, 'It was chosen from its period: whether anything that belongs to the choice was left out cannot be told.')
   if (!keysGiven)
     line(
       io,

@@ -19,19 +19,21 @@ type Issue = z.core.$ZodIssue
  *
  * @param value what was parsed, to tell missing from wrong
  * @param jsonSchema the schema as JSON Schema, for the keys that an unknown one may have meant
+ * @param branch of a union the part that the value is meant for, where that is known: only its keys are proposed
  */
-export function explain(issues: readonly Issue[], value: unknown, jsonSchema: unknown): Problem[] {
-  return issues.flatMap((issue) => explainIssue(issue, value, jsonSchema))
+export function explain(issues: readonly Issue[], value: unknown, jsonSchema: unknown, branch: unknown = jsonSchema): Problem[] {
+  return issues.flatMap((issue) => explainIssue(issue, value, { jsonSchema, branch }))
 }
 
-function explainIssue(issue: Issue, value: unknown, jsonSchema: unknown): Problem[] {
+function explainIssue(issue: Issue, value: unknown, schemas: { jsonSchema: unknown; branch: unknown }): Problem[] {
   const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = keysAt(jsonSchema, path)
+      const known = keysAt(schemas.jsonSchema, path)
+      const near = keysAt(schemas.branch, path)
       return issue.keys.map((key): Problem => {
         // A union's branches differ in their keys.
-        const message = known.includes(key) ? 'is a key of another kind' : `is not a key here${suggest(spellKey(key), known)}`
+        const message = known.includes(key) ? 'is a key of another kind' : `is not a key here${suggest(spellKey(key), near)}`
         return { path: [...path, key], message, at: 'key' }
       })
     }
@@ -40,9 +42,11 @@ function explainIssue(issue: Issue, value: unknown, jsonSchema: unknown): Proble
         return [{ path, message: notOneOf(valueAt(value, path), issue.options) }]
       const nested = nearestBranch(issue.errors)
       if (nested === undefined) return [{ path, message: missingOr(valueAt(value, path), `must be ${typesOf(issue.errors)}`) }]
-      return nested.flatMap((inner) => explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, value, jsonSchema))
+      return nested.flatMap((inner) => explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, value, schemas))
     }
     case 'invalid_type':
+      // A schema that has words of its own knows better.
+      if (!issue.message.startsWith('Invalid input')) return [{ path, message: issue.message }]
       return [{ path, message: missingOr(valueAt(value, path), `must be ${TYPES[issue.expected] ?? issue.expected}`) }]
     case 'invalid_value':
       return [{ path, message: notOneOf(valueAt(value, path), issue.values) }]

@@ -6,7 +6,13 @@ const anchorName = () => name().describe('Unique. What commands call the anchor.
 const url = (what: string) =>
   z
     .string()
-    .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), { error: 'must be an http:// or https:// URL' })
+    .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), {
+      error: 'must be an http:// or https:// URL',
+      abort: true,
+    })
+    .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
+      error: 'must be free of user and password: give them by authorization',
+    })
     .describe(what)
 
 const authorization = () =>

@@ -17,7 +17,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 export function suggest(word: string, known: readonly string[]): string {
   const near = nearest(word, known)
   if (near !== undefined) return `; did you mean "${near}"?`
-  return known.length === 0 ? '' : `; known are ${[...known].sort().join(', ')}`
+  return known.length === 0 ? '' : `; known are ${[...new Set(known)].sort().join(', ')}`
 }
 
 /** Levenshtein's distance. */

@@ -42,6 +42,9 @@ export const sinkSchema = z
         days: some(WEEKDAYS).exactOptional().describe('On which they begin; left out: every day.'),
         except: z.enum(SEVERITIES).default('critical').describe('From this severity on alerts are sent all the same.'),
       })
+      .refine(({ from, to, days }) => from !== to || (days !== undefined && new Set(days).size < WEEKDAYS.length), {
+        error: 'would never end: name the days, or use minSeverity to be told of less',
+      })
       .exactOptional()
       .describe('Hours in which alerts wait until they end. Nothing is dropped.'),
     group: z

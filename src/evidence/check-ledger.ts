@@ -2,12 +2,14 @@ import { toError } from '../domain/error.ts'
 import type { Facts } from '../domain/leaf.ts'
 import { leafOf } from '../domain/leaf.ts'
 import type { LedgerKind } from '../domain/ledger.ts'
+import { retentionHorizon } from '../store/audit.ts'
 import type { Queryable } from '../store/db.ts'
 import { type CheckpointRow, latestCheckpoint, readTiles, type TileRow } from '../store/ledger.ts'
 import { checkpointsFrom, entriesFrom, type LedgerEntryRow } from '../store/ledger-read.ts'
 import { ledgerSince, loggedRows, unloggedRows } from '../store/ledger-rows.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { entryHash } from './entry.ts'
+import { isPast } from './expiry.ts'
 import { storedFacts } from './facts.ts'
 import { storedNodes } from './ledger.ts'
 import { HASH_BYTES, isSame } from './merkle.ts'
@@ -54,10 +56,11 @@ export async function checkLedger(options: CheckOptions): Promise<LedgerReport> 
   if (last === undefined) return report
   report.size = last.size
   const doubtful = await checkTiles(db, last, report)
+  const horizon = await retentionHorizon(db)
   for (let from = 0; from < last.size && report.faults.length < MAX_FAULTS; from += PAGE) {
     const rows = await entriesFrom(db, from, Math.min(PAGE, last.size - from))
     await checkEntries(db, from, Math.min(PAGE, last.size - from), rows, doubtful, report)
-    await checkRows(db, rows, report)
+    await checkRows(db, rows, horizon, report)
     progress?.(Math.min(last.size, from + PAGE), last.size)
   }
   await checkCheckpoints(options, report)
@@ -148,16 +151,18 @@ function hashOf({ kind, ref, digest }: LedgerEntryRow): Uint8Array {
   return entryHash({ kind, id: ref, digest: Buffer.from(digest).toString('hex') })
 }
 
-/** Kinds whose rows end with their retention. */
-const PASSING: ReadonlySet<LedgerKind> = new Set<LedgerKind>(['observation', 'control', 'trial'])
-
-async function checkRows(db: Queryable, entries: readonly LedgerEntryRow[], report: LedgerReport): Promise<void> {
+async function checkRows(
+  db: Queryable,
+  entries: readonly LedgerEntryRow[],
+  horizon: Temporal.Instant | undefined,
+  report: LedgerReport,
+): Promise<void> {
   const byKind = Map.groupBy(entries, (entry) => entry.kind)
   for (const [kind, of] of byKind) {
     const facts = await factsOf(db, kind, [...new Set(of.map(({ ref }) => ref))])
     for (const { ref, digest, index } of of) {
       const found = facts.get(ref)
-      if (found === undefined && PASSING.has(kind)) report.gone++
+      if (found === undefined && isPast({ kind, ref }, horizon)) report.gone++
       else if (found === undefined) report.faults.push({ where: `row ${kind} ${ref}`, what: `(entry ${index}) is missing` })
       else {
         report.rows++

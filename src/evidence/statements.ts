@@ -59,6 +59,7 @@ export const STATEMENTS = {
       'late',
       'still_open',
       'not_proven',
+      'retired',
       'median_ms',
       'p95_ms',
       'max_ms',

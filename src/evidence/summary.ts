@@ -25,8 +25,8 @@ export interface Summary {
 
 /** What was tested of each requirement in a period, what passed, failed, and could not be judged. */
 export async function summarise(deps: ReportDeps, scope: ReportScope): Promise<Summary> {
-  const checks = await checkTallies(deps.db, summaryScope(scope))
-  const findings = await findingTallies(deps.db, summaryScope(scope))
+  const checks = await checkTallies(deps.db, summaryScope(deps, scope))
+  const findings = await findingTallies(deps.db, summaryScope(deps, scope))
   const rows = controlsIn(deps, scope).flatMap(({ framework, control }) =>
     checks.filter(({ check }) => control.checks.includes(check)).map((tally) => rowOf(framework, control, tally, findings)),
   )

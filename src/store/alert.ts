@@ -136,7 +136,8 @@ function controlsBehind({ controls, kept }: ContextRow): FindingContext['control
 export interface NewAlert {
   alert: Alert
   findingId: string
-  deliveries: readonly { id: string; sink: string; groupKey: string | undefined }[]
+  /** `notBefore`: when it may first be tried; left out: at once. */
+  deliveries: readonly { id: string; sink: string; groupKey: string | undefined; notBefore?: Temporal.Instant | undefined }[]
 }
 
 /** Stores alerts and their deliveries. The database refuses a second alert for the same event of a finding. */
@@ -152,7 +153,16 @@ export async function insertAlerts(db: Queryable, alerts: readonly NewAlert[]): 
     body: alert,
   }))
   const deliveries = alerts.flatMap(({ alert, deliveries }) =>
-    deliveries.map(({ id, sink, groupKey }) => ({ id, alert_id: alert.id, sink, at: alert.at, group_key: groupKey ?? null })),
+    deliveries.map(({ id, sink, groupKey, notBefore }) => {
+      return {
+        id,
+        alert_id: alert.id,
+        sink,
+        at: alert.at,
+        next_at: notBefore?.toString() ?? alert.at,
+        group_key: groupKey ?? null,
+      }
+    }),
   )
   await sql`
     with a as (
@@ -161,7 +171,7 @@ export async function insertAlerts(db: Queryable, alerts: readonly NewAlert[]): 
         as a (id uuid, finding_id uuid, sequence integer, event text, severity text, at timestamptz, body jsonb)
     )
     insert into delivery (id, alert_id, sink, state, created_at, next_at, group_key)
-    select id, alert_id, sink, 'pending', at, at, group_key from json_to_recordset(${JSON.stringify(deliveries)}::json)
-      as d (id uuid, alert_id uuid, sink text, at timestamptz, group_key text)
+    select id, alert_id, sink, 'pending', at, next_at, group_key from json_to_recordset(${JSON.stringify(deliveries)}::json)
+      as d (id uuid, alert_id uuid, sink text, at timestamptz, next_at timestamptz, group_key text)
   `.execute(db)
 }

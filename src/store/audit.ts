@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { auditFacts, auditKind } from '../domain/facts/audit.ts'
 import { toMs } from '../domain/facts/instant.ts'
@@ -43,6 +44,17 @@ export async function lastAudit(
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
+}
+
+/** The action under which the removal of rows that are past their retention is logged. */
+export const RETENTION_APPLIED = 'retention.applied'
+
+/** The latest instant before which rows were removed as past their retention; undefined where none ever were. */
+export async function retentionHorizon(db: Queryable): Promise<Temporal.Instant | undefined> {
+  const { rows } = await sql<{ before: Temporal.Instant | null }>`
+    select max((detail ->> 'before')::timestamptz) as before from audit where action = ${RETENTION_APPLIED}
+  `.execute(db)
+  return rows[0]?.before ?? undefined
 }
 
 /** As the database will give it back: JSON knows no undefined, and jsonb keeps neither NUL nor half of a surrogate pair. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Alert } from '../domain/alert.ts'
+import type { Severity } from '../domain/finding.ts'
 import type { Queryable } from './db.ts'
 import type { DeliveryTable } from './tables.ts'
 
@@ -15,12 +16,15 @@ export interface PendingDelivery {
   id: string
   sink: string
   attempts: number
-  createdAt: Temporal.Instant
+  /** The first of the tries that failed; null where none did, or where an operator has sent it again since. */
+  triedAt: Temporal.Instant | null
   alert: Alert
   /** What it is gathered by; null: it travels alone. */
   groupKey: string | null
   /** In whose message it travels; its own id where it leads, null where it was not gathered yet. */
   leaderId: string | null
+  /** Severities of the alerts that it leads, each once; empty where it leads none yet. */
+  leads: Severity[]
   /** When an operator sent it again; null where none did, or since its last try. */
   redrivenAt: Temporal.Instant | null
   /** When an earlier alert of the same finding, which has not reached this sink yet, is tried again; null where there is none. */
@@ -29,14 +33,18 @@ export interface PendingDelivery {
 
 /**
  * A delivery that is still to be made; undefined when it is done, dead or unknown. An earlier alert that can travel in the same message
- * does not block it.
+ * does not block it. What travels in another's message is tried when that is.
  */
 export async function pendingDelivery(db: Queryable, id: string): Promise<PendingDelivery | undefined> {
   const { rows } = await sql<PendingDelivery>`
-    select d.id, d.sink, d.attempts, d.created_at as "createdAt", a.body as alert, d.group_key as "groupKey", d.leader_id as "leaderId",
+    select d.id, d.sink, d.attempts, d.tried_at as "triedAt", a.body as alert, d.group_key as "groupKey", d.leader_id as "leaderId",
       case when d.attempts > 0 and d.detail is null then d.next_at end as "redrivenAt",
+      array(
+        select distinct a3.severity from delivery d3 join alert a3 on a3.id = d3.alert_id where d3.leader_id = d.id and d3.state = 'pending'
+      ) as leads,
       (
-        select coalesce(max(d2.next_at), max(d2.created_at)) from alert a2 join delivery d2 on d2.alert_id = a2.id
+        select coalesce(max(coalesce(l.next_at, d2.next_at)), max(d2.created_at))
+        from alert a2 join delivery d2 on d2.alert_id = a2.id left join delivery l on l.id = d2.leader_id
         where a2.finding_id = a.finding_id and a2.sequence < a.sequence and d2.sink = d.sink and d2.state = 'pending'
           and d2.leader_id is distinct from d.id and (d2.leader_id is not null or d2.group_key is distinct from d.group_key or d.group_key is null)
       ) as "blockedUntil"
@@ -46,39 +54,87 @@ export async function pendingDelivery(db: Queryable, id: string): Promise<Pendin
   return rows[0]
 }
 
+/** What one message takes along: its leader alone, what has the leader's group key, or whatever waits for the sink. */
+export type Reach = 'alone' | 'group' | 'all'
+
 /**
- * Gathers what is pending for a sink behind one delivery, which leads: of its group, or (`all`) of every group. What another message
- * carries already, or another worker gathers now, stays out, and so does what must wait for such a message to keep its finding's order.
- * What is gathered has no time of its own any more: it goes with its leader.
+ * Gathers what is pending for a sink behind one delivery, which leads, in the caller's transaction; false: it cannot lead now, since
+ * another message took it along or something of its finding must go before it, and nothing was gathered. What another message carries
+ * stays out, and so does what must wait for such a message to keep its finding's order. What is gathered has no time of its own any more:
+ * it goes with its leader. Workers that gather for one sink do so one after the other.
  *
  * @param limit how many one message may hold
  */
-export async function gather(db: Queryable, leader: PendingDelivery, all: boolean, limit: number): Promise<void> {
-  const ofGroup = all ? sql`true` : sql`d.group_key = ${leader.groupKey}`
-  await sql`
-    update delivery set leader_id = ${leader.id}::uuid, next_at = case when id = ${leader.id}::uuid then next_at end
-    where id in (
-      select d.id from delivery d join alert a on a.id = d.alert_id
-      where d.sink = ${leader.sink} and d.state = 'pending' and d.leader_id is null and (d.id = ${leader.id}::uuid or ${ofGroup})
-        and not exists (
-          select 1 from alert a2 join delivery d2 on d2.alert_id = a2.id
-          where a2.finding_id = a.finding_id and a2.sequence < a.sequence and d2.sink = d.sink and d2.state = 'pending'
-            and d2.leader_id is not null
-        )
+export async function gather(tx: Queryable, leader: PendingDelivery, reach: Reach, limit: number): Promise<boolean> {
+  const { id, sink, groupKey } = leader
+  const within = { alone: sql`false`, group: sql`d.group_key = ${groupKey}`, all: sql`true` }[reach]
+  // Two that gather at once would each leave out what the other holds, and one of them itself: it would be sent twice. In a statement of
+  // its own, so that the next one sees what the one before did.
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`revenant gather ${sink}`}, 0))`.execute(tx)
+  const { rows } = await sql`
+    with candidate as (
+      select d.id, a.finding_id, a.sequence from delivery d join alert a on a.id = d.alert_id
+      where d.sink = ${sink} and d.state = 'pending' and d.leader_id is null and (d.id = ${id}::uuid or ${within})
       -- Its own finding first: nothing of it may be left behind and come later.
       order by (a.finding_id = ${leader.alert.finding.id}::uuid) desc, d.created_at, a.sequence, d.id
-      limit ${limit} for update of d skip locked
+      limit ${limit} for update of d
+    ), whole as (
+      select c.id from candidate c where not exists (
+        select 1 from alert a2 join delivery d2 on d2.alert_id = a2.id
+        where a2.finding_id = c.finding_id and a2.sequence < c.sequence and d2.sink = ${sink} and d2.state = 'pending'
+          and not exists (select 1 from candidate e where e.id = d2.id)
+      )
     )
-  `.execute(db)
+    update delivery set leader_id = ${id}::uuid, next_at = case when id = ${id}::uuid then next_at end
+    where id in (select id from whole) and exists (select 1 from whole where id = ${id}::uuid)
+    returning id
+  `.execute(tx)
+  return rows.length > 0
 }
 
-/** The alerts of a message, in the order in which they happened. */
-export async function gatheredAlerts(db: Queryable, leaderId: string): Promise<Alert[]> {
-  const { rows } = await sql<{ body: Alert }>`
-    select a.body from delivery d join alert a on a.id = d.alert_id
+export interface Gathered {
+  deliveryId: string
+  alert: Alert
+}
+
+/** What a message carries, in the order in which it happened. */
+export async function gathered(db: Queryable, leaderId: string): Promise<Gathered[]> {
+  const { rows } = await sql<Gathered>`
+    select d.id as "deliveryId", a.body as alert from delivery d join alert a on a.id = d.alert_id
     where d.leader_id = ${leaderId}::uuid and d.state = 'pending' order by a.at, a.finding_id, a.sequence, a.id
   `.execute(db)
-  return rows.map(({ body }) => body)
+  return rows
+}
+
+/** Takes some out of a message: they wait for their own turn again. Answers them, for their jobs to be enqueued in the same transaction. */
+export async function release(
+  tx: Queryable,
+  leaderId: string,
+  ids: readonly string[],
+  next: Temporal.Instant,
+): Promise<DeliveryTry[]> {
+  return tx
+    .updateTable('delivery')
+    .set({ leader_id: null, next_at: next.toString() })
+    .where('leader_id', '=', leaderId)
+    .where('id', 'in', ids)
+    .where('state', '=', 'pending')
+    .returning(['id', 'sink', 'attempts'])
+    .execute()
+}
+
+/** For which of some findings something was ever on its way to a sink, as `SINK FINDING`. */
+export async function toldOf(db: Queryable, sinks: readonly string[], findingIds: readonly string[]): Promise<Set<string>> {
+  if (sinks.length === 0 || findingIds.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('delivery as d')
+    .innerJoin('alert as a', 'a.id', 'd.alert_id')
+    .select(['d.sink', 'a.finding_id'])
+    .distinct()
+    .where('d.sink', 'in', sinks)
+    .where('a.finding_id', 'in', findingIds)
+    .execute()
+  return new Set(rows.map(({ sink, finding_id }) => `${sink} ${finding_id}`))
 }
 
 /** The delivery, and everything that travels in its message. */
@@ -102,12 +158,12 @@ export async function markFailed(
   if (next === undefined) {
     await sql`
       update delivery set state = 'dead', attempts = attempts + 1, finished_at = ${at.toString()}::timestamptz, next_at = null,
-        leader_id = null, detail = ${detail} where ${withFollowers(id)}
+        tried_at = coalesce(tried_at, ${at.toString()}::timestamptz), leader_id = null, detail = ${detail} where ${withFollowers(id)}
     `.execute(db)
     return
   }
   await sql`
-    update delivery set attempts = attempts + 1, detail = ${detail},
+    update delivery set attempts = attempts + 1, detail = ${detail}, tried_at = coalesce(tried_at, ${at.toString()}::timestamptz),
       next_at = case when id = ${id}::uuid then ${next.toString()}::timestamptz end
     where ${withFollowers(id)}
   `.execute(db)
@@ -115,7 +171,14 @@ export async function markFailed(
 
 /** Puts a delivery off that was not tried: it waits for another, for the end of quiet hours, or for its receiver. */
 export async function postponeDelivery(db: Queryable, id: string, next: Temporal.Instant): Promise<void> {
-  await db.updateTable('delivery').set({ next_at: next.toString() }).where('id', '=', id).where('state', '=', 'pending').execute()
+  // Where it has just been gathered it has no time of its own any more.
+  await db
+    .updateTable('delivery')
+    .set({ next_at: next.toString() })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .where((eb) => eb.or([eb('leader_id', 'is', null), eb('leader_id', '=', id)]))
+    .execute()
 }
 
 /** Deliveries whose time has long come and that no job seems to carry. */
@@ -154,7 +217,7 @@ export async function listDeliveries(db: Queryable, filter: { state?: DeliveryTa
   return query.orderBy('d.created_at', 'desc').limit(filter.limit).execute()
 }
 
-/** Makes dead deliveries pending again, without a detail, which marks them as redriven; answers them, for their jobs to be enqueued in the same transaction. */
+/** Makes dead deliveries pending again, to be tried as long as new ones, without a detail, which marks them as redriven; answers them, for their jobs to be enqueued in the same transaction. */
 export async function redriveDeliveries(
   db: Queryable,
   filter: { id?: string; sink?: string },
@@ -162,7 +225,7 @@ export async function redriveDeliveries(
 ): Promise<DeliveryTry[]> {
   let query = db
     .updateTable('delivery')
-    .set({ state: 'pending', next_at: now.toString(), finished_at: null, detail: null })
+    .set({ state: 'pending', next_at: now.toString(), finished_at: null, tried_at: null, detail: null })
     .where('state', '=', 'dead')
   // Lists show the end of an id, which is its random part.
   if (filter.id !== undefined)
@@ -189,12 +252,15 @@ export async function backlog(db: Queryable): Promise<Backlog[]> {
   return rows
 }
 
+/** The clocks that ask tick each minute, never to the millisecond: what is due before the next tick is due at this one. */
+const BEAT_SLACK_MS = 30_000
+
 /**
- * Takes the turn to send a sink's sign of life, where the last one is as old as its period; false: it is not due, or another replica
- * was faster.
+ * Takes the turn to send a sink's sign of life, where the last one is as old as its period (at least a minute); false: it is not due, or
+ * another replica was faster.
  */
 export async function takeBeat(db: Queryable, sink: string, now: Temporal.Instant, everyMs: number): Promise<boolean> {
-  const due = now.subtract({ milliseconds: everyMs }).toString()
+  const due = now.subtract({ milliseconds: everyMs - BEAT_SLACK_MS }).toString()
   const { rows } = await sql`
     insert into sink_beat (sink, at) values (${sink}, ${now.toString()}::timestamptz)
     on conflict (sink) do update set at = excluded.at where sink_beat.at <= ${due}::timestamptz

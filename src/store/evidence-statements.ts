@@ -52,28 +52,34 @@ export const leavers: StatementPage = (db, scope, after, limit) =>
     limit,
   )
 
-/** Time to revoke against policy, for those who left in the period: one row a system. */
+/**
+ * Time to revoke against policy, for those who left in the period: one row a system. Credentials that were taken off the list after
+ * their holder had left are counted by themselves, so that nobody is in time by forgetting.
+ */
 export const revocation: StatementPage = (db, scope, after, limit) =>
   page(
     db,
     sql`
-    select s.name as key, s.name as system, s.tier, min(${tierMs(scope)})::float8 as allowed_ms, count(*)::int as credentials,
+    select s.name as key, s.name as system, s.tier, min(${tierMs(scope)})::float8 as allowed_ms,
+      count(*) filter (where k.retired_at is null)::int as credentials,
       count(*) filter (where ${STATE} = 'closed' and ${tookMs()} <= ${allowedMs(scope)})::int as in_time,
       count(*) filter (where ${STATE} = 'closed' and ${tookMs()} > ${allowedMs(scope)})::int as late,
       count(*) filter (where ${STATE} = 'open')::int as still_open,
-      count(*) filter (where ${STATE} not in ('closed', 'open'))::int as not_proven,
+      count(*) filter (where ${STATE} not in ('closed', 'open', 'retired'))::int as not_proven,
+      count(*) filter (where k.retired_at is not null)::int as retired,
       percentile_disc(0.5) within group (order by ${tookMs()}) filter (where ${STATE} = 'closed') as median_ms,
       percentile_disc(0.95) within group (order by ${tookMs()}) filter (where ${STATE} = 'closed') as p95_ms,
       max(${tookMs()}) filter (where ${STATE} = 'closed') as max_ms
     from identity i join credential k on k.identity_id = i.id
     join system s on s.id = k.system_id join check_state c on c.credential_id = k.id
-    where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and k.retired_at is null and ${named(scope)}
+    where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and ${HELD} and ${named(scope)}
     group by s.name, s.tier`,
     after,
     limit,
   )
 
-/** Credentials of everybody who had left by the end of the period of which nothing is proven, and why. */
+/** Credentials of everybody who had left by the end of the period of which nothing is proven, and why; those that were taken off the
+ * list before anything was proven among them. */
 export const unverified: StatementPage = (db, scope, after, limit) =>
   page(
     db,
@@ -81,6 +87,7 @@ export const unverified: StatementPage = (db, scope, after, limit) =>
     select concat(to_char(i.terminated_at at time zone 'UTC', ${SORTABLE}), ' ', k.id) as key,
       i.external_id, i.name, i.kind, i.terminated_at as left_at, s.name as system, s.tier, k.label as credential, ${STATE} as state,
       case
+        when k.retired_at is not null then 'retired_before_proof'
         when s.retired_at is not null then 'system_retired'
         when exists (select 1 from pause p where p.scope in ('*', s.id::text)) then 'paused'
         when c.verdict = 'inconclusive' then c.reason
@@ -91,7 +98,8 @@ export const unverified: StatementPage = (db, scope, after, limit) =>
       i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' as deadline
     from identity i join credential k on k.identity_id = i.id
     join system s on s.id = k.system_id join check_state c on c.credential_id = k.id
-    where i.terminated_at < ${at(scope.to)} and k.retired_at is null and ${STATE} not in ('closed', 'open') and ${named(scope)}`,
+    where i.terminated_at < ${at(scope.to)} and ${HELD} and ${named(scope)}
+      and (${STATE} not in ('closed', 'open', 'retired') or (k.retired_at is not null and c.dead_at is null))`,
     after,
     limit,
   )
@@ -210,6 +218,9 @@ const STATE = sql`case
   when c.verdict = 'rejected' then 'refused'
   when c.verdict is null then 'not_tried'
   else 'unverified' end`
+
+/** What somebody held when he left: what was taken off the list before is not a path of a leaver. */
+const HELD = sql`(k.retired_at is null or k.retired_at >= i.terminated_at)`
 
 /** From termination to the first proven refusal; an account that was closed before counts as closed at once. */
 function tookMs(): RawBuilder<number | null> {

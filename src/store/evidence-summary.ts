@@ -181,7 +181,7 @@ export async function survivalRows(db: Queryable, scope: SummaryScope): Promise<
           when c.verdict = 'rejected' and c.dead_at is not null then c.first_rejected_at
           else coalesce(c.accepted_at, i.terminated_at) end - i.terminated_at) / 60)::float8 as minutes
       from identity i join credential k on k.identity_id = i.id join check_state c on c.credential_id = k.id
-      where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and k.retired_at is null and ${within(scope, 'k')}
+      where i.terminated_at >= ${at(scope.from)} and i.terminated_at < ${at(scope.to)} and (k.retired_at is null or k.retired_at >= i.terminated_at) and ${within(scope, 'k')}
     ), coarse as (
       select closed, ceil(minutes / step) * step as minutes from (
         select closed, minutes, case when minutes < 360 then 1 when minutes < 4320 then 10 when minutes < 86400 then 60 else 1440 end as step from ends

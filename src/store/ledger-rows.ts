@@ -25,11 +25,15 @@ const TIMES = {
   ledger_key: 'created_at',
 } as const satisfies Record<LoggedTable, string>
 
-/** Since when this database has had a ledger: everything recorded later is in it. */
+/**
+ * Since when this database has had a ledger: everything recorded later is in it. A database that had one from the beginning has it for
+ * everything, whatever time a row claims.
+ */
 export async function ledgerSince(db: Queryable): Promise<Temporal.Instant | undefined> {
-  const { rows } = await sql<{ at: string }>`select "timestamp" as at from kysely_migration where name = '0002-ledger'`.execute(
-    db,
-  )
+  const { rows } = await sql<{ at: string }>`
+    select case when l."timestamp"::timestamptz - f."timestamp"::timestamptz < interval '1 minute' then '1970-01-01T00:00:00Z' else l."timestamp" end as at
+    from kysely_migration l, (select min("timestamp") as "timestamp" from kysely_migration) f where l.name = '0002-ledger'
+  `.execute(db)
   return rows[0] === undefined ? undefined : Temporal.Instant.from(rows[0].at)
 }
 

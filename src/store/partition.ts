@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { errorCode } from '../domain/error.ts'
-import type { Db } from './db.ts'
+import type { Db, Queryable } from './db.ts'
 
 /** How many months of partitions stand ready beyond the current one: a replica may be down for long without losing rows. */
 const MONTHS_AHEAD = 3
@@ -35,7 +35,14 @@ const MADE_MEANWHILE: ReadonlySet<string> = new Set(['42P07', '23505', '42P17'])
  * an unresolved finding stays.
  */
 export async function dropPartitionsBefore(db: Db, before: Temporal.Instant): Promise<string[]> {
-  const dropped: string[] = []
+  const names = await partitionsBefore(db, before)
+  for (const name of names) await sql`drop table if exists ${sql.table(name)}`.execute(db)
+  return names
+}
+
+/** The partitions that `dropPartitionsBefore` would drop. */
+export async function partitionsBefore(db: Queryable, before: Temporal.Instant): Promise<string[]> {
+  const found: string[] = []
   for (const name of await partitionNames(db)) {
     const month = monthOf(name)
     if (month === undefined) continue
@@ -46,13 +53,12 @@ export async function dropPartitionsBefore(db: Db, before: Temporal.Instant): Pr
         db,
       )
     if (kept.rows.length > 0) continue
-    await sql`drop table if exists ${sql.table(name)}`.execute(db)
-    dropped.push(name)
+    found.push(name)
   }
-  return dropped
+  return found
 }
 
-async function partitionNames(db: Db): Promise<string[]> {
+async function partitionNames(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'observation'::regclass order by 1
   `.execute(db)

@@ -124,6 +124,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
       { id: third, attempts: 0, afterMs: 604_000 },
     ])
     respond = (response) => response.writeHead(204).end()
+    clockMs += 600_000
     for (const id of [first, second, third]) await deliver(id, never, deps)
     expect(sequences()?.slice(2)).toEqual([1, 2, 3])
   })
@@ -164,7 +165,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
     })
   })
 
-  it('are dead after three days, and at once where trying again cannot help; redriving brings them back', async () => {
+  it('are dead after three days of failures, however long they waited before, and at once where trying again cannot help; redriving brings them back', async () => {
     respond = (response) => response.writeHead(500).end()
     const [old, gone, removed] = [
       await one(await finding(), 1),
@@ -173,10 +174,22 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
     ]
     clockMs += 3 * 86_400_000 + 1
     await deliver(old, never, deps)
+    expect(await state(old), 'its first try, after long quiet hours').toMatchObject({ state: 'pending', attempts: 1 })
+    clockMs += 3 * 86_400_000
+    await deliver(old, never, deps)
+    expect((await state(old)).state).toBe('pending')
+    clockMs += 1
+    enqueued = []
+    await deliver(old, never, deps)
     respond = (response) => response.writeHead(410).end()
     await deliver(gone, never, deps)
     await deliver(removed, never, deps)
-    for (const id of [old, gone, removed]) expect(await state(id)).toMatchObject({ state: 'dead', attempts: 1, next_at: null })
+    for (const [id, attempts] of [
+      [old, 3],
+      [gone, 1],
+      [removed, 1],
+    ] as const)
+      expect(await state(id)).toMatchObject({ state: 'dead', attempts, next_at: null })
     expect(enqueued).toEqual([])
     clockMs += 1
     expect((await redriveDeliveries(db(), { sink: 'hook0' }, now())).map((each) => each.id).toSorted()).toEqual(
@@ -185,8 +198,9 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('deliveries 
     expect(await redriveDeliveries(db(), { sink: 'hook0' }, now())).toEqual([])
     respond = (response) => response.writeHead(204).end()
     expect(await state(gone)).toMatchObject({ state: 'pending', attempts: 1 })
+    expect(await state(old), 'three days begin anew').toMatchObject({ state: 'pending', tried_at: null })
     await deliver(old, never, deps)
-    expect(await state(old)).toMatchObject({ state: 'delivered', attempts: 2 })
+    expect(await state(old)).toMatchObject({ state: 'delivered', attempts: 4 })
   })
 
   it('that an aborted try leaves behind are tried again under the same id', async () => {

@@ -34,10 +34,11 @@ describe.skipIf(!existsSync(SCHEMA))(`ocsf, Compliance Finding (needs ${SCHEMA.p
   it('rolls up: one check an alert, failed while anything is open', () => {
     const document = group(GROUP)
     expect(document).toMatchObject({
-      type_uid: 200302,
+      type_uid: 200301,
       severity_id: 5,
       count: 2,
-      finding_info: { uid: GROUP.key },
+      metadata: { correlation_uid: GROUP.key },
+      finding_info: { uid: GROUP.id },
       compliance: { status_id: 3, standards: ['owasp_nhi', 'nist_800_53'] },
     })
     expect(document.compliance.checks.map((check: { uid: string; status_id: number }) => [check.uid, check.status_id])).toEqual([

@@ -49,6 +49,11 @@ describe.skipIf(!existsSync(FIELDS))(`ecs (needs ${FIELDS.pathname.split('/').sl
     expect(faults(fields, { ...document, message: ['x'] })).toEqual(['message is a list'])
   })
 
+  it('is an alert while it is open and an event when it is over, so that rules for alerts raise none for it', () => {
+    const kinds = FINDING_EVENTS.map((event) => [event, rendered({ ...ALERT, event }).event.kind])
+    expect(kinds).toEqual(FINDING_EVENTS.map((event) => [event, event === 'resolved' ? 'event' : 'alert']))
+  })
+
   it('puts the person, the account, the system and the answer where the mapping says', () => {
     expect(rendered()).toMatchObject({
       '@timestamp': ALERT.at,

@@ -46,7 +46,7 @@ const FIELDS: Record<string, string | readonly string[]> = {
   'security_result[].threat_id': 'string',
   'security_result[].alert_state': ['NOT_ALERTING', 'ALERTING'],
   'security_result[].action[]': ['ALLOW', 'BLOCK'],
-  'security_result[].confidence': ['MEDIUM_CONFIDENCE', 'HIGH_CONFIDENCE'],
+  'security_result[].confidence': ['LOW_CONFIDENCE', 'MEDIUM_CONFIDENCE', 'HIGH_CONFIDENCE'],
   'security_result[].attack_details.techniques[].id': 'string',
   'security_result[].attack_details.techniques[].name': 'string',
   'security_result[].detection_fields[].key': 'string',
@@ -112,6 +112,20 @@ describe('udm', () => {
     })
     expect(rendered(ALERT).security_result[0].detection_fields).toContainEqual({ key: 'fingerprint', value: 'hmac:5b2c0e6a91d3' })
     expect(rendered({ ...ALERT, event: 'resolved' }).security_result[0].alert_state).toBe('NOT_ALERTING')
+  })
+
+  it.each([
+    ['accepted', 'controlled', true, 'HIGH_CONFIDENCE', 3],
+    ['accepted', 'explicit', false, 'MEDIUM_CONFIDENCE', 2],
+    ['accepted', 'none', false, 'LOW_CONFIDENCE', 1],
+    ['rejected', 'controlled', false, 'HIGH_CONFIDENCE', 3],
+    ['rejected', 'explicit', false, 'MEDIUM_CONFIDENCE', 2],
+    ['rejected', 'none', false, 'LOW_CONFIDENCE', 1],
+  ] as const)('is as sure as ocsf of %s, %s, confirmed %s', (verdict, assurance, confirmed, confidence, confidence_id) => {
+    const evidence = ALERT.evidence && { ...ALERT.evidence, verdict, assurance, confirmed }
+    const alert = { ...ALERT, ...(evidence === undefined ? {} : { evidence }) }
+    expect(rendered(alert).security_result[0].confidence).toBe(confidence)
+    expect(JSON.parse(FORMATS.ocsf(alert, FULL_CONTEXT).body).confidence_id).toBe(confidence_id)
   })
 
   it('claims no outcome where none was seen', () => {

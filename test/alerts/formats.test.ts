@@ -378,7 +378,7 @@ describe('text', () => {
         system     payroll-db, postgres, postgres://db.internal:5432, critical tier, owner dba@example.com
         identity   Jane Doe, E10442, jdoe@example.com, human, left 2026-11-19T06:00:00Z
         credential payroll login, password, jdoe, admin, hmac:5b2c0e6a91d3
-        answer     accepted (authenticated), as jdoe, strong, controlled, confirmed, sqlstate=00000, stranger: rejected (invalid_credentials), canary: accepted (authenticated)
+        answer     accepted (authenticated), as jdoe, strong, controlled, confirmed, sqlstate=00000, stranger rejected (invalid_credentials), canary accepted (authenticated)
         do         1. Take LOGIN from the role.
                    2. Look in the log.
         deadline   2026-11-20T06:00:00Z, 2 d overdue

@@ -1,12 +1,13 @@
-import { fork } from 'node:child_process'
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { fork, spawn } from 'node:child_process'
+import { createPrivateKey } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sql } from 'kysely'
 import { loadFrameworks } from '../../src/config/frameworks.ts'
+import { readLedgerKeys } from '../../src/custody/ledger-keys.ts'
 import { type ObservationFields, observationFacts } from '../../src/domain/facts/observation.ts'
 import { newId, slotOf } from '../../src/domain/id.ts'
 import { leafOf } from '../../src/domain/leaf.ts'
@@ -22,7 +23,8 @@ import { openStore } from '../../src/store/open-store.ts'
 import { startPostgres } from '../servers/postgres.ts'
 
 /**
- * Bundles of many observations: seeds a Postgres, then writes, packs and verifies in processes of their own, whose memory is theirs.
+ * Bundles of many observations: seeds a Postgres and sequences them, then runs the real commands (`report evidence`, `verify`,
+ * `ledger verify`) and the steps that they consist of, each in a process of its own, whose memory is its own.
  * `node test/bench/bundles.ts --observations 100000`
  */
 const { values } = parseArgs({
@@ -36,6 +38,8 @@ const { values } = parseArgs({
 })
 const PAGE = 5_000
 const PER_CREDENTIAL = 20
+/** Tells the peak of the process that it is loaded into when that ends. */
+const TELL_PEAK = `data:text/javascript,process.on('exit',()=>console.error('peak',Math.round(process.resourceUsage().maxRSS/1024)))`
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 if (values.step === undefined) await main(Number(values.observations))
@@ -44,16 +48,51 @@ else await step(values.step, values.url ?? '', values.folder ?? '', values.key ?
 async function main(count: number): Promise<void> {
   const server = await startPostgres()
   const folder = mkdtempSync(join(tmpdir(), 'revenant-bench-'))
-  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   try {
+    const revenant = commandsIn(folder, server.url())
+    await revenant('ledger', 'status')
+    const key = await newestKey(join(folder, 'keyring.json'))
     const started = performance.now()
-    await seed(server.url(), count, key)
-    say(`seeded ${count} observations in ${seconds(started)} s`)
+    const sequencedMs = await seed(server.url(), count, key)
+    say(`seeded ${count} observations in ${seconds(started)} s, ${Math.round((count / sequencedMs) * 1_000)} a second sequenced`)
+    const day = (ms: number) => new Date(Date.now() + ms).toISOString()
+    const period = ['--from', day(-2 * 86_400_000), '--to', day(86_400_000)]
+    for (const out of ['q.zip', 'q']) await revenant('report', 'evidence', ...period, '--out', join(folder, out), '--json')
+    for (const out of ['q.zip', 'q']) await revenant('verify', join(folder, out), '--json')
+    await revenant('ledger', 'verify')
+    for (const out of ['q.zip', 'q']) rmSync(join(folder, out), { recursive: true })
     for (const name of ['write', 'zip', 'verify', 'verify-zip']) await inOwnProcess(name, server.url(), folder, key)
   } finally {
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Runs the real program on this database, and says how long it took and how much memory. */
+function commandsIn(folder: string, url: string) {
+  const config = join(folder, 'revenant.yaml')
+  writeFileSync(config, JSON.stringify({ database: { url: 'env:BENCH_URL' }, keyRing: join(folder, 'keyring.json') }))
+  const main = join(import.meta.dirname, '../../src/main.ts')
+  return async (...words: readonly string[]) => {
+    const started = performance.now()
+    const child = spawn(process.execPath, [`--import=${TELL_PEAK}`, main, '--config', config, ...words], {
+      env: { ...process.env, BENCH_URL: url },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    const [code] = await once(child, 'close')
+    if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}: ${out}${err}`)
+    const peak = /peak (\d+)/.exec(err)?.[1]
+    say(`revenant ${words.join(' ').replaceAll(`${folder}/`, '')}: ${seconds(started)} s, peak ${peak} MiB`)
+  }
+}
+
+async function newestKey(keyRingPath: string): Promise<string> {
+  const newest = (await readLedgerKeys({ keyRingPath })).at(-1)
+  if (newest === undefined) throw new Error('the key ring has no key')
+  return newest.key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 async function inOwnProcess(name: string, url: string, folder: string, key: string): Promise<void> {
@@ -101,10 +140,11 @@ async function step(name: string, url: string, root: string, key: string): Promi
 
 function signersOf(db: Db, pem: string) {
   const keys = async () => [createPrivateKey(pem)]
-  return { db, origin: 'example.com/bench', instance: 'bench', now: () => Temporal.Now.instant(), readKeys: keys, makeKey: keys }
+  return { db, origin: undefined, instance: 'bench', now: () => Temporal.Now.instant(), readKeys: keys, makeKey: keys }
 }
 
-async function seed(url: string, count: number, key: string): Promise<void> {
+/** Answers the milliseconds that sequencing took. */
+async function seed(url: string, count: number, key: string): Promise<number> {
   const store = await openStore({ url, poolSize: 4, applicationName: 'bench' })
   const { db } = store
   const [system, now] = [newId(), Temporal.Now.instant().epochMilliseconds]
@@ -121,6 +161,7 @@ async function seed(url: string, count: number, key: string): Promise<void> {
       zone: 'default',
     })
     .execute()
+  let sequencedMs = 0
   const people = Array.from({ length: Math.ceil(count / PER_CREDENTIAL) }, () => ({ id: newId(), credential: newId() }))
   for (let at = 0; at < people.length; at += PAGE) await seedPeople(db, people.slice(at, at + PAGE), system, now)
   for (let at = 0; at < count; at += PAGE) {
@@ -163,10 +204,13 @@ async function seed(url: string, count: number, key: string): Promise<void> {
         rows.map(({ id, leaf }) => ({ ref: id, digest: leaf })),
       )
     })
+    const started = performance.now()
     await sequencer.run()
+    sequencedMs += performance.now() - started
   }
   await sql`analyze`.execute(db)
   await store.close()
+  return sequencedMs
 }
 
 async function seedPeople(

@@ -34,6 +34,9 @@ describe('report and verify', { timeout: 180_000 }, () => {
     const told = await house.run(['verify', 'bundle', '--vkey', vkey], { config: false })
     expect(told.stdout).toContain('Everything in this bundle holds.')
     expect(told.stdout).not.toContain("bundle's own")
+    const untold = await house.run(['verify', 'bundle'], { config: false })
+    expect(untold.stdout).toContain('Who made it is not proven.')
+    expect(untold.stdout).not.toContain('Everything in this bundle holds')
   })
 
   it('holds every observation of the sweep', () => {
@@ -69,6 +72,10 @@ describe('report and verify', { timeout: 180_000 }, () => {
       exit: 2,
       stderr: expect.stringContaining('exists already'),
     })
+    expect(await house.run(['report', 'evidence', ...PERIOD, '--out', 'Q.ZIP'])).toMatchObject({ exit: 0 })
+    expect(readFileSync(house.path('Q.ZIP')).subarray(0, 2).toString()).toBe('PK')
+    const day = await house.run(['report', 'evidence', '--from', '2027-01-01', '--to', '2027-04-01', '--out', 'x'])
+    expect([day.exit, day.stderr]).toEqual([2, expect.stringContaining('for UTC give 2027-01-01T00:00:00Z')])
     mkdirSync(house.path('empty'))
     expect(await house.run(['report', 'evidence', ...PERIOD, '--out', 'empty', '--identity', 'anna'])).toMatchObject({ exit: 0 })
     expect(await house.run(['verify', 'empty'], { config: false })).toMatchObject({

@@ -199,7 +199,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
     ],
   ],
   [

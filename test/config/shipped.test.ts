@@ -37,7 +37,9 @@ describe('the shipped file', () => {
 
   it('names every section', async () => {
     const sections = Object.keys(parse(await readFile(SHIPPED, 'utf8')))
-    expect([...sections, 'frameworks', 'instance', 'publicUrl'].toSorted()).toEqual(Object.keys(configJsonSchema().properties ?? {}).toSorted())
+    expect([...sections, 'frameworks', 'instance', 'publicUrl'].toSorted()).toEqual(
+      Object.keys(configJsonSchema().properties ?? {}).toSorted(),
+    )
   })
 })
 

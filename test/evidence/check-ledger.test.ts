@@ -77,6 +77,13 @@ describe.each(STORES.slice(0, 2))('a stored ledger on $name', ({ open }) => {
     ])
   })
 
+  it('names a row that was slipped in under a time before the log', async () => {
+    await sql`insert into audit select gen_random_uuid(), now() - interval '2 years', actor, action, subject, detail from audit limit 1`.execute(
+      db(),
+    )
+    expect(await faults()).toEqual([expect.stringMatching(/^row audit [0-9a-f-]{36} has no entry in the ledger/)])
+  })
+
   it('names an entry that was changed together with its row', async () => {
     await sql`update ledger_entry set digest = sha256('x') where index = 257`.execute(db())
     expect(await faults()).toEqual([

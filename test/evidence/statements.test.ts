@@ -66,6 +66,67 @@ describe.each(STORES)('statements on $name', { timeout: 60_000 }, ({ available, 
     await db.updateTable('credential').set({ retired_at: null }).where('id', '=', credential).execute()
   })
 
+  when('what was taken off the list before anything was proven is told, and counts for nobody', async () => {
+    const { db } = house
+    const credential = house.ids.credentials['anna@wiki'] ?? ''
+    const retire = (at: Temporal.Instant | null) =>
+      db
+        .updateTable('credential')
+        .set({ retired_at: at?.toString() ?? null })
+        .where('id', '=', credential)
+        .execute()
+    await retire(house.scope.to.subtract({ hours: 1 }))
+    const why = (all: Awaited<ReturnType<typeof rows>>) =>
+      all.map(({ external_id, state, why: reason }) => [external_id, state, reason])
+    expect(why(await rows('unverified'))).toEqual([
+      ['E1', 'retired', 'retired_before_proof'],
+      ['E2', 'unverified', 'unreachable'],
+    ])
+    const figures = ({ system, credentials, in_time, not_proven, retired }: Record<string, unknown>) => [
+      system,
+      credentials,
+      in_time,
+      not_proven,
+      retired,
+    ]
+    expect((await rows('revocation')).map(figures)).toEqual([
+      ['payroll', 1, 1, 0, 0],
+      ['wiki', 1, 0, 1, 1],
+    ])
+    // Nor is the curve better for it.
+    const ends = await survivalRows(db, { from: house.scope.from, to: house.scope.to })
+    expect(ends.reduce((sum, { censored, closed }) => sum + censored + closed, 0)).toBe(3)
+    // Before the holder left it was no path of a leaver.
+    await retire(house.scope.from.subtract({ hours: 99 }))
+    expect(await rows('unverified')).toHaveLength(1)
+    expect((await rows('revocation')).map(figures)[1]).toEqual(['wiki', 1, 0, 1, 0])
+    await retire(null)
+  })
+
+  when('whoever leaves tomorrow has not left, in a period that has not ended', async () => {
+    const { db } = house
+    const tomorrow = house.deps.now().add({ hours: 24 })
+    const bert = house.ids.bert
+    const { terminated_at: before } = await db
+      .selectFrom('identity')
+      .select('terminated_at')
+      .where('id', '=', bert)
+      .executeTakeFirstOrThrow()
+    await db.updateTable('identity').set({ terminated_at: tomorrow.toString() }).where('id', '=', bert).execute()
+    const scope = { ...house.scope, to: tomorrow.add({ hours: 24 }) }
+    const all = (name: StatementName) => Array.fromAsync(statementRows(db, name, statementScope(house.deps, scope)))
+    expect((await all('leavers')).map(({ external_id }) => external_id)).toEqual(['E1', 'E1'])
+    expect(await all('unverified')).toEqual([])
+    const { checks } = await summarise(house.deps, scope)
+    // What was observed of him stands, as long as he had left.
+    expect(checks[0]).toMatchObject({ check: 'revocation', tested: 3 })
+    await db
+      .updateTable('identity')
+      .set({ terminated_at: before?.toString() ?? null })
+      .where('id', '=', bert)
+      .execute()
+  })
+
   when('revocation: time against policy, by system', async () => {
     const figures = ({ system, credentials, in_time, late, still_open, not_proven, median_ms }: Record<string, unknown>) => [
       system,

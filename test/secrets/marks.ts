@@ -19,6 +19,8 @@ export interface Leak {
 export interface Marks {
   /** A new secret that no other kind has: `MARK-<kind>-<24 random letters and digits>`. */
   plant(kind: string): string
+  /** One of letters and digits alone, 30 of them, for forms that take nothing else. */
+  plantBare(kind: string): string
   /** A secret whose bytes are given by its form: a key, a private key. Every part of it is looked for. */
   plantBytes(kind: string, bytes: Buffer): void
   /** Looks for every planted secret, whole or in parts, in every spelling, in what one place holds. */
@@ -47,17 +49,18 @@ export function openMarks(): Marks {
     bitmap[hash(head)] = 1
     byHead.set(head, [...(byHead.get(head) ?? []), needle])
   }
+  const plantBytes = (kind: string, bytes: Buffer) => {
+    for (const [form, spelt] of formsOf(bytes)) for (const part of windows(spelt, WIDTHS[form])) add({ kind, form, bytes: part })
+  }
+  const plantBare = (kind: string, length: number) => {
+    const random = [...randomBytes(length)].map((byte) => LETTERS[byte % LETTERS.length]).join('')
+    plantBytes(kind, Buffer.from(random))
+    return random
+  }
   return {
-    plant: (kind) => {
-      const random = [...randomBytes(24)].map((byte) => LETTERS[byte % LETTERS.length]).join('')
-      for (const [form, spelt] of formsOf(Buffer.from(random)))
-        for (const bytes of windows(spelt, WIDTHS[form])) add({ kind, form, bytes })
-      return `MARK-${kind.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${random}`
-    },
-    plantBytes: (kind, bytes) => {
-      for (const [form, spelt] of formsOf(bytes))
-        for (const part of windows(spelt, WIDTHS[form])) add({ kind, form, bytes: part })
-    },
+    plant: (kind) => `MARK-${kind.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${plantBare(kind, 24)}`,
+    plantBare: (kind) => plantBare(kind, 30),
+    plantBytes,
     search: (place, content) => {
       const buffer = typeof content === 'string' ? Buffer.from(content) : content
       const leaks = new Map<string, Leak>()

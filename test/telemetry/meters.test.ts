@@ -59,6 +59,27 @@ describe('metrics', () => {
     expect(out).toContain('service_name="revenant"')
   })
 
+  it('shows what waits for receivers, and clears', () => {
+    const meters = openMeters()
+    meters.setBacklog([
+      { sink: 'soc', pending: 12, dead: 3, lagMs: 90_500 },
+      { sink: 'mail', pending: 0, dead: 1, lagMs: 0 },
+    ])
+    const out = text(meters)
+    expect(out).toContain('# TYPE revenant_delivery_pending gauge')
+    for (const [name, soc, mail] of [
+      ['pending', '12', '0'],
+      ['dead', '3', '1'],
+      ['oldest', '90.5', '0'],
+    ]) {
+      expect(out).toContain(`revenant_delivery_${name}{revenant_sink="soc"} ${soc}\n`)
+      expect(out).toContain(`revenant_delivery_${name}{revenant_sink="mail"} ${mail}\n`)
+    }
+    meters.setBacklog([])
+    for (const name of ['pending', 'dead', 'oldest'])
+      expect(text(meters)).toContain(`revenant_delivery_${name}{revenant_sink="soc"} 0\n`)
+  })
+
   it('reads a level that is gone as 0, so that an alert on it clears', () => {
     const meters = openMeters()
     meters.setActiveFindings([{ kind: 'residual_access', severity: 'high', count: 3 }])

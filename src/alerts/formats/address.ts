@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { AlertSystem } from '../../domain/alert.ts'
+import type { AlertEvidence, AlertSystem } from '../../domain/alert.ts'
 
 /** Where a system is asked, as far as its origin says. */
 export interface Address {
@@ -14,4 +14,10 @@ export function addressOf({ origin }: Pick<AlertSystem, 'origin'>): Address {
   if (url === null || url.hostname === '') return {}
   const host = url.hostname.replace(/^\[|\]$/g, '')
   return { ...(isIP(host) === 0 ? { hostname: host } : { ip: host }), ...(url.port === '' ? {} : { port: Number(url.port) }) }
+}
+
+/** A status of the wire is an HTTP status only where the system is asked over HTTP. */
+export function httpStatusOf(of: { system?: AlertSystem | undefined; evidence?: AlertEvidence | undefined }): number | undefined {
+  const status = /^https?:/.test(of.system?.origin ?? '') ? of.evidence?.wire.status : undefined
+  return typeof status === 'number' && Number.isInteger(status) ? status : undefined
 }

@@ -5,7 +5,7 @@ import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { cut, plain } from '../plain.ts'
 import { addressOf } from './address.ts'
-import { proofOf } from './facts.ts'
+import { controlWords, frameworkWords, proofOf } from './facts.ts'
 import { HEALTH_SEVERITIES, headerSeverity } from './header-severity.ts'
 import { healthOf, heartbeatFacts } from './heartbeat-facts.ts'
 import { linkOf } from './link.ts'
@@ -50,7 +50,6 @@ type Pair = readonly [key: string, value: Value]
 
 function extension(alert: Alert, context: FormatContext): Pair[] {
   const { finding, identity, credential, evidence, deadline } = alert
-  const frameworks = Object.entries(alert.frameworks).map(([name, controls]) => `${name} ${controls.join(' ')}`)
   return [
     ['rt', milliseconds(alert.at)],
     ['start', milliseconds(finding.openedAt)],
@@ -67,7 +66,7 @@ function extension(alert: Alert, context: FormatContext): Pair[] {
     ...labelled('cs2', 'identity', listed([identity?.name, identity?.email, identity?.kind, identity?.owner])),
     ...labelled('cs3', 'credential', listed([credential?.label, credential?.kind])),
     ...labelled('cs4', 'fingerprint', credential?.fingerprint),
-    ...labelled('cs5', 'proof', evidence === undefined ? undefined : listed([...proofOf(evidence), ...controlsOf(evidence)])),
+    ...labelled('cs5', 'proof', evidence === undefined ? undefined : listed([...proofOf(evidence), ...controlWords(evidence)])),
     ...labelled(
       'cs6',
       'remediation',
@@ -79,7 +78,7 @@ function extension(alert: Alert, context: FormatContext): Pair[] {
     ...labelled('deviceCustomDate1', 'revoke by', milliseconds(deadline?.revokeBy)),
     ...labelled('deviceCustomDate2', 'terminated at', milliseconds(identity?.terminatedAt)),
     ...labelled('flexString1', 'trace id', alert.traceId),
-    ...labelled('flexString2', 'frameworks', listed(frameworks)),
+    ...labelled('flexString2', 'frameworks', listed(frameworkWords(alert))),
     ['RevenantFindingId', finding.id],
     ['RevenantLink', linkOf(finding.id, context)],
   ]
@@ -106,10 +105,6 @@ function sender({ hostname, product }: FormatContext): Pair[] {
     ['dvchost', hostname],
     ['deviceExternalId', product.instance],
   ]
-}
-
-function controlsOf({ controls }: NonNullable<Alert['evidence']>): string[] {
-  return controls.map(({ control, verdict, reason }) => `${control} ${verdict} (${reason})`)
 }
 
 function heartbeatMessage(heartbeat: Parameters<HeartbeatFormat>[0]): string {

@@ -140,7 +140,7 @@ export const groupDocument = z.strictObject({
     key: name.describe('what the alerts have in common; messages of one key belong together'),
     about: z.string().describe('the same for people'),
     at: instant,
-    severity: z.enum(SEVERITIES).describe('the highest of them'),
+    severity: z.enum(SEVERITIES).describe('the highest that is open; of all, where nothing is'),
     count: z.int().min(1),
     omitted: z.int().min(1).exactOptional().describe('how many of `count` did not fit; `revenant alerts list` has them'),
     alerts: z.array(row).min(1).describe('in the order in which they happened'),

@@ -5,14 +5,15 @@ import { kindLabel } from '../describe.ts'
 import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { cut } from '../plain.ts'
-import { addressOf } from './address.ts'
+import { addressOf, httpStatusOf } from './address.ts'
 import { attackOf } from './attack.ts'
+import { controlWords, wireWords } from './facts.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, type HeartbeatFormat, MAX_BODY_BYTES } from './rendered.ts'
 
 /**
  * Elastic Common Schema 9.4.0, on one line. What ECS has no field for lies under `revenant`, as ECS asks of custom fields.
- * `event.kind` is `alert`: `signal` is reserved for Elastic's own.
+ * `event.kind` is `alert` while it is open: `signal` is reserved for Elastic's own.
  */
 export const ecs: Format = (alert, context) => ({
   contentType: 'application/json',
@@ -105,7 +106,8 @@ function eventOf(alert: Alert, context: FormatContext) {
   const { finding, evidence } = alert
   const link = linkOf(finding.id, context)
   return {
-    kind: 'alert',
+    // The end of a finding is news, and nothing to raise an alert for.
+    kind: alert.event === 'resolved' ? 'event' : 'alert',
     category: ['iam'],
     type: ['user', 'info'],
     action: `finding-${alert.event}`,
@@ -145,8 +147,7 @@ function placeOf({ system, evidence }: Alert) {
   if (system === undefined) return {}
   const { hostname, ip, port } = addressOf(system)
   const address = hostname ?? ip
-  // A status of the wire is an HTTP status only where the system is asked over HTTP.
-  const status = /^https?:/.test(system.origin) ? evidence?.wire.status : undefined
+  const status = httpStatusOf({ system, evidence })
   return {
     ...(address === undefined
       ? {}
@@ -158,7 +159,7 @@ function placeOf({ system, evidence }: Alert) {
             ...(port === undefined ? {} : { port }),
           },
         }),
-    ...(typeof status === 'number' && Number.isInteger(status) ? { http: { response: { status_code: status } } } : {}),
+    ...(status === undefined ? {} : { http: { response: { status_code: status } } }),
   }
 }
 
@@ -218,14 +219,15 @@ function custom(alert: Alert, frameworks: Alert['frameworks'], truncated: boolea
   }
 }
 
-function proof({ observationId, observedAt, wire, controls, latencyMs, trialId, ...facts }: NonNullable<Alert['evidence']>) {
+function proof(evidence: NonNullable<Alert['evidence']>) {
+  const { observationId, observedAt, wire: _wire, controls: _controls, latencyMs, trialId, ...facts } = evidence
   return {
     observation_id: observationId,
     observed_at: observedAt,
     trial_id: trialId,
     latency_ms: latencyMs,
     ...facts,
-    wire: Object.entries(wire).map(([name, value]) => `${name}=${value}`),
-    controls: controls.map(({ control, verdict, reason }) => `${control}: ${verdict} (${reason})`),
+    wire: wireWords(evidence),
+    controls: controlWords(evidence),
   }
 }

@@ -36,15 +36,12 @@ export function factsOf(alert: Alert): Fact[] {
     fact('Open since', [finding.state === 'resolved' ? undefined : moment(finding.openedAt)]),
     fact('Open from', [finding.state === 'resolved' ? `${moment(finding.openedAt)} to ${end(alert)}` : undefined]),
     fact('Proof', evidence === undefined ? [] : proofOf(evidence)),
-    fact('Controls', evidence?.controls.map(({ control, verdict, reason }) => `${control} ${verdict} (${reason})`) ?? []),
+    fact('Controls', evidence === undefined ? [] : controlWords(evidence)),
     fact('Deadline', [
       deadline && `${moment(deadline.revokeBy)}`,
       deadline && finding.state !== 'resolved' ? lateness(deadline.overdueMs) : undefined,
     ]),
-    fact(
-      'Frameworks',
-      Object.entries(alert.frameworks).map(([name, controls]) => `${name} ${controls.join(' ')}`),
-    ),
+    fact('Frameworks', frameworkWords(alert)),
     fact('Finding', [finding.id, `${alert.event} #${alert.sequence}`]),
     fact('Trace', [alert.traceId]),
   ].filter(({ value }) => value !== '')
@@ -62,9 +59,44 @@ export function proofOf(evidence: AlertEvidence): string[] {
   ]
 }
 
+/** The controls of the trial, e.g. `canary accepted (authenticated)`. */
+export function controlWords({ controls }: AlertEvidence): string[] {
+  return controls.map(({ control, verdict, reason }) => `${control} ${verdict} (${reason})`)
+}
+
+/** Facts of the wire, e.g. `status=200`. */
+export function wireWords({ wire }: AlertEvidence): string[] {
+  return Object.entries(wire).map(([name, value]) => `${name}=${value}`)
+}
+
+/** One word list a framework, e.g. `pci_dss 8.2.5`. */
+export function frameworkWords({ frameworks }: Alert): string[] {
+  return Object.entries(frameworks).map(([name, controls]) => `${name} ${controls.join(' ')}`)
+}
+
+/** How sure an answer is, not how bad; undefined where none was conclusive. */
+export function confidenceOf(evidence: AlertEvidence | undefined): 'high' | 'medium' | 'low' | undefined {
+  if (evidence === undefined || evidence.verdict === 'inconclusive') return undefined
+  const proven = evidence.verdict === 'accepted' ? evidence.confirmed : evidence.assurance === 'controlled'
+  if (proven) return 'high'
+  return evidence.assurance === 'none' ? 'low' : 'medium'
+}
+
 /** "2 d overdue", "1 h left". */
 export function lateness(overdueMs: number): string {
   return overdueMs > 0 ? `${span(overdueMs)} overdue` : `${span(overdueMs)} left`
+}
+
+/** What stands beside the title of one alert among many: its event, its delay, its fingerprint, and where there is no link its finding. */
+export function rowNotes({ event, finding, deadline, credential }: Alert, link: string | undefined): string {
+  const notes = [
+    event,
+    deadline !== undefined && event !== 'resolved' ? lateness(deadline.overdueMs) : '',
+    credential?.fingerprint ?? '',
+    // As `revenant findings show` takes it.
+    link === undefined ? `finding ${finding.id.slice(-8)}` : '',
+  ]
+  return notes.filter((note) => note !== '').join(', ')
 }
 
 const KINDS = { human: 'person', service: 'service account', agent: 'AI agent' } as const

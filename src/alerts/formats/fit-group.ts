@@ -41,7 +41,9 @@ function mostThatFit(rows: readonly Alert[], maxBytes: number, most: number, ren
   const shownBy = (count: number) => {
     const chosen = new Set(ranked.slice(0, count))
     const shown = rows.filter((_, index) => chosen.has(index))
-    return { rendered: render(shown, rows.length - count), omitted: rows.length - count }
+    const omitted = rows.length - count
+    const rendered = render(shown, omitted)
+    return { rendered: omitted === 0 ? rendered : { ...rendered, omitted }, omitted }
   }
   let fits = 1
   let over = Math.min(rows.length, most) + 1
@@ -53,13 +55,13 @@ function mostThatFit(rows: readonly Alert[], maxBytes: number, most: number, ren
   return shownBy(fits)
 }
 
-/** The most severe first; among equals as they were. */
+/** The most severe first, what is over last; among equals as they were. */
 export function mostSevereFirst(alerts: readonly Alert[]): Alert[] {
   return [...alerts].sort((a, b) => rank(b) - rank(a))
 }
 
 function rank(alert: Alert | undefined): number {
-  return alert === undefined ? -1 : SEVERITIES.indexOf(alert.finding.severity)
+  return alert === undefined || alert.event === 'resolved' ? -1 : SEVERITIES.indexOf(alert.finding.severity)
 }
 
 function bytesOf({ body, alternatives = [] }: Rendered): number {

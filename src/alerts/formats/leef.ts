@@ -4,7 +4,7 @@ import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { plain } from '../plain.ts'
 import { addressOf } from './address.ts'
-import { proofOf } from './facts.ts'
+import { controlWords, frameworkWords, proofOf } from './facts.ts'
 import { HEALTH_SEVERITIES, headerSeverity } from './header-severity.ts'
 import { healthOf } from './heartbeat-facts.ts'
 import { linkOf } from './link.ts'
@@ -68,14 +68,12 @@ function attributes(alert: Alert, context: FormatContext): Attributes {
     verdict: evidence?.verdict,
     reason: evidence?.reason,
     proof: evidence && proofOf(evidence).join(', '),
-    controls: evidence?.controls.map(({ control, verdict, reason }) => `${control} ${verdict} (${reason})`).join(', '),
+    controls: evidence && controlWords(evidence).join(', '),
     revokeBy: deadline?.revokeBy,
     overdueSeconds: deadline && Math.round(deadline.overdueMs / 1_000),
     remediation: alert.remediation.map((step, index) => `${index + 1}. ${step}`).join(' '),
     traceId: alert.traceId,
-    frameworks: Object.entries(alert.frameworks)
-      .map(([name, controls]) => `${name} ${controls.join(' ')}`)
-      .join(', '),
+    frameworks: frameworkWords(alert).join(', '),
     test: alert.test ? 'yes' : undefined,
     sender: context.hostname,
     instance: context.product.instance,

@@ -1,5 +1,4 @@
 import type { Alert } from '../../domain/alert.ts'
-import type { Severity } from '../../domain/finding.ts'
 import { envelopeOf } from '../envelope.ts'
 import { fitRendered } from '../fit-alert.ts'
 import { plain } from '../plain.ts'
@@ -16,26 +15,30 @@ import {
   type Rendered,
 } from './rendered.ts'
 import { alertLines, groupLines, textHeartbeat } from './text.ts'
+import { headlineOf, type Tone, toneOf, toneOfMessage } from './tone.ts'
 import { webUrl } from './web-url.ts'
 
 /** A mail: a subject, plain text, and the same as HTML that needs no images, no scripts and no network. */
 export const mail: Format = (alert, context) =>
-  fitRendered(alert, context.maxBytes ?? MAX_BODY_BYTES, (fitted) =>
-    letter(
-      `${fitted.finding.severity.toUpperCase()} ${fitted.title}`,
+  fitRendered(alert, context.maxBytes ?? MAX_BODY_BYTES, (fitted) => {
+    const tone = toneOf(fitted)
+    return letter(
+      headlineOf(tone, fitted.title),
       alertLines(fitted, context).join('\n'),
-      page(fitted.title, fitted.finding.severity, alertHtml(fitted, context)),
-    ),
-  )
+      page(fitted.title, tone, alertHtml(fitted, context)),
+    )
+  })
 
 /** One row an alert, the most severe first. */
 export const mailGroup: GroupFormat = (group, context) => {
-  const { title, severity } = envelopeOf({ type: 'group', group })
+  const envelope = envelopeOf({ type: 'group', group })
+  const { title } = envelope
+  const tone = toneOfMessage(envelope)
   return fitGroup(group, context.maxBytes ?? MAX_BODY_BYTES, Number.MAX_SAFE_INTEGER, (shown, omitted) =>
     letter(
-      `${severity.toUpperCase()} ${title}`,
+      headlineOf(tone, title),
       groupLines(group, shown, omitted, context).join('\n'),
-      page(title, severity, groupHtml(shown, omitted, context)),
+      page(title, tone, groupHtml(shown, omitted, context)),
     ),
   )
 }
@@ -54,7 +57,8 @@ function letter(subject: string, text: string, html: string): Rendered {
   }
 }
 
-const COLOURS: Record<Severity, string> = {
+const COLOURS: Record<Tone, string> = {
+  resolved: '#2e6b34',
   info: '#5b6470',
   low: '#2563a8',
   medium: '#8a6100',
@@ -63,15 +67,15 @@ const COLOURS: Record<Severity, string> = {
 }
 
 /**
- * Styles are inline, since mail readers drop style sheets. No background and no text colour but the severity's bar, whose white on colour
+ * Styles are inline, since mail readers drop style sheets. No background and no text colour but the bar's, whose white on colour
  * reads in both schemes: a reader in dark mode turns the rest as it likes.
  */
-function page(title: string, severity: Severity, content: string): string {
+function page(title: string, tone: Tone, content: string): string {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">',
     `<meta name="supported-color-schemes" content="light dark"><title>${entities(plain(title, 250))}</title></head>`,
-    '<body style="margin:0;padding:16px;font:15px/1.45 system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif">',
-    `<div style="background:${COLOURS[severity]};color:#ffffff;padding:2px 10px;display:inline-block;border-radius:3px;font-weight:bold">${severity.toUpperCase()}</div>`,
+    '<body style="margin:0;padding:16px;overflow-wrap:anywhere;font:15px/1.45 system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif">',
+    `<div style="background:${COLOURS[tone]};color:#ffffff;padding:2px 10px;display:inline-block;border-radius:3px;font-weight:bold">${tone.toUpperCase()}</div>`,
     `<h1 style="font-size:19px;margin:8px 0 12px">${entities(plain(title, 250))}</h1>`,
     content,
     '</body></html>',
@@ -100,7 +104,8 @@ function groupHtml(shown: readonly Alert[], omitted: number, context: FormatCont
     const title = entities(plain(alert.title, 250))
     const link = webUrl(linkOf(finding.id, context))
     const shownTitle = link === undefined ? title : `<a href="${entities(link)}">${title}</a>`
-    return `<li><b>${finding.severity.toUpperCase()}</b> ${shownTitle} (${event}${late})</li>`
+    const tone = toneOf(alert)
+    return `<li><b>${tone.toUpperCase()}</b> ${shownTitle} (${event}${late})</li>`
   })
   return [
     `<ul style="padding-left:22px;line-height:1.7">${rows.join('\n')}</ul>`,
@@ -109,12 +114,15 @@ function groupHtml(shown: readonly Alert[], omitted: number, context: FormatCont
 }
 
 function table(facts: readonly Fact[]): string {
-  const rows = facts.map(({ label, value }) => `<tr>${cell(`<b>${entities(label)}</b>`)}${cell(entities(value))}</tr>`)
+  // Labels stay whole on a narrow screen; what strangers chose breaks wherever it must.
+  const rows = facts.map(
+    ({ label, value }) => `<tr>${cell(`<b>${entities(label)}</b>`, ';white-space:nowrap')}${cell(entities(value))}</tr>`,
+  )
   return `<table style="border-collapse:collapse">${rows.join('')}</table>`
 }
 
-function cell(html: string): string {
-  return `<td style="padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid #8884;overflow-wrap:anywhere">${html}</td>`
+function cell(html: string, style = ''): string {
+  return `<td style="padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid #8884${style}">${html}</td>`
 }
 
 function links(alert: Alert, context: FormatContext): string {

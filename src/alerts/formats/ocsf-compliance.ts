@@ -28,6 +28,7 @@ export const ocsfHeartbeat: HeartbeatFormat = (heartbeat, context) => ({
   body: JSON.stringify(coverage(heartbeat, context)),
 })
 
+const CREATE = [1, 'Create'] as const
 const UPDATE = [2, 'Update'] as const
 const CLOSE = [3, 'Close'] as const
 const PASS = [1, 'Pass'] as const
@@ -42,12 +43,13 @@ function rollUp(group: AlertGroup, shown: readonly Alert[], omitted: number, con
   const controls = mergedFrameworks(shown)
   const [status_id, status] = envelope.closes ? PASS : FAIL
   return {
-    ...base(envelope.closes ? CLOSE : UPDATE, severityOf(group), group.at),
+    ...base(envelope.closes ? CLOSE : CREATE, severityOf(group), group.at),
     message: title,
     count: group.alerts.length,
-    metadata: metadata(group.id, 'revenant.group', context),
+    metadata: { ...metadata(group.id, 'revenant.group', context), correlation_uid: group.key },
     finding_info: {
-      uid: group.key,
+      // Not the key: other alerts of it may be open that travelled in other messages, and a Close would close them.
+      uid: group.id,
       title,
       desc: cut(group.about, MAX_TITLE),
       modified_time: ms(group.at),

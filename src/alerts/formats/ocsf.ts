@@ -5,8 +5,9 @@ import type { Reason } from '../../domain/reason.ts'
 import type { Verdict } from '../../domain/verdict.ts'
 import { kindLabel } from '../describe.ts'
 import { fitAlert } from '../fit-alert.ts'
-import { addressOf } from './address.ts'
+import { addressOf, httpStatusOf } from './address.ts'
 import { attackOf } from './attack.ts'
+import { confidenceOf } from './facts.ts'
 import { linkOf } from './link.ts'
 import { ms, OCSF_ACTIVITIES, OCSF_SEVERITIES, OCSF_VERSION } from './ocsf-common.ts'
 import { type Format, type FormatContext, MAX_BODY_BYTES } from './rendered.ts'
@@ -119,13 +120,13 @@ function findingInfo({ dedupKey, title, summary, at, finding, system, frameworks
   }
 }
 
-/** How sure the answer is, not how bad. Left out where no answer stands behind the event. */
+const CONFIDENCES = { low: [1, 'Low'], medium: [2, 'Medium'], high: [3, 'High'] } as const
+
 function confidence(evidence: AlertEvidence | undefined) {
-  if (evidence === undefined || evidence.verdict === 'inconclusive') return {}
-  const proven = evidence.verdict === 'accepted' ? evidence.confirmed : evidence.assurance === 'controlled'
-  if (proven) return { confidence_id: 3, confidence: 'High' }
-  if (evidence.assurance !== 'none') return { confidence_id: 2, confidence: 'Medium' }
-  return { confidence_id: 1, confidence: 'Low' }
+  const sure = confidenceOf(evidence)
+  if (sure === undefined) return {}
+  const [confidence_id, confidence] = CONFIDENCES[sure]
+  return { confidence_id, confidence }
 }
 
 /** One evidence: whose credential, where to, what came back. Absent for findings about a system alone that no answer caused. */
@@ -139,9 +140,8 @@ function evidences(alert: Alert) {
     return { evidences: [{ name: alert.credential === undefined ? 'identity' : 'credential', user, ...endpoint }] }
   const [verdict_id, verdict] = VERDICTS[OPEN_DOORS.has(evidence.reason) ? 'accepted' : evidence.verdict]
   const { observationId, wire, latencyMs, ...facts } = evidence
-  // A status of the wire is an HTTP status only where the system is asked over HTTP.
-  const status = /^https?:/.test(system?.origin ?? '') ? wire.status : undefined
-  const http = typeof status === 'number' && Number.isInteger(status) ? { http_response: { code: status } } : {}
+  const status = httpStatusOf(alert)
+  const http = status === undefined ? {} : { http_response: { code: status } }
   return {
     evidences: [
       {

@@ -41,7 +41,9 @@ function eventOf(alert: Alert, context: FormatContext) {
       custom_details: {
         summary: alert.summary,
         ...Object.fromEntries(factsOf(alert).map(({ label, value }) => [label, value])),
-        remediation: alert.remediation.map((step, index) => `${index + 1}. ${plain(step, 1_000)}`).join('\n'),
+        ...(alert.remediation.length === 0
+          ? {}
+          : { remediation: alert.remediation.map((step, index) => `${index + 1}. ${plain(step, 1_000)}`).join('\n') }),
         alert: alert.id,
         ...(alert.test ? { test: true } : {}),
       },

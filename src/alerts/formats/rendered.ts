@@ -13,6 +13,8 @@ export interface Rendered {
    * a sink that cannot send them leaves them out. `maxBytes` bounds them and `body` together.
    */
   alternatives?: readonly { contentType: string; body: string }[]
+  /** Of a group: how many of its alerts did not fit and are only counted; left out where all are there. */
+  omitted?: number
 }
 
 /** Pure: the same alert and context give the same bytes, so that a retry sends what the first try sent. */

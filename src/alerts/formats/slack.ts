@@ -1,12 +1,12 @@
 import type { Alert } from '../../domain/alert.ts'
-import type { Severity } from '../../domain/finding.ts'
 import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { cut, plain } from '../plain.ts'
-import { type Fact, factsOf, lateness } from './facts.ts'
+import { type Fact, factsOf, rowNotes } from './facts.ts'
 import { fitGroup, mostSevereFirst } from './fit-group.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, type GroupFormat, MAX_BODY_BYTES } from './rendered.ts'
+import { headlineOf, type Tone, toneOf, toneOfMessage } from './tone.ts'
 import { webUrl } from './web-url.ts'
 
 /**
@@ -16,17 +16,19 @@ import { webUrl } from './web-url.ts'
 export const slack: Format = (alert, context) => ({
   contentType: 'application/json',
   body: fitAlert(alert, limit(context), (fitted) =>
-    JSON.stringify(message(fitted.title, fitted.finding.severity, alertBlocks(fitted, context))),
+    JSON.stringify(message(fitted.title, toneOf(fitted), alertBlocks(fitted, context))),
   ),
 })
 
 /** One section an alert, the most severe first; where not all fit with their buttons, without. */
 export const slackGroup: GroupFormat = (group, context) => {
-  const { title, severity } = envelopeOf({ type: 'group', group })
+  const envelope = envelopeOf({ type: 'group', group })
+  const { title } = envelope
+  const tone = toneOfMessage(envelope)
   const { publicUrl: _publicUrl, ...unlinked } = context
   const rows = (of: FormatContext) => (shown: readonly Alert[], omitted: number) => ({
     contentType: 'application/json',
-    body: JSON.stringify(message(title, severity, groupBlocks(title, severity, shown, omitted, of))),
+    body: JSON.stringify(message(title, tone, groupBlocks(title, tone, shown, omitted, of))),
   })
   return fitGroup(group, limit(context), MOST_ROWS, rows(context), rows(unlinked))
 }
@@ -40,16 +42,16 @@ const MAX_SECTION = 3_000
 const MAX_FIELD = 2_000
 const MAX_FIELDS = 10
 
-const MARKS: Record<Severity, string> = { info: '⚪', low: '🔵', medium: '🟡', high: '🟠', critical: '🔴' }
+const MARKS: Record<Tone, string> = { resolved: '🟢', info: '⚪', low: '🔵', medium: '🟡', high: '🟠', critical: '🔴' }
 
 function limit({ maxBytes = MAX_BODY_BYTES }: FormatContext): number {
   return Math.min(maxBytes, MAX_MESSAGE_BYTES)
 }
 
 /** `text` is what a notification shows. */
-function message(title: string, severity: Severity, blocks: object[]) {
+function message(title: string, tone: Tone, blocks: object[]) {
   return {
-    text: entities(`${severity.toUpperCase()} ${plain(title, 250)}`, MAX_SECTION),
+    text: entities(headlineOf(tone, plain(title, 250)), MAX_SECTION),
     unfurl_links: false,
     unfurl_media: false,
     blocks,
@@ -58,7 +60,7 @@ function message(title: string, severity: Severity, blocks: object[]) {
 
 function alertBlocks(alert: Alert, context: FormatContext): object[] {
   return [
-    header(alert.title, alert.finding.severity),
+    header(alert.title, toneOf(alert)),
     section(alert.summary),
     ...pages(factsOf(alert)),
     ...(alert.remediation.length === 0
@@ -68,40 +70,24 @@ function alertBlocks(alert: Alert, context: FormatContext): object[] {
   ]
 }
 
-function groupBlocks(
-  title: string,
-  severity: Severity,
-  shown: readonly Alert[],
-  omitted: number,
-  context: FormatContext,
-): object[] {
+function groupBlocks(title: string, tone: Tone, shown: readonly Alert[], omitted: number, context: FormatContext): object[] {
   return [
-    header(title, severity),
+    header(title, tone),
     ...mostSevereFirst(shown).map((alert) => row(alert, context)),
     ...(omitted === 0 ? [] : [section(`and ${omitted} more: revenant alerts list`)]),
   ]
 }
 
 function row(alert: Alert, context: FormatContext) {
-  const { finding, deadline, credential, event } = alert
-  const link = webUrl(linkOf(finding.id, context))
-  const notes = [
-    event,
-    deadline !== undefined && event !== 'resolved' ? lateness(deadline.overdueMs) : '',
-    credential?.fingerprint ?? '',
-    // As `revenant findings show` takes it.
-    link === undefined ? `finding ${finding.id.slice(-8)}` : '',
-  ]
+  const link = webUrl(linkOf(alert.finding.id, context))
   return {
-    ...section(
-      `${MARKS[finding.severity]} ${plain(alert.title, 250)}\n${plain(notes.filter((note) => note !== '').join(', '), 250)}`,
-    ),
+    ...section(`${MARKS[toneOf(alert)]} ${plain(alert.title, 250)}\n${plain(rowNotes(alert, link), 250)}`),
     ...(link === undefined ? {} : { accessory: button('Open', link) }),
   }
 }
 
-function header(title: string, severity: Severity) {
-  return { type: 'header', text: plainText(`${MARKS[severity]} ${plain(title, 250)}`, MAX_HEADER) }
+function header(title: string, tone: Tone) {
+  return { type: 'header', text: plainText(`${MARKS[tone]} ${plain(title, 250)}`, MAX_HEADER) }
 }
 
 function section(text: string) {

@@ -1,12 +1,12 @@
 import type { Alert } from '../../domain/alert.ts'
-import type { Severity } from '../../domain/finding.ts'
 import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { plain } from '../plain.ts'
-import { factsOf, lateness } from './facts.ts'
+import { factsOf, rowNotes } from './facts.ts'
 import { fitGroup, mostSevereFirst } from './fit-group.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, type GroupFormat, MAX_BODY_BYTES } from './rendered.ts'
+import { type Tone, toneOf, toneOfMessage } from './tone.ts'
 import { webUrl } from './web-url.ts'
 
 /**
@@ -20,13 +20,13 @@ export const teams: Format = (alert, context) => ({
 
 /** One block an alert, the most severe first. */
 export const teamsGroup: GroupFormat = (group, context) => {
-  const { title, severity } = envelopeOf({ type: 'group', group })
+  const envelope = envelopeOf({ type: 'group', group })
   return fitGroup(group, limit(context), MOST_ROWS, (shown, omitted) => ({
     contentType: 'application/json',
     body: JSON.stringify(
       message(
         [
-          heading(title, severity),
+          heading(envelope.title, toneOfMessage(envelope)),
           ...mostSevereFirst(shown).map((alert) => row(alert, context)),
           ...(omitted === 0 ? [] : [block([run(`and ${omitted} more: revenant alerts list`, { isSubtle: true })])]),
         ],
@@ -40,7 +40,8 @@ export const teamsGroup: GroupFormat = (group, context) => {
 const MAX_MESSAGE_BYTES = 26_000
 const MOST_ROWS = 60
 
-const COLOURS: Record<Severity, string> = {
+const COLOURS: Record<Tone, string> = {
+  resolved: 'Good',
   info: 'Default',
   low: 'Accent',
   medium: 'Warning',
@@ -74,7 +75,7 @@ function message(body: object[], openUrls: object[]) {
 
 function alertBody(alert: Alert): object[] {
   return [
-    heading(alert.title, alert.finding.severity),
+    heading(alert.title, toneOf(alert)),
     block([run(plain(alert.summary, 2_000))]),
     ...factsOf(alert).map(({ label, value }) => block([run(`${label}: `, { weight: 'Bolder' }), run(value)])),
     ...alert.remediation.map((step, index) => block([run(`${index + 1}. ${plain(step, 1_000)}`)])),
@@ -82,25 +83,18 @@ function alertBody(alert: Alert): object[] {
 }
 
 function row(alert: Alert, context: FormatContext): object {
-  const { finding, deadline, credential, event } = alert
-  const link = webUrl(linkOf(finding.id, context))
-  const notes = [
-    event,
-    deadline !== undefined && event !== 'resolved' ? lateness(deadline.overdueMs) : '',
-    credential?.fingerprint ?? '',
-    // As `revenant findings show` takes it.
-    link === undefined ? `finding ${finding.id.slice(-8)}` : '',
-  ]
+  const link = webUrl(linkOf(alert.finding.id, context))
+  const tone = toneOf(alert)
   return block([
-    run(`${finding.severity.toUpperCase()} `, { weight: 'Bolder', color: COLOURS[finding.severity] }),
+    run(`${tone.toUpperCase()} `, { weight: 'Bolder', color: COLOURS[tone] }),
     run(plain(alert.title, 250), link === undefined ? {} : { selectAction: { type: 'Action.OpenUrl', url: link } }),
-    run(` (${plain(notes.filter((note) => note !== '').join(', '), 250)})`, { isSubtle: true }),
+    run(` (${plain(rowNotes(alert, link), 250)})`, { isSubtle: true }),
   ])
 }
 
-function heading(title: string, severity: Severity): object {
+function heading(title: string, tone: Tone): object {
   return block([
-    run(`${severity.toUpperCase()} `, { size: 'Large', weight: 'Bolder', color: COLOURS[severity] }),
+    run(`${tone.toUpperCase()} `, { size: 'Large', weight: 'Bolder', color: COLOURS[tone] }),
     run(plain(title, 250), { size: 'Large', weight: 'Bolder' }),
   ])
 }

@@ -3,11 +3,12 @@ import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { plain } from '../plain.ts'
 import type { AlertGroup } from '../subject.ts'
-import { lateness } from './facts.ts'
+import { controlWords, frameworkWords, lateness, wireWords } from './facts.ts'
 import { fitGroup, mostSevereFirst } from './fit-group.ts'
 import { heartbeatFacts } from './heartbeat-facts.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, type GroupFormat, type HeartbeatFormat, MAX_BODY_BYTES } from './rendered.ts'
+import { headlineOf, toneOf, toneOfMessage } from './tone.ts'
 
 /** For people at a terminal or in a mail: a few lines an alert, printable characters only, no colours. */
 export const text: Format = (alert, context) => ({
@@ -32,9 +33,9 @@ export const textHeartbeat: HeartbeatFormat = (heartbeat) => ({
 
 /** The lines of a group, its title first. */
 export function groupLines(group: AlertGroup, shown: readonly Alert[], omitted: number, context: FormatContext): string[] {
-  const { title, severity } = envelopeOf({ type: 'group', group })
+  const envelope = envelopeOf({ type: 'group', group })
   return [
-    `${severity.toUpperCase()} ${plain(title, 250)}`,
+    headlineOf(toneOfMessage(envelope), plain(envelope.title, 250)),
     ...mostSevereFirst(shown).map((alert) => {
       const { finding, deadline, event } = alert
       const notes = [
@@ -43,7 +44,8 @@ export function groupLines(group: AlertGroup, shown: readonly Alert[], omitted: 
         alert.credential?.fingerprint,
         linkOf(finding.id, context) ?? finding.id,
       ]
-      return `  ${finding.severity.toUpperCase().padEnd(8)} ${plain(alert.title, 250)} (${plain(notes.filter(Boolean).join(', '), 500)})`
+      const tone = toneOf(alert)
+      return `  ${tone.toUpperCase().padEnd(8)} ${plain(alert.title, 250)} (${plain(notes.filter(Boolean).join(', '), 500)})`
     }),
     ...(omitted === 0 ? [] : [`  and ${omitted} more: revenant alerts list`]),
   ]
@@ -53,7 +55,7 @@ export function groupLines(group: AlertGroup, shown: readonly Alert[], omitted: 
 export function alertLines(alert: Alert, context: FormatContext): string[] {
   const { finding, system, identity, credential, evidence } = alert
   return [
-    `${finding.severity.toUpperCase()} ${plain(alert.title, 2_000)}`,
+    headlineOf(toneOf(alert), plain(alert.title, 2_000)),
     `  ${plain(alert.summary, 4_000)}`,
     ...(system === undefined
       ? []
@@ -96,24 +98,20 @@ export function alertLines(alert: Alert, context: FormatContext): string[] {
       : [
           row('deadline', [alert.deadline.revokeBy, ...(alert.event === 'resolved' ? [] : [lateness(alert.deadline.overdueMs)])]),
         ]),
-    row(
-      'frameworks',
-      Object.entries(alert.frameworks).map(([name, controls]) => `${name} ${controls.join(' ')}`),
-    ),
+    row('frameworks', frameworkWords(alert)),
     row('link', [linkOf(finding.id, context)]),
     row('finding', [`${finding.id} ${alert.event} #${alert.sequence}`, alert.at, alert.traceId && `trace ${alert.traceId}`]),
   ].filter((line) => line !== '')
 }
 
 function answer(evidence: AlertEvidence): (string | undefined)[] {
-  const wire = Object.entries(evidence.wire).map(([name, value]) => `${name}=${value}`)
   return [
     `${evidence.verdict} (${evidence.reason})`,
     evidence.principal && `as ${evidence.principal}`,
     `${evidence.strength}, ${evidence.assurance}${evidence.confirmed ? ', confirmed' : ''}`,
     evidence.transport === 'verified' ? undefined : `transport ${evidence.transport}`,
-    wire.join(' '),
-    ...evidence.controls.map(({ control, verdict, reason }) => `${control}: ${verdict} (${reason})`),
+    wireWords(evidence).join(' '),
+    ...controlWords(evidence),
   ]
 }
 

@@ -3,8 +3,9 @@ import type { Severity } from '../../domain/finding.ts'
 import { kindLabel } from '../describe.ts'
 import { envelopeOf } from '../envelope.ts'
 import { fitAlert } from '../fit-alert.ts'
-import { addressOf } from './address.ts'
+import { addressOf, httpStatusOf } from './address.ts'
 import { attackOf } from './attack.ts'
+import { confidenceOf, controlWords, wireWords } from './facts.ts'
 import { healthOf } from './heartbeat-facts.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, type HeartbeatFormat, MAX_BODY_BYTES } from './rendered.ts'
@@ -52,10 +53,9 @@ const SEVERITIES: Record<Severity, string> = {
 }
 
 function eventOf(alert: Alert, context: FormatContext) {
-  const { finding, system, evidence } = alert
+  const { finding } = alert
   const link = linkOf(finding.id, context)
-  // A status of the wire is an HTTP status only where the system is asked over HTTP.
-  const status = /^https?:/.test(system?.origin ?? '') ? evidence?.wire.status : undefined
+  const status = httpStatusOf(alert)
   return {
     metadata: {
       ...metadata(alert.id, alert.at, `revenant.finding.${alert.event}`, context),
@@ -64,7 +64,7 @@ function eventOf(alert: Alert, context: FormatContext) {
     },
     principal: principal(context),
     ...targetOf(alert),
-    ...(typeof status === 'number' && Number.isInteger(status) ? { network: { http: { response_code: status } } } : {}),
+    ...(status === undefined ? {} : { network: { http: { response_code: status } } }),
     security_result: [resultOf(alert)],
   }
 }
@@ -139,10 +139,11 @@ function resultOf(alert: Alert) {
 }
 
 function answerOf(evidence: AlertEvidence) {
-  const proven = evidence.verdict === 'accepted' ? evidence.confirmed : evidence.assurance === 'controlled'
+  const confidence = confidenceOf(evidence)
+  if (confidence === undefined) return {}
   return {
-    ...(evidence.verdict === 'inconclusive' ? {} : { action: [evidence.verdict === 'accepted' ? 'ALLOW' : 'BLOCK'] }),
-    ...(evidence.verdict === 'inconclusive' ? {} : { confidence: proven ? 'HIGH_CONFIDENCE' : 'MEDIUM_CONFIDENCE' }),
+    action: [evidence.verdict === 'accepted' ? 'ALLOW' : 'BLOCK'],
+    confidence: `${confidence.toUpperCase()}_CONFIDENCE`,
   }
 }
 
@@ -163,8 +164,8 @@ function fieldsOf(alert: Alert): Record<string, string | number | undefined> {
     strength: evidence?.strength,
     assurance: evidence?.assurance,
     confirmed: evidence && String(evidence.confirmed),
-    controls: evidence?.controls.map(({ control, verdict, reason }) => `${control}: ${verdict} (${reason})`).join(', '),
-    wire: evidence && wireText(evidence),
+    controls: evidence && controlWords(evidence).join(', '),
+    wire: evidence && wireWords(evidence).join(' '),
     system_tier: system?.tier,
     system_zone: system?.zone,
     system_owner: system?.owner,
@@ -181,12 +182,6 @@ function fieldsOf(alert: Alert): Record<string, string | number | undefined> {
     ...Object.fromEntries(Object.entries(alert.frameworks).map(([name, controls]) => [`framework_${name}`, controls.join(' ')])),
     test: alert.test ? 'true' : undefined,
   }
-}
-
-function wireText({ wire }: AlertEvidence): string {
-  return Object.entries(wire)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ')
 }
 
 function labels(fields: Record<string, string | number | undefined>): { key: string; value: string }[] {

@@ -4,6 +4,7 @@ import { addressesOf, firstOf } from '../brokers/address.ts'
 import { openBroker, type Refusal } from '../brokers/broker-sink.ts'
 import { factHeaders } from '../brokers/facts.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
+import { CERTIFICATE_PAIR, tlsUnder, USERNAME_PAIR } from './entry-rules.ts'
 import {
   commonFields,
   durationMs,
@@ -19,6 +20,8 @@ import {
 const PORTS = { amqps: 5671, amqp: 5672 } as const
 /** AMQP's short strings (0-9-1 §4.2.5.3) hold 255 bytes. */
 const MAX_SHORT = 255
+
+const TLS_ONLY = tlsUnder('amqps')
 
 export const amqpEntry = z
   .strictObject({
@@ -53,23 +56,13 @@ export const amqpEntry = z
       .optional()
       .describe('Its password is the secret; without it the client certificate signs in.'),
   })
-  .refine(({ username, secret }) => (username === undefined) === (secret === undefined), {
-    message: 'username and secret belong together',
-    path: ['username'],
-  })
+  .refine(USERNAME_PAIR.holds, USERNAME_PAIR.fault)
   .refine(({ username, clientCert }) => username !== undefined || clientCert !== undefined, {
     message: 'give username and secret, or a client certificate (SASL EXTERNAL)',
     path: ['username'],
   })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
-  .refine(
-    ({ to, ca, clientCert, tls }) =>
-      to.startsWith('amqps:') || (ca === undefined && clientCert === undefined && tls === 'verify'),
-    { message: 'ca, tls, clientCert and clientKey belong to amqps:// only', path: ['to'] },
-  )
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
+  .refine(TLS_ONLY.holds, TLS_ONLY.fault)
 
 type AmqpEntry = z.output<typeof amqpEntry>
 

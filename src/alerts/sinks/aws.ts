@@ -27,6 +27,12 @@ export const awsFields = {
     .describe('FIFO only: the message group. finding: order within each finding; all: one group, total order.'),
 }
 
+export const ACCESS_KEY_PAIR = {
+  holds: ({ accessKeyId, secret }: { accessKeyId?: string | undefined; secret?: string | undefined }) =>
+    (accessKeyId === undefined) === (secret === undefined),
+  fault: { message: 'accessKeyId and secret belong together', path: ['accessKeyId'] },
+}
+
 interface AwsEntry {
   name: string
   timeout?: string | undefined
@@ -83,6 +89,14 @@ export function token(value: string): string {
   return value.replace(/[^\x21-\x7e]/g, '_').slice(0, 128)
 }
 
+/** What a FIFO queue or topic is told beside the message: what it deduplicates and groups by. */
+export function fifoOf({ envelope }: Message, groupBy: 'finding' | 'all') {
+  return {
+    MessageDeduplicationId: token(envelope.id),
+    MessageGroupId: groupBy === 'all' ? 'revenant' : token(envelope.key),
+  }
+}
+
 /** What no later try can change: the message itself is refused. */
 const FINAL: ReadonlySet<string> = new Set([
   'InvalidMessageContents',
@@ -107,8 +121,14 @@ export async function sendOnce<Answer extends { MessageId?: string | undefined; 
   // A proxy's page with status 200 is parsed into nothing.
   if (MessageId === undefined || MessageId === '')
     throw Object.assign(new Error('no message id came back'), { code: 'NO_ANSWER' })
-  return { messageId: MessageId, ...(SequenceNumber === undefined ? {} : { sequence: SequenceNumber }) }
+  // Of other text than these nobody knows what it quotes.
+  return {
+    ...(UUID.test(MessageId) ? { messageId: MessageId } : {}),
+    ...(SequenceNumber !== undefined && /^[0-9]{1,38}$/.test(SequenceNumber) ? { sequence: SequenceNumber } : {}),
+  }
 }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The service's error code, from an answer that it gave; a client without credentials to sign with never asked. */
 export function awsRefusal(thrown: unknown): Refusal | undefined {
@@ -119,8 +139,7 @@ export function awsRefusal(thrown: unknown): Refusal | undefined {
   // `AWS.SimpleQueueService.InvalidParameterValue` in the old protocol's words, which the SDK prefers.
   const name = thrown.name.split('.').at(-1) ?? ''
   // A gateway in between answers with pages: the SDK then has a status and no name worth keeping.
-  const named = /^[A-Za-z][A-Za-z0-9]{2,80}$/.test(name) && !GENERIC.has(name)
-  return { error: named ? name : status, retry: !FINAL.has(name) }
+  return { error: isCode(name) ? name : status, retry: !FINAL.has(name) }
 }
 
 const WRONG_KEY = 'The signature is wrong: check `accessKeyId`, `secret` and `region`, and the clock of this machine.'
@@ -140,16 +159,57 @@ export const AWS_ADVICE = {
   AuthorizationErrorException: FORBIDDEN,
 }
 
-/** What the SDK calls answers that it could not read. */
-const GENERIC: ReadonlySet<string> = new Set([
-  'Error',
-  'SyntaxError',
-  'TypeError',
-  'Unknown',
-  'UnknownError',
-  'SQSServiceException',
-  'SNSServiceException',
+/**
+ * The other codes of SendMessage, Publish and every service (API references, "Errors" and "Common Errors"), without the `Exception` that
+ * some protocols add. An unknown one is not passed on: what a receiver sends in its place may quote a secret.
+ */
+const CODES: ReadonlySet<string> = new Set([
+  'AuthorizationError',
+  'EndpointDisabled',
+  'ExpiredToken',
+  'IncompleteSignature',
+  'InternalError',
+  'InternalFailure',
+  'InvalidAction',
+  'InvalidAddress',
+  'InvalidParameter',
+  'InvalidSecurity',
+  'KmsAccessDenied',
+  'KmsDisabled',
+  'KmsInvalidKeyUsage',
+  'KmsInvalidState',
+  'KmsNotFound',
+  'KmsOptInRequired',
+  'KmsThrottled',
+  'KMSAccessDenied',
+  'KMSDisabled',
+  'KMSInvalidState',
+  'KMSNotFound',
+  'KMSOptInRequired',
+  'KMSThrottling',
+  'MalformedHttpRequest',
+  'MissingAuthenticationToken',
+  'NotAuthorized',
+  'NotFound',
+  'OptInRequired',
+  'OverLimit',
+  'PlatformApplicationDisabled',
+  'RequestAborted',
+  'RequestExpired',
+  'RequestThrottled',
+  'RequestTimeout',
+  'ServiceUnavailable',
+  'Throttled',
+  'Throttling',
+  'UnrecognizedClient',
+  'UnsupportedOperation',
+  'ValidationError',
+  'Validation',
 ])
+
+function isCode(name: string): boolean {
+  return Object.hasOwn(AWS_ADVICE, name) || FINAL.has(name) || CODES.has(name.replace(/Exception$/, ''))
+}
 
 function statusOf(thrown: unknown): number | undefined {
   const metadata = thrown instanceof Error && '$metadata' in thrown ? thrown.$metadata : undefined

@@ -1,16 +1,6 @@
 import { z } from 'zod'
-import {
-  below,
-  CERTIFICATE_PAIR,
-  documentOf,
-  httpSink,
-  isSuccess,
-  jsonOf,
-  type KnownCode,
-  refusedBy,
-  unexpected,
-  urlField,
-} from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { below, documentOf, httpSink, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
 import {
   commonFields,
   formatField,

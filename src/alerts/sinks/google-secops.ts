@@ -1,18 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { RevenantError } from '../../domain/error.ts'
-import {
-  below,
-  CERTIFICATE_PAIR,
-  documentOf,
-  httpSink,
-  isPage,
-  isSuccess,
-  plainUrlField,
-  refused,
-  unexpected,
-  urlField,
-} from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { below, documentOf, httpSink, isPage, isSuccess, plainUrlField, refused, unexpected, urlField } from './http.ts'
 import { tokenSource } from './http-token.ts'
 import { commonFields, formatField, requiredSecret, resolvedSecret, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 

@@ -215,13 +215,6 @@ export function below(base: string, path: string): string {
   return url.href
 }
 
-/** To be chained to the entry of every sink that spreads `tlsFields`. */
-export const CERTIFICATE_PAIR = {
-  holds: ({ clientCert, clientKey }: { clientCert?: string | undefined; clientKey?: string | undefined }) =>
-    (clientCert === undefined) === (clientKey === undefined),
-  fault: { message: 'clientCert and clientKey belong together', path: ['clientCert'] },
-}
-
 type HttpEntry = Parameters<typeof tlsMaterial>[0] & { to: string; timeout?: string | undefined }
 
 interface Way {

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Severity } from '../../domain/finding.ts'
 import { plain } from '../plain.ts'
-import { below, CERTIFICATE_PAIR, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { below, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
 import {
   commonFields,
   formatField,

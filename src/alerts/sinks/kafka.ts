@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
-import type { Producer } from '@platformatic/kafka'
+import type { Connection, Producer } from '@platformatic/kafka'
 import { z } from 'zod'
 import { addressesOf } from '../brokers/address.ts'
 import { openBroker, type Refusal } from '../brokers/broker-sink.ts'
 import { factHeaders } from '../brokers/facts.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
+import { CERTIFICATE_PAIR, tlsUnder, USERNAME_PAIR } from './entry-rules.ts'
 import {
   commonFields,
   durationMs,
@@ -20,6 +21,8 @@ import {
 const PORTS = { tls: 9093, tcp: 9092 } as const
 /** By the names that configurations use; the protocol's are in capitals. */
 const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
+
+const TLS_ONLY = tlsUnder('tls')
 
 export const kafkaEntry = z
   .strictObject({
@@ -44,18 +47,9 @@ export const kafkaEntry = z
       .describe('How username and secret are shown (SASL).'),
     username: z.string().min(1).max(256).optional().describe('SASL user; its password is the secret.'),
   })
-  .refine(({ username, secret }) => (username === undefined) === (secret === undefined), {
-    message: 'username and secret belong together',
-    path: ['username'],
-  })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
-  .refine(
-    ({ to, ca, clientCert, tls }) => to.startsWith('tls:') || (ca === undefined && clientCert === undefined && tls === 'verify'),
-    { message: 'ca, tls, clientCert and clientKey belong to tls:// only', path: ['to'] },
-  )
+  .refine(USERNAME_PAIR.holds, USERNAME_PAIR.fault)
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
+  .refine(TLS_ONLY.holds, TLS_ONLY.fault)
 
 type KafkaEntry = z.output<typeof kafkaEntry>
 
@@ -78,7 +72,10 @@ export function openKafka(entry: KafkaEntry, deps: SinkDeps): Sink {
     async open() {
       const { Producer } = await import('@platformatic/kafka')
       // The first delivery connects. The client takes these options for its own and changes them.
-      return new Producer({ ...options })
+      const producer = new Producer({ ...options })
+      // A connection that ends while it signs in says so twice, the second time to nobody, which would end the process.
+      const hear = ({ connection }: { connection: Connection }) => void connection.on('error', () => undefined)
+      return producer.on('client:broker:connect', hear).on('client:broker:failed', hear)
     },
     shut: (producer) => producer.close(true),
     alive: () => true,

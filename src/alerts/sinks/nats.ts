@@ -7,6 +7,7 @@ import { addressesOf, firstOf } from '../brokers/address.ts'
 import { openBroker, type Refusal } from '../brokers/broker-sink.ts'
 import { factHeaders } from '../brokers/facts.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
+import { CERTIFICATE_PAIR, tlsUnder } from './entry-rules.ts'
 import {
   commonFields,
   durationMs,
@@ -21,6 +22,8 @@ import {
 
 const PORTS = { tls: 4222, nats: 4222 } as const
 const AUTHS = ['password', 'token', 'nkey', 'creds'] as const
+
+const TLS_ONLY = tlsUnder('tls')
 
 export const natsEntry = z
   .strictObject({
@@ -60,14 +63,8 @@ export const natsEntry = z
     message: 'auth: token, nkey and creds need a secret',
     path: ['secret'],
   })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
-  .refine(
-    ({ to, ca, clientCert, tls }) => to.startsWith('tls:') || (ca === undefined && clientCert === undefined && tls === 'verify'),
-    { message: 'ca, tls, clientCert and clientKey belong to tls:// only', path: ['to'] },
-  )
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
+  .refine(TLS_ONLY.holds, TLS_ONLY.fault)
 
 type NatsEntry = z.output<typeof natsEntry>
 
@@ -116,7 +113,12 @@ export function openNats(entry: NatsEntry, deps: SinkDeps): Sink {
         .catch((thrown: unknown) => {
           throw hungUp(thrown) ?? thrown
         })
-      return { stream: answer.stream, sequence: answer.seq, ...(answer.duplicate ? { duplicate: 'yes' } : {}) }
+      return {
+        // Not the name that the answer has, which is the receiver's text: the server has checked the one of the entry.
+        ...(entry.stream === undefined ? {} : { stream: entry.stream }),
+        ...(Number.isSafeInteger(answer.seq) ? { sequence: answer.seq } : {}),
+        ...(answer.duplicate ? { duplicate: 'yes' } : {}),
+      }
     },
     refusal: refusalOf,
     advice: ADVICE,

@@ -2,17 +2,8 @@ import type { AnyValue, SeverityNumber } from '@opentelemetry/api'
 import type { ISerializer } from '@opentelemetry/otlp-transformer'
 import { z } from 'zod'
 import type { Severity } from '../../domain/finding.ts'
-import {
-  below,
-  CERTIFICATE_PAIR,
-  documentOf,
-  type HttpAnswer,
-  httpSink,
-  isSuccess,
-  refused,
-  unexpected,
-  urlField,
-} from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { below, documentOf, type HttpAnswer, httpSink, isSuccess, refused, unexpected, urlField } from './http.ts'
 import {
   commonFields,
   formatField,

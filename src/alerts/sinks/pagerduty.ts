@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { CERTIFICATE_PAIR, documentOf, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { documentOf, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
 import { commonFields, formatField, requiredSecret, resolvedSecret, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 
 export const pagerdutyEntry = z

@@ -21,6 +21,9 @@ import { openSyslog, syslogEntry } from './syslog.ts'
 import { openTeams, teamsEntry } from './teams.ts'
 import { openWebhook, webhookEntry } from './webhook.ts'
 
+/** Receivers that make an incident of each key and close it by that key: a group would never be closed, a sign of life never ends. */
+const ALONE = { alone: true } as const
+
 /** Every sink: a new one is a file here and a row in this table, and the configuration knows it. */
 export const SINKS = {
   webhook: define(webhookEntry, openWebhook),
@@ -34,9 +37,9 @@ export const SINKS = {
   otlp: define(otlpEntry, openOtlp),
   slack: define(slackEntry, openSlack),
   teams: define(teamsEntry, openTeams),
-  pagerduty: define(pagerdutyEntry, openPagerduty),
-  ssf: define(ssfEntry, openSsf),
-  'jira-service-management': define(jiraServiceManagementEntry, openJiraServiceManagement),
+  pagerduty: define(pagerdutyEntry, openPagerduty, ALONE),
+  ssf: define(ssfEntry, openSsf, ALONE),
+  'jira-service-management': define(jiraServiceManagementEntry, openJiraServiceManagement, ALONE),
   kafka: define(kafkaEntry, openKafka),
   nats: define(natsEntry, openNats),
   amqp: define(amqpEntry, openAmqp),
@@ -60,8 +63,13 @@ export function openSink(entry: SinkEntry, deps: SinkDeps): Sink {
   return SINKS[entry.sink].open(entry, deps)
 }
 
-function define<Schema extends z.ZodObject>(schema: Schema, open: (entry: z.output<Schema>, deps: SinkDeps) => Sink) {
-  return { schema, open: (entry: unknown, deps: SinkDeps): Sink => open(schema.parse(entry), deps) }
+/** @param traits `alone`: it takes one alert a message and no signs of life */
+function define<Schema extends z.ZodObject>(
+  schema: Schema,
+  open: (entry: z.output<Schema>, deps: SinkDeps) => Sink,
+  { alone = false }: { alone?: boolean } = {},
+) {
+  return { schema, alone, open: (entry: unknown, deps: SinkDeps): Sink => open(schema.parse(entry), deps) }
 }
 
 function anyOf<Schema extends z.core.$ZodTypeDiscriminable>([first, ...rest]: readonly Schema[]) {

@@ -1,7 +1,8 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { z } from 'zod'
-import { below, CERTIFICATE_PAIR, documentOf, httpSink, isSuccess, plainUrlField, refused, unexpected, urlField } from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { below, documentOf, httpSink, isSuccess, plainUrlField, refused, unexpected, urlField } from './http.ts'
 import { type TokenRefusal, tokenSource } from './http-token.ts'
 import {
   commonFields,

@@ -62,7 +62,7 @@ export interface SinkDeps {
 export const SINK_REFERENCES = ['to', 'secret', 'ca', 'clientCert', 'clientKey', 'signingKey'] as const
 
 const reference = z
-  .string()
+  .string({ error: ({ input }) => (input === undefined ? `is missing: give a reference (${REFERENCE_FORMS})` : undefined) })
   .refine((value) => parseReference(value) !== undefined, `give a reference (${REFERENCE_FORMS}), not the value itself`)
 /** A delivery's job lives for two minutes; what would take longer would be started twice. */
 const LONGEST_MS = 100_000

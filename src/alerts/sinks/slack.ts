@@ -1,14 +1,6 @@
 import { z } from 'zod'
-import {
-  CERTIFICATE_PAIR,
-  type HttpAnswer,
-  httpSink,
-  isSuccess,
-  type KnownCode,
-  refusedBy,
-  unexpected,
-  urlField,
-} from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { type HttpAnswer, httpSink, isSuccess, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
 import { commonFields, formatField, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 
 export const slackEntry = z

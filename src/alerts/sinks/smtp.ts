@@ -7,6 +7,7 @@ import { addressesOf } from '../brokers/address.ts'
 import { openBroker, type Refusal } from '../brokers/broker-sink.ts'
 import { factHeaders } from '../brokers/facts.ts'
 import { plain } from '../plain.ts'
+import { CERTIFICATE_PAIR, USERNAME_PAIR } from './entry-rules.ts'
 import {
   commonFields,
   durationMs,
@@ -55,10 +56,7 @@ export const smtpEntry = z
     cc: z.array(mailAddress).min(1).max(50).optional().describe('Who gets a copy.'),
     username: z.string().min(1).max(256).optional().describe('Its password is the secret; only over TLS.'),
   })
-  .refine(({ username, secret }) => (username === undefined) === (secret === undefined), {
-    message: 'username and secret belong together',
-    path: ['username'],
-  })
+  .refine(USERNAME_PAIR.holds, USERNAME_PAIR.fault)
   .refine(({ starttls, to }) => starttls === 'required' || to.startsWith('smtp:'), {
     message: 'only smtp:// can go without TLS',
     path: ['starttls'],
@@ -67,10 +65,7 @@ export const smtpEntry = z
     message: 'a password is sent over TLS only',
     path: ['starttls'],
   })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
 
 type SmtpEntry = z.output<typeof smtpEntry>
 type Link = Transporter<SMTPPoolSentMessageInfo, SMTPPoolOptions>

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { openBroker } from '../brokers/broker-sink.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
 import { plain } from '../plain.ts'
-import { AWS_ADVICE, attributesOf, awsClient, awsFields, awsRefusal, bodyOf, sendOnce, token } from './aws.ts'
+import { ACCESS_KEY_PAIR, AWS_ADVICE, attributesOf, awsClient, awsFields, awsRefusal, bodyOf, fifoOf, sendOnce } from './aws.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
 import { commonFields, durationMs, type Sink, type SinkDeps } from './sink.ts'
 
 const ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/
@@ -20,14 +21,8 @@ export const snsEntry = z
       .optional()
       .describe('Who is asked instead of the region’s own endpoint: a VPC endpoint, a proxy.'),
   })
-  .refine(({ accessKeyId, secret }) => (accessKeyId === undefined) === (secret === undefined), {
-    message: 'accessKeyId and secret belong together',
-    path: ['accessKeyId'],
-  })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
+  .refine(ACCESS_KEY_PAIR.holds, ACCESS_KEY_PAIR.fault)
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
 
 type SnsEntry = z.output<typeof snsEntry>
 
@@ -56,18 +51,12 @@ export function openSns(entry: SnsEntry, deps: SinkDeps): Sink {
     turnOf: ({ envelope }) => (fifo && entry.groupBy === 'all' ? 'all' : envelope.key),
     async publish(client, message, signal) {
       const { PublishCommand } = await import('@aws-sdk/client-sns')
-      const { envelope } = message
       const command = new PublishCommand({
         TopicArn: entry.to,
-        Subject: subjectOf(envelope.title),
+        Subject: subjectOf(message.envelope.title),
         Message: bodyOf(message),
         MessageAttributes: attributesOf(message),
-        ...(fifo
-          ? {
-              MessageDeduplicationId: token(envelope.id),
-              MessageGroupId: entry.groupBy === 'all' ? 'revenant' : token(envelope.key),
-            }
-          : {}),
+        ...(fifo ? fifoOf(message, entry.groupBy) : {}),
       })
       return sendOnce(client.send(command, { abortSignal: signal }))
     },

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
 import {
   below,
-  CERTIFICATE_PAIR,
   documentOf,
   type Http,
   httpSink,

@@ -2,7 +2,8 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { openBroker } from '../brokers/broker-sink.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
-import { AWS_ADVICE, attributesOf, awsClient, awsFields, awsRefusal, bodyOf, sendOnce, token } from './aws.ts'
+import { ACCESS_KEY_PAIR, AWS_ADVICE, attributesOf, awsClient, awsFields, awsRefusal, bodyOf, fifoOf, sendOnce } from './aws.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
 import { commonFields, durationMs, type Sink, type SinkDeps } from './sink.ts'
 
 export const sqsEntry = z
@@ -22,14 +23,8 @@ export const sqsEntry = z
     message: 'give the region: the URL of the queue names none',
     path: ['region'],
   })
-  .refine(({ accessKeyId, secret }) => (accessKeyId === undefined) === (secret === undefined), {
-    message: 'accessKeyId and secret belong together',
-    path: ['accessKeyId'],
-  })
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
+  .refine(ACCESS_KEY_PAIR.holds, ACCESS_KEY_PAIR.fault)
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
 
 type SqsEntry = z.output<typeof sqsEntry>
 
@@ -56,17 +51,11 @@ export function openSqs(entry: SqsEntry, deps: SinkDeps): Sink {
     turnOf: ({ envelope }) => (fifo && entry.groupBy === 'all' ? 'all' : envelope.key),
     async publish(client, message, signal) {
       const { SendMessageCommand } = await import('@aws-sdk/client-sqs')
-      const { envelope } = message
       const command = new SendMessageCommand({
         QueueUrl: entry.to,
         MessageBody: bodyOf(message),
         MessageAttributes: attributesOf(message),
-        ...(fifo
-          ? {
-              MessageDeduplicationId: token(envelope.id),
-              MessageGroupId: entry.groupBy === 'all' ? 'revenant' : token(envelope.key),
-            }
-          : {}),
+        ...(fifo ? fifoOf(message, entry.groupBy) : {}),
       })
       return sendOnce(client.send(command, { abortSignal: signal }))
     },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { openSigner } from '../formats/signer.ts'
-import { CERTIFICATE_PAIR, httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
 import {
   commonFields,
   formatField,

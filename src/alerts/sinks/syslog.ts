@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { sendDatagram } from '../syslog/datagram.ts'
 import { FACILITY_NAMES, type SyslogLayout, syslogMessage } from '../syslog/message.ts'
 import { openStream, type Stream } from '../syslog/stream.ts'
+import { CERTIFICATE_PAIR, tlsUnder } from './entry-rules.ts'
 import {
   commonFields,
   durationMs,
@@ -23,6 +24,8 @@ const DEFAULT_MESSAGE_BYTES = 8_192
 const MAX_DATAGRAM_BYTES = 65_507
 /** Header and structured data take some 600 bytes; longer ones cut into the body, never the other way round. */
 const HEAD_BYTES = 1_024
+
+const TLS_ONLY = tlsUnder('tls')
 
 export const syslogEntry = z
   .strictObject({
@@ -46,17 +49,8 @@ export const syslogEntry = z
     message: 'only tcp:// can end messages with a line feed',
     path: ['framing'],
   })
-  .refine(
-    ({ to, ca, clientCert, tls }) => to.startsWith('tls:') || (ca === undefined && clientCert === undefined && tls === 'verify'),
-    {
-      message: 'ca, tls, clientCert and clientKey belong to tls:// only',
-      path: ['to'],
-    },
-  )
-  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
-    message: 'clientCert and clientKey belong together',
-    path: ['clientCert'],
-  })
+  .refine(TLS_ONLY.holds, TLS_ONLY.fault)
+  .refine(CERTIFICATE_PAIR.holds, CERTIFICATE_PAIR.fault)
   .refine(({ to, maxMessageBytes }) => !to.startsWith('udp:') || maxMessageBytes <= MAX_DATAGRAM_BYTES, {
     message: `a datagram holds at most ${MAX_DATAGRAM_BYTES} bytes`,
     path: ['maxMessageBytes'],

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { CERTIFICATE_PAIR, httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
+import { CERTIFICATE_PAIR } from './entry-rules.ts'
+import { httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
 import { commonFields, formatField, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 
 export const teamsEntry = z

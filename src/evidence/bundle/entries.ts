@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
 import { canonicalJson, type Facts } from '../../domain/leaf.ts'
 import { LEDGER_KINDS, type LedgerKind } from '../../domain/ledger.ts'
+import { retentionHorizon } from '../../store/audit.ts'
 import type { Db } from '../../store/db.ts'
 import { type EvidenceFilter, type LoggedEntry, type LogStretch, loggedEntries } from '../../store/evidence.ts'
+import { isPast } from '../expiry.ts'
 import { columnsOf, csvRow, twinHeader, twinRow } from './csv.ts'
 import type { BundleFolder, FileWriter } from './folder.ts'
 import { entriesPath, GONE_HEADER, PATHS } from './format.ts'
@@ -10,9 +12,12 @@ import { READERS } from './rows.ts'
 
 export interface WrittenEntries {
   counts: Map<LedgerKind, number>
-  /** Entries without facts: their rows are past their retention, or say something else than was logged. */
+  /** Entries without facts. Their rows are past their retention, */
   gone: number
+  /** or say something else than was logged, */
   altered: number
+  /** or are missing, though no retention removed them. */
+  removed: number
 }
 
 export interface EntriesRequest {
@@ -22,7 +27,7 @@ export interface EntriesRequest {
   filter: EvidenceFilter
   /** Undefined: every kind. */
   kinds: ReadonlySet<LedgerKind> | undefined
-  /** True when the filter leaves anything out: a row that is not there is then nothing to tell of. */
+  /** True when the filter can leave anything out. */
   filtered: boolean
   /** Answers a promise only where there is something to wait for: it is called for every entry. */
   onEntry(entry: LoggedEntry): Promise<void> | undefined
@@ -36,7 +41,8 @@ const PAGE = 500
 export async function writeEntries(request: EntriesRequest): Promise<WrittenEntries> {
   const { db, folder, stretch, kinds } = request
   const files = new Map<LedgerKind, KindFiles>()
-  const result: WrittenEntries = { counts: new Map(), gone: 0, altered: 0 }
+  const result: WrittenEntries = { counts: new Map(), gone: 0, altered: 0, removed: 0 }
+  const horizon = await retentionHorizon(db)
   let goneFile: FileWriter | undefined
   for (let from = stretch.first; from < stretch.end; ) {
     const page = await loggedEntries(db, from, stretch.end, PAGE)
@@ -45,20 +51,24 @@ export async function writeEntries(request: EntriesRequest): Promise<WrittenEntr
     from = last.index + 1
     const wanted = kinds === undefined ? page : page.filter(({ kind }) => kinds.has(kind))
     const stored = await readStored(request, wanted)
+    const others = request.filtered ? await readOthers(db, wanted, stored) : undefined
     for (const entry of wanted) {
       const candidates = stored.get(entry.kind)?.get(entry.ref)
-      const facts = candidates?.find(({ text }) => hash('sha256', text) === entry.digest)
+      const facts = factsOf(entry, candidates)
       if (facts !== undefined) {
         const of = files.get(entry.kind) ?? (await openKind(folder, entry.kind, facts))
         files.set(entry.kind, of)
         of.add(entry, facts)
         result.counts.set(entry.kind, (result.counts.get(entry.kind) ?? 0) + 1)
       } else {
-        if (candidates === undefined && request.filtered) continue
-        const altered = candidates !== undefined
-        result[altered ? 'altered' : 'gone'] += 1
+        const other = others?.get(entry.kind)?.get(entry.ref)
+        if (factsOf(entry, other) !== undefined) continue
+        const why = (candidates ?? other) !== undefined ? 'altered' : isPast(entry, horizon) ? 'gone' : 'removed'
+        // Of whom a row was that its retention removed nobody can tell.
+        if (why === 'gone' && request.filtered) continue
+        result[why] += 1
         goneFile ??= await startGone(folder)
-        await goneFile.write(csvRow([entry.index, entry.kind, entry.ref, entry.digest, altered ? 'altered' : 'gone']))
+        await goneFile.write(csvRow([entry.index, entry.kind, entry.ref, entry.digest, why]))
       }
       const more = request.onEntry(entry)
       if (more !== undefined) await more
@@ -78,7 +88,7 @@ interface Candidate {
 }
 
 async function readStored(
-  { db, filter }: EntriesRequest,
+  { db, filter }: Pick<EntriesRequest, 'db' | 'filter'>,
   page: readonly LoggedEntry[],
 ): Promise<Map<LedgerKind, Map<string, Candidate[]>>> {
   const byKind = new Map<LedgerKind, Map<string, Candidate[]>>()
@@ -89,6 +99,25 @@ async function readStored(
     byKind.set(kind, new Map(rows.map(({ id, facts }) => [id, candidates(facts)])))
   }
   return byKind
+}
+
+function factsOf({ digest }: LoggedEntry, candidates: readonly Candidate[] | undefined): Candidate | undefined {
+  return candidates?.find(({ text }) => hash('sha256', text) === digest)
+}
+
+/**
+ * The rows that a filter passed over, as they stand in the database. Whoever removes a row, or changes it so that the filter passes it
+ * over, must not be helped by the filter: such an entry is told of in every bundle of its time.
+ */
+async function readOthers(
+  db: Db,
+  wanted: readonly LoggedEntry[],
+  stored: ReadonlyMap<LedgerKind, ReadonlyMap<string, Candidate[]>>,
+): Promise<Map<LedgerKind, Map<string, Candidate[]>>> {
+  return readStored(
+    { db, filter: {} },
+    wanted.filter(({ kind, ref }) => stored.get(kind)?.has(ref) !== true),
+  )
 }
 
 interface KindFiles {

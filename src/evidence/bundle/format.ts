@@ -34,15 +34,16 @@ export function proofPath(id: string): string {
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.int().nonnegative()
+const instant = z.string().refine(isInstant, { error: 'must be an instant' })
 
 /** `manifest.json`, version 1. */
 export const manifestSchema = z.strictObject({
   format: z.literal('revenant-bundle'),
   version: z.literal(1),
-  madeAt: z.string(),
+  madeAt: instant,
   madeBy: z.strictObject({ product: z.string(), version: z.string(), instance: z.string() }),
   /** What was logged in [from, to). */
-  period: z.strictObject({ from: z.string(), to: z.string() }),
+  period: z.strictObject({ from: instant, to: instant }),
   filters: z.strictObject({
     framework: z.string().optional(),
     control: z.string().optional(),
@@ -52,17 +53,33 @@ export const manifestSchema = z.strictObject({
   /** The log, and which stretch of it the period is: entries from `first` to before `end`. */
   log: z.strictObject({ origin: z.string(), size: count, root: hex, first: count, end: count }),
   entries: z.array(z.strictObject({ kind: z.enum(LEDGER_KINDS), count })),
-  /** Entries whose rows are not in the database any more: the log still proves that they were. */
+  /** Entries whose rows are past their retention: the log still proves that they were. */
   gone: count,
   /** Entries whose rows say something else than what was logged: the database was changed from outside. */
   altered: count,
+  /** Entries whose rows are missing, though no retention removed them. */
+  removed: count,
   /** Size of the older checkpoint that `log/consistency.txt` starts from. */
   consistentFrom: count.optional(),
   files: z.array(z.strictObject({ path: z.string(), bytes: count, sha256: hex })),
 })
 export type Manifest = z.infer<typeof manifestSchema>
 
+/** True for a bundle that was made before its period had ended: what was logged afterwards is not in it. */
+export function isUnfinished({ period, madeAt }: Pick<Manifest, 'period' | 'madeAt'>): boolean {
+  return Temporal.Instant.compare(period.to, madeAt) > 0
+}
+
 /** The text that the log's key signs for a manifest. */
 export function manifestText(sha256: string): string {
   return `${MANIFEST_NOTE}\n${sha256}\n`
+}
+
+function isInstant(text: string): boolean {
+  try {
+    Temporal.Instant.from(text)
+    return true
+  } catch {
+    return false
+  }
 }

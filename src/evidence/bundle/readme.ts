@@ -1,8 +1,8 @@
-import type { Manifest } from './format.ts'
+import { isUnfinished, type Manifest } from './format.ts'
 
 /** README.txt of a bundle: what each file is and how to verify them, for somebody who knows nothing of Revenant. */
 export function readmeText(
-  { period, filters, log, entries, gone, altered, madeAt, madeBy, consistentFrom }: Omit<Manifest, 'files'>,
+  { period, filters, log, entries, gone, altered, removed, madeAt, madeBy, consistentFrom }: Omit<Manifest, 'files'>,
   vkeys: readonly string[],
 ): string {
   const chosen = Object.entries(filters).map(([name, value]) => `${name} ${value}`)
@@ -19,6 +19,10 @@ export function readmeText(
       : []),
     ...(altered > 0
       ? [`ALTERED  ${altered}: their rows in the database say something else than what was logged; see entries/gone.csv`]
+      : []),
+    ...(removed > 0 ? [`REMOVED  ${removed}: their rows are missing, and no retention removed them; see entries/gone.csv`] : []),
+    ...(isUnfinished({ period, madeAt })
+      ? ['Open     the period had not ended when this was made: what was logged later is not in here']
       : []),
     `Made     ${madeAt} by ${madeBy.product} ${madeBy.version} on ${madeBy.instance}`,
     '',

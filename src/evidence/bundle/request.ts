@@ -74,19 +74,24 @@ export function statementScope(
   { from, to, identity, system }: ReportScope,
 ): StatementScope {
   return {
-    ...{ from, to, revokeWithinMs, now: now() },
+    ...{ from, to: soFar(to, now()), revokeWithinMs, now: now() },
     ...(identity === undefined ? {} : { identity: identity.name }),
     ...(system === undefined ? {} : { system: system.name }),
   }
 }
 
-export function summaryScope({ from, to, identity, system }: ReportScope): SummaryScope {
+export function summaryScope({ now }: Pick<ReportDeps, 'now'>, { from, to, identity, system }: ReportScope): SummaryScope {
   return {
     from,
-    to,
+    to: soFar(to, now()),
     ...(identity === undefined ? {} : { identityId: identity.id }),
     ...(system === undefined ? {} : { systemId: system.id }),
   }
+}
+
+/** The end of a period, or now in one that has not ended: whoever will leave tomorrow has not left. */
+function soFar(to: Temporal.Instant, now: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(to, now) > 0 ? now : to
 }
 
 /** How many entries of each kind a bundle has. */

@@ -90,6 +90,7 @@ async function writeInto(
     }),
     gone: written.gone,
     altered: written.altered,
+    removed: written.removed,
     ...(consistentFrom === undefined ? {} : { consistentFrom }),
   }
   await folder.put(PATHS.readme, readmeText(draft, vkeys))

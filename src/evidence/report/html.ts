@@ -27,7 +27,7 @@ export async function* reportHtml(
   const chosen = [scope.framework, scope.control, scope.identity?.name, scope.system?.name].filter((name) => name !== undefined)
   yield `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n`
   yield `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>Residual access, ${day(from)} to ${day(to)}</title>\n<style>${STYLE}</style></head><body>\n`
-  yield `<h1>Residual access of those who left</h1><p>${escapeHtml(from.toString())} to ${escapeHtml(to.toString())}${chosen.length === 0 ? '' : `; only ${escapeHtml(chosen.join(', '))}`}. Made ${escapeHtml(deps.now().toString({ smallestUnit: 'second' }))} by ${escapeHtml(`${deps.product.name} ${deps.product.version}`)}.</p>`
+  yield `<h1>Residual access of those who left</h1><p>${escapeHtml(from.toString())} to ${escapeHtml(to.toString())}${chosen.length === 0 ? '' : `; only ${escapeHtml(chosen.join(', '))}`}.${Temporal.Instant.compare(to, deps.now()) > 0 ? ' The period has not ended.' : ''} Made ${escapeHtml(deps.now().toString({ smallestUnit: 'second' }))} by ${escapeHtml(`${deps.product.name} ${deps.product.version}`)}.</p>`
   yield headline(summary, written)
   yield await survivalHtml(deps, scope)
   yield await latencyHtml(deps, scope)
@@ -38,7 +38,7 @@ export async function* reportHtml(
   yield `<h2>What this rests on</h2><p>Each figure is counted from the database when this page was made. The observations, controls, findings and gaps behind it are in <code>entries/</code>, each provable against the signed log; <code>README.txt</code> says how. A refusal proves that a credential was not accepted by that system at that time; what could not be judged is never counted as refused.</p>\n</body></html>\n`
 }
 
-function headline({ checks }: Summary, { counts, gone, altered }: WrittenEntries): string {
+function headline({ checks }: Summary, { counts, gone, altered, removed }: WrittenEntries): string {
   const revocation = checks.find(({ check }) => check === 'revocation')
   const { subjects = 0, passed = 0, failed = 0 } = revocation ?? {}
   const figures: [string, number][] = [
@@ -50,13 +50,13 @@ function headline({ checks }: Summary, { counts, gone, altered }: WrittenEntries
   ]
   const cards = figures.map(([name, count]) => `<div><b>${count.toLocaleString('en-GB')}</b>${escapeHtml(name)}</div>`).join('')
   const warning =
-    altered === 0
+    altered + removed === 0
       ? ''
-      : `<p class="warning">${altered} rows of the database say something else than what was logged: see entries/gone.csv.</p>`
+      : `<p class="warning">${altered} rows of the database say something else than what was logged, and ${removed} are missing: see entries/gone.csv.</p>`
   const old =
     gone === 0
       ? ''
-      : `<p>The facts of ${gone} entries are not in the database any more: the log keeps their digests (entries/gone.csv).</p>`
+      : `<p>The facts of ${gone} entries are past their retention: the log keeps their digests (entries/gone.csv).</p>`
   return `<div class="figures">${cards}</div>${warning}${old}`
 }
 
@@ -92,7 +92,7 @@ function controlsHtml(deps: ReportDeps, scope: ReportScope, summary: Summary): s
 }
 
 async function survivalHtml(deps: ReportDeps, scope: ReportScope): Promise<string> {
-  const steps = survivalSteps(await survivalRows(deps.db, summaryScope(scope)))
+  const steps = survivalSteps(await survivalRows(deps.db, summaryScope(deps, scope)))
   const title = '<h2>How long credentials worked after termination</h2>'
   if (steps.length === 0) return `${title}<p>Nobody whose credentials are known left in this period.</p>`
   const told = steps.filter((_, at) => steps.length <= 40 || at % Math.ceil(steps.length / 40) === 0 || at === steps.length - 1)
@@ -111,7 +111,7 @@ async function latencyHtml(deps: ReportDeps, scope: ReportScope): Promise<string
   const ms = (value: unknown) => (typeof value === 'number' ? span(value) : '–')
   const cells = rows.map((row) => [
     ...[String(row.system), String(row.tier), ms(row.allowed_ms)],
-    ...[row.credentials, row.in_time, row.late, row.still_open, row.not_proven].map(String),
+    ...[row.credentials, row.in_time, row.late, row.still_open, row.not_proven, row.retired].map(String),
     ...[ms(row.median_ms), ms(row.p95_ms), ms(row.max_ms)],
   ])
   const headers = [
@@ -123,6 +123,7 @@ async function latencyHtml(deps: ReportDeps, scope: ReportScope): Promise<string
     'Late',
     'Still open',
     'Not proven',
+    'Retired',
     'Median',
     '95th percentile',
     'Longest',
@@ -133,7 +134,7 @@ async function latencyHtml(deps: ReportDeps, scope: ReportScope): Promise<string
 async function coverageHtml(deps: ReportDeps, scope: ReportScope): Promise<string> {
   const length = Math.ceil((scope.to.epochMilliseconds - scope.from.epochMilliseconds) / DAY_MS)
   const days = Math.max(1, Math.ceil(length / MOST_BARS))
-  const rows = await coverageDays(deps.db, summaryScope(scope), days)
+  const rows = await coverageDays(deps.db, summaryScope(deps, scope), days)
   const cells = rows.map((row: CoverageDay) => [
     day(row.from),
     ...[row.credentials, row.judged, row.rejected, row.accepted, row.inconclusive].map(String),
@@ -156,24 +157,22 @@ async function openHtml(deps: ReportDeps, scope: ReportScope): Promise<string> {
   for await (const { severity } of statementRows(deps.db, 'open-items', statementScope(deps, scope)))
     counts.set(String(severity), (counts.get(String(severity)) ?? 0) + 1)
   const any = [...counts.values()].some((count) => count > 0)
-  return `<h2>Open items</h2>${any ? openPlot(counts) : ''}${await tableOf(deps, scope, 'open-items')}`
+  return `<div class="wide"><h2>Open items</h2>${any ? openPlot(counts) : ''}${await tableOf(deps, scope, 'open-items')}</div>`
 }
 
 async function listHtml(deps: ReportDeps, scope: ReportScope, name: StatementName): Promise<string> {
-  return `<h2>${escapeHtml(STATEMENTS[name].title)}</h2>${await tableOf(deps, scope, name)}`
+  return `<div class="wide"><h2>${escapeHtml(STATEMENTS[name].title)}</h2>${await tableOf(deps, scope, name)}</div>`
 }
 
 async function tableOf(deps: ReportDeps, scope: ReportScope, name: StatementName): Promise<string> {
   const rows = await take(deps, scope, name, LISTED + 1)
   if (rows.length === 0) return '<p>None.</p>'
-  const { columns } = STATEMENTS[name]
+  // Columns in which nothing stands say nothing.
+  const columns = STATEMENTS[name].columns.filter((column) => rows.some((row) => (row[column] ?? null) !== null))
   const more = rows.length > LISTED ? `; the first ${LISTED}, all of them are in statements/${name}.csv` : ''
   const cells = rows.slice(0, LISTED).map((row) => columns.map((column) => cell(row[column])))
-  return tableHtml(
-    `${STATEMENTS[name].title}${more}`,
-    columns.map((column) => column.replaceAll('_', ' ')),
-    cells,
-  )
+  const headers = columns.map((column) => column.replaceAll('_', ' '))
+  return tableHtml(`${STATEMENTS[name].title}; times are UTC${more}`, headers, cells)
 }
 
 async function take(deps: ReportDeps, scope: ReportScope, name: StatementName, limit: number): Promise<StatedRow[]> {
@@ -182,8 +181,12 @@ async function take(deps: ReportDeps, scope: ReportScope, name: StatementName, l
 
 function cell(value: StatedRow[string] | undefined): string {
   if (value === null || value === undefined) return '–'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (typeof value === 'object') return JSON.stringify(value)
+  // To the minute, for readers and for paper; the CSV beside it has the whole of it.
+  return INSTANT.test(String(value)) ? String(value).slice(0, 16).replace('T', ' ') : String(value)
 }
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z$/
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`

@@ -100,8 +100,9 @@ export function coveragePlot(
     left,
     x: marks.map((ms) => ({ at: x(ms), label: Temporal.Instant.fromEpochMilliseconds(Math.round(ms)).toString().slice(0, 10) })),
     y: [0, 0.5, 1].map((part) => ({ at: y(most * part), label: String(Math.round(most * part)) })),
-    xLabel: `answers in ${spanDays === 1 ? 'a day' : `${spanDays} days`}, from below: rejected (blue), inconclusive (grey), accepted (red)`,
-    body: bars.join(''),
+    xLabel: `answers in ${spanDays === 1 ? 'a day' : `${spanDays} days`}, from below: rejected (blue), inconclusive (hatched), accepted (red, outlined)`,
+    // Not told by colour alone: what could not be judged is hatched, what was accepted has an outline.
+    body: `<pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatched" width="5" height="5"/><path class="hatching" d="M0 0v5"/></pattern>${bars.join('')}`,
   })
 }
 

@@ -34,20 +34,20 @@ export function frame(options: {
   const foot = height - bottom
   const x = options.x.map(
     ({ at, label }) =>
-      `<line class="grid" x1="${px(at)}" y1="${top}" x2="${px(at)}" y2="${foot}"/><text x="${px(at)}" y="${foot + 16}" text-anchor="middle">${escapeHtml(label)}</text>`,
+      `<line class="grid" x1="${px(at)}" y1="${top}" x2="${px(at)}" y2="${foot}"/><text x="${px(at)}" y="${foot + 16}" text-anchor="${at > width - right - 20 ? 'end' : 'middle'}">${escapeHtml(label)}</text>`,
   )
   const y = options.y.map(
     ({ at, label }) =>
       `<line class="grid" x1="${left}" y1="${px(at)}" x2="${width - right}" y2="${px(at)}"/><text x="${left - 8}" y="${px(at + 4)}" text-anchor="end">${escapeHtml(label)}</text>`,
   )
   return [
-    `<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}t ${id}d">`,
+    `<div class="plot"><svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}t ${id}d">`,
     `<title id="${id}t">${escapeHtml(options.title)}</title><desc id="${id}d">${escapeHtml(options.desc)}</desc>`,
     ...x,
     ...y,
     options.body,
     `<text x="${(left + width - right) / 2}" y="${height - 6}" text-anchor="middle">${escapeHtml(options.xLabel)}</text>`,
-    '</svg>',
+    '</svg></div>',
   ].join('\n')
 }
 

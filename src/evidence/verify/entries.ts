@@ -4,6 +4,7 @@ import { isLedgerKind, type LedgerKind } from '../../domain/ledger.ts'
 import { columnsOf, csvRow, twinHeader, twinRow } from '../bundle/csv.ts'
 import { entriesPath, GONE_HEADER, PATHS, proofPath } from '../bundle/format.ts'
 import { type Entry, entryHash } from '../entry.ts'
+import { isPassing } from '../expiry.ts'
 import { isSame, sha256, verifyInclusion } from '../merkle.ts'
 import { parseTlogProof } from '../tlog-proof.ts'
 import { attempt, type Problems } from './problems.ts'
@@ -63,7 +64,7 @@ export async function verifyEntries(kind: LedgerKind, context: EntryContext): Pr
   return count
 }
 
-/** Checks the entries whose facts are not there; answers how many there are. An altered row is false by itself. */
+/** Checks the entries whose facts are not there; answers how many there are. An altered or removed row is false by itself. */
 export async function verifyGone(context: EntryContext): Promise<number> {
   const file = PATHS.gone
   if (!context.source.files.has(file)) return 0
@@ -88,12 +89,14 @@ export async function verifyGone(context: EntryContext): Promise<number> {
     else context.seen(index)
     if (why === 'altered')
       fault(`the row of ${kind} ${id} was changed in the database after it was logged: what was logged is not there any more`)
+    else if (why === 'removed' || !isPassing(kind))
+      fault(`the row of ${kind} ${id} was removed from the database after it was logged, and by no retention`)
     last = index
   }
   return Math.max(0, count)
 }
 
-const GONE_ROW = /^([0-9]{1,15}),([a-z]+),([0-9a-f-]{36}),([0-9a-f]{64}),(gone|altered)$/
+const GONE_ROW = /^([0-9]{1,15}),([a-z]+),([0-9a-f-]{36}),([0-9a-f]{64}),(gone|altered|removed)$/
 
 interface ReadLine {
   index: number

@@ -1,6 +1,6 @@
 import { LEDGER_KINDS } from '../../domain/ledger.ts'
 import { parseConsistency } from '../bundle/consistency.ts'
-import { entriesPath, type Manifest, manifestSchema, manifestText, PATHS } from '../bundle/format.ts'
+import { entriesPath, isUnfinished, type Manifest, manifestSchema, manifestText, PATHS } from '../bundle/format.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint.ts'
 import { EMPTY_ROOT, isSame, sha256, verifyConsistency } from '../merkle.ts'
 import { type NoteKey, parseVkey } from '../note-key.ts'
@@ -21,6 +21,8 @@ export interface VerifyOptions {
 export interface CheckResult {
   name: CheckName
   holds: boolean
+  /** True where neither can be told: not looked at, or a bundle that chooses and so cannot prove that nothing was left out. */
+  open: boolean
   /** What was looked at, in numbers. */
   detail: string
   problems: readonly Problem[]
@@ -87,10 +89,11 @@ export async function verifyBundle(source: BundleSource, options: VerifyOptions)
   }
   const checks = CHECK_NAMES.map((name): CheckResult => {
     const { count, first } = problems.of(name)
-    const looked = details.has(name)
+    const isTold = details.has(name) && !(name === 'completeness' && manifest !== undefined && isChosen(manifest))
     return {
       name,
-      holds: count === 0 && looked,
+      holds: count === 0 && isTold,
+      open: count === 0 && !isTold,
       detail: details.get(name) ?? 'not looked at: something before it is false',
       problems: first,
       count,
@@ -200,15 +203,16 @@ async function verifyContent(context: Context & { manifest: Manifest; checkpoint
     total += count ?? 0
   }
   const gone = (await attempt(problems, { check: 'entries', file: PATHS.gone }, () => verifyGone(entryContext))) ?? 0
-  if (gone !== manifest.gone)
-    problems.add({ check: 'entries', file: PATHS.gone, what: `it has ${gone} rows, and the list of files says ${manifest.gone}` })
+  const without = manifest.gone + manifest.altered + manifest.removed
+  if (gone !== without)
+    problems.add({ check: 'entries', file: PATHS.gone, what: `it has ${gone} rows, and the list of files says ${without}` })
   for (const path of source.files.keys())
     if (path.startsWith('proofs/') && !digests.has(path))
       problems.add({ check: 'proofs', file: path, what: 'no finding of this bundle stands behind it' })
   details.set('tree', `the hashes of ${digestedTiles(digests)} tiles lead to the root of the checkpoint`)
   details.set(
     'entries',
-    `${total} entries stand in the log as they are here${gone === 0 ? '' : `, and ${gone} whose facts are not in the database any more`}`,
+    `${total} entries stand in the log as they are here${gone === 0 ? '' : `, and ${gone} whose facts are past their retention`}`,
   )
   details.set('tables', 'every CSV of entries says what the entries say')
   details.set(
@@ -218,23 +222,25 @@ async function verifyContent(context: Context & { manifest: Manifest; checkpoint
   tellCompleteness(manifest, distinct, problems, details)
 }
 
-function tellCompleteness(
-  { log, filters }: Manifest,
-  distinct: number,
-  problems: Problems,
-  details: Map<CheckName, string>,
-): void {
+/** Whether something was chosen from the period. */
+export function isChosen({ filters }: Pick<Manifest, 'filters'>): boolean {
+  return Object.keys(filters).length > 0
+}
+
+function tellCompleteness(manifest: Manifest, distinct: number, problems: Problems, details: Map<CheckName, string>): void {
+  const { log, filters } = manifest
   const all = log.end - log.first
+  const later = isUnfinished(manifest) ? '; the period had not ended when this was made, and what came later is not here' : ''
   const named = Object.entries(filters).map(([name, value]) => `${name} ${value}`)
   if (named.length > 0)
     details.set(
       'completeness',
-      `${distinct} of the ${all} entries of the period, chosen by ${named.join(', ')}: what was left out cannot be told from here`,
+      `${distinct} of the ${all} entries of the period, chosen by ${named.join(', ')}: what was left out cannot be told from here${later}`,
     )
   else if (distinct === all)
     details.set(
       'completeness',
-      `all ${all} entries of the log from index ${log.first} to before ${log.end} are here: nothing was left out`,
+      `all ${all} entries of the log from index ${log.first} to before ${log.end} are here: nothing was left out${later}`,
     )
   else
     problems.add({
@@ -269,6 +275,12 @@ async function verifyOlder(
         verifyConsistency({ from: old.size, to: checkpoint.size, fromRoot: old.root, toRoot: checkpoint.root, proof: own.proof })
   const judge = (old: Checkpoint, whose: string) => {
     if (continues(old)) details.set('consistency', `the log continues ${whose} of ${old.size} entries`)
+    else if (old.size > checkpoint.size)
+      problems.add({
+        ...at,
+        file: PATHS.checkpoint,
+        what: `the log has ${checkpoint.size} entries here, and ${whose} says ${old.size}: it was cut off, or restored from a backup, or this bundle is older`,
+      })
     else problems.add({ ...at, what: `nothing here proves that the log continues ${whose} of ${old.size} entries` })
   }
   if (own !== undefined) {

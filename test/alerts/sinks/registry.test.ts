@@ -191,6 +191,31 @@ describe('formats', () => {
     expect(sinkEntry.safeParse({ ...base(kind), format }).error?.message).toContain(`does not fit this sink, ${words}`)
   })
 
+  it.each([
+    ['hartbeat: 1h', 'alerts[0].hartbeat: is not a key here; did you mean "heartbeat"?'],
+    ['facility: local0', 'alerts[0].facility: is a key of another kind'],
+    ['colour: red', /alerts\[0\]\.colour: is not a key here; known are [^\n]*\bkeep\b/],
+  ])('knows what %s was meant for', async (line, words) => {
+    const file = `alerts:\n  - { name: a, sink: file, to: /var/log/a.jsonl, ${line} }\n`
+    await expect(parseConfig(file, 'r.yaml', CONFIG_CHECKS)).rejects.toThrow(words)
+  })
+
+  it('asks for a reference where a secret is missing', async () => {
+    const file = 'alerts:\n  - { name: a, sink: splunk-hec, to: "https://splunk.internal:8088" }\n'
+    await expect(parseConfig(file, 'r.yaml', CONFIG_CHECKS)).rejects.toThrow(
+      'alerts[0].secret: is missing: give a reference (env:NAME or file:/absolute/path)',
+    )
+  })
+
+  it('lists the keys of its own sink for a strange one, each once', async () => {
+    const file = 'alerts:\n  - { name: a, sink: file, to: /var/log/a.jsonl, colour: red }\n'
+    const fault = await parseConfig(file, 'r.yaml', CONFIG_CHECKS).catch(String)
+    const known = String(fault).split('known are ')[1]?.split(', ') ?? []
+    expect(new Set(known).size).toBe(known.length)
+    expect(known).toContain('maxMegabytes')
+    expect(known).not.toContain('routingKey')
+  })
+
   it('is a fault of the configuration, with its place', async () => {
     const file = 'alerts:\n  - { name: a, sink: slack, to: env:HOOK, format: ecs }\n'
     await expect(parseConfig(file, 'r.yaml', CONFIG_CHECKS)).rejects.toThrow(

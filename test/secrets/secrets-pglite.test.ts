@@ -1,0 +1,3 @@
+import { describeMarked } from './world.ts'
+
+describeMarked('PGlite')
