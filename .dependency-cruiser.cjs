@@ -124,7 +124,8 @@ module.exports = {
     },
     {
       name: 'no-orphans',
-      comment: 'what the command line does not reach is dead. Named: processes of their own, what is preloaded, and what scripts generate from',
+      comment:
+        'what the command line does not reach is dead. Named: processes of their own, what is preloaded, and what scripts generate from',
       severity: 'error',
       from: { path: '^src/main\\.ts$' },
       to: {

@@ -177,7 +177,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'ledger:\n  anchors:\n    - { name: a, kind: file, path: /a }\n    - { name: a, kind: webhook, url: "http://u:p@h/" }\n',
     [
       '4:15 ledger.anchors[1].name: is the name of another anchor',
-      '4:38 ledger.anchors[1].url: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
+      '4:38 ledger.anchors[1].url: must be free of user and password: give them by authorization',
     ],
   ],
   [
