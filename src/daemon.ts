@@ -2,10 +2,13 @@ import { mkdir } from 'node:fs/promises'
 import cron from 'node-cron'
 import { recoverDeliveries } from './alerts/delivery.ts'
 import { sendHeartbeats } from './alerts/heartbeat.ts'
+import { addEvidenceRoutes } from './api/evidence.ts'
+import { type AuditorTokens, readAuditorTokens } from './api/evidence-tokens.ts'
 import { type Health, openHealth } from './api/health.ts'
 import { addLedgerRoutes } from './api/ledger.ts'
 import type { Config } from './config/config.ts'
 import { diffConfig } from './config/diff.ts'
+import { loadFrameworks } from './config/frameworks.ts'
 import { reloadConfig } from './config/load.ts'
 import { CONFIG_CHECKS } from './daemon/checks.ts'
 import { logConfiguration } from './daemon/config-log.ts'
@@ -14,12 +17,14 @@ import { openIdleCollector } from './daemon/idle.ts'
 import { startLedger } from './daemon/ledger.ts'
 import { applyRetention } from './daemon/retention.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
+import { VERSION } from './daemon/version.ts'
 import { toError } from './domain/error.ts'
 import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { listOrphans } from './store/identity.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
+import { forgetLooks } from './store/looks.ts'
 import { ensurePartitions } from './store/partition.ts'
 import { vacuum } from './store/statistics.ts'
 import { transact } from './store/transact.ts'
@@ -47,6 +52,8 @@ export interface Daemon {
 const ORPHANS_PAGE = 500
 /** How often the ledger takes up what waits for it. */
 const SEQUENCE = '*/5 * * * * *'
+/** Looks of an hour this long ago, if none was repeated, are forgotten. */
+const FORGET_LOOKS_HOURS = 48
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -66,7 +73,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await close().catch((error: unknown) => logger.error({ err: error }, 'closing failed'))
   }
   try {
-    const health = await serveHealth(runtime, telemetry, () => heartbeat.alive())
+    const auditors = { tokens: await readAuditorTokens(runtime.config.evidence.auditorTokens) }
+    const health = await serveHealth(runtime, telemetry, auditors, () => heartbeat.alive())
     closers.push(() => health.close())
     if (runtime.store.kind === 'embedded') {
       const control = await openControl(controlSocket(runtime.config), options.runRemote(runtime))
@@ -116,7 +124,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await turn()
     void daily().then(hourly)
     void minute()
-    return { runtime, address: health.address, reload: () => reload(runtime, configPath, telemetry), stop }
+    return { runtime, address: health.address, reload: () => reload(runtime, configPath, telemetry, auditors), stop }
   } catch (error) {
     await stop()
     throw error
@@ -130,7 +138,12 @@ export function tickExpression(tickMs: number): string {
   return `0 */${Math.min(59, Math.round(seconds / 60))} * * * *`
 }
 
-async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => boolean): Promise<Health> {
+/** The tokens in force: a reload puts others in their place. */
+interface Auditors {
+  tokens: AuditorTokens
+}
+
+async function serveHealth(runtime: Runtime, telemetry: Telemetry, auditors: Auditors, alive: () => boolean): Promise<Health> {
   return openHealth({
     listen: runtime.config.listen,
     alive,
@@ -160,6 +173,20 @@ async function serveHealth(runtime: Runtime, telemetry: Telemetry, alive: () => 
     metrics: () => telemetry.metricsText(),
     addPages: (app) => {
       if (runtime.config.ledger.publish) addLedgerRoutes(app, runtime.store.db)
+      addEvidenceRoutes(app, {
+        db: runtime.store.db,
+        tokens: () => auditors.tokens,
+        report: async () => ({
+          db: runtime.store.db,
+          mapping: (await loadFrameworks(runtime.config.frameworks)) ?? { frameworks: [] },
+          revokeWithinMs: runtime.config.policy.revokeWithinMs,
+          product: { name: 'Revenant', version: VERSION, instance: runtime.instance },
+          now: runtime.now,
+        }),
+        version: VERSION,
+        now: runtime.now,
+        logger: telemetry.logger,
+      })
     },
     logger: telemetry.logger,
   })
@@ -187,6 +214,7 @@ async function everyDay(runtime: Runtime): Promise<void> {
   const dropped = await applyRetention(runtime)
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
+  await forgetLooks(db, now.subtract({ hours: FORGET_LOOKS_HOURS }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.
@@ -204,7 +232,7 @@ async function openOrphans(runtime: Runtime): Promise<void> {
   } while (after !== undefined)
 }
 
-async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry): Promise<boolean> {
+async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry, auditors: Auditors): Promise<boolean> {
   const { logger } = telemetry
   const result = await reloadConfig(runtime.config, configPath, CONFIG_CHECKS)
   if ('fault' in result) {
@@ -216,7 +244,9 @@ async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry
   }
   const { needsRestart } = diffConfig(runtime.config, result.config)
   try {
+    const tokens = await readAuditorTokens(result.config.evidence.auditorTokens)
     await runtime.reload(result.config)
+    auditors.tokens = tokens
     await logConfiguration(runtime, configPath)
     await runtime.tick()
     if (needsRestart.length > 0)

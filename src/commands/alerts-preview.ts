@@ -9,6 +9,7 @@ import { findFindingsByEnd } from '../store/finding.ts'
 import { lastAlertOf, lastAlertsOfIdentity } from '../store/last-alert.ts'
 import { type CommandContext, withRuntime } from './context.ts'
 import { EXIT, json, line } from './io.ts'
+import { recordView } from './view.ts'
 
 export interface PreviewOptions {
   finding: string
@@ -41,6 +42,7 @@ async function renderLast(runtime: Runtime, format: FormatName, options: Preview
     throw new RevenantError('INPUT_INVALID', `${options.finding} fits more than one finding: give more of it`)
   const alert = await lastAlertOf(runtime.store.db, finding.id)
   if (alert === undefined) throw new RevenantError('NOT_FOUND', 'no alert was made of that finding yet')
+  await recordView(runtime, { action: 'alert.view', subject: finding.id, detail: { format, group: options.group } })
   const subject: Subject = options.group
     ? { type: 'group', group: groupOf(alert, await together(runtime, alert)) }
     : { type: 'alert', alert }

@@ -9,6 +9,7 @@ import { listDeliveries, redriveDeliveries } from '../store/delivery.ts'
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
 import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
+import { recordView } from './view.ts'
 
 /** `revenant alerts list [--dead] [--sink NAME]` */
 export async function list(
@@ -21,6 +22,7 @@ export async function list(
       ...(options.dead ? { state: 'dead' as const } : {}),
       ...(options.sink === undefined ? {} : { sink: options.sink }),
     })
+    await recordView(runtime, { action: 'alerts.view', subject: options.sink ?? 'all', detail: { dead: options.dead } })
     const { io } = context
     if (options.json) {
       for (const row of rows) json(io, row)

@@ -5,6 +5,7 @@ import { type CommandContext, withRuntime } from './context.ts'
 import { intakeDeps } from './import.ts'
 import { done, EXIT, json, line } from './io.ts'
 import { ago, span, table } from './table.ts'
+import { recordView } from './view.ts'
 
 /** `revenant credentials list` */
 export async function list(
@@ -18,6 +19,7 @@ export async function list(
       ...(system === undefined ? {} : { system }),
       ...(identity === undefined ? {} : { identity }),
     })
+    await recordView(runtime, { action: 'credentials.view', subject: identity ?? system ?? 'all', detail: { identity, system } })
     const { io } = context
     const now = runtime.now()
     if (options.json) {

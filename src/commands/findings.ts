@@ -18,6 +18,7 @@ import { transact } from '../store/transact.ts'
 import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
 import { done, EXIT, json, line, style } from './io.ts'
 import { ago, span, table } from './table.ts'
+import { recordView } from './view.ts'
 
 export interface ListOptions {
   json: boolean
@@ -43,6 +44,8 @@ export async function list(context: CommandContext, options: ListOptions): Promi
   }
   return withRuntime(context, async (runtime) => {
     const rows = await listFindings(runtime.store.db, filter)
+    const { limit: _, ...detail } = filter
+    await recordView(runtime, { action: 'findings.view', subject: filter.identity ?? filter.system ?? 'all', detail })
     const { io } = context
     if (options.json) {
       for (const row of rows) json(io, row)
@@ -85,6 +88,7 @@ export async function show(context: CommandContext, id: string, options: { json:
     const finding = await findOne(runtime, id)
     const details = await findingContext(runtime.store.db, finding.id)
     const events = await findingEvents(runtime.store.db, finding.id)
+    await recordView(runtime, { action: 'finding.view', subject: finding.id })
     const { io } = context
     if (options.json) {
       json(io, { ...details, events })

@@ -5,6 +5,7 @@ import { instantOf } from './findings.ts'
 import { intakeDeps } from './import.ts'
 import { counted, done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
+import { recordView } from './view.ts'
 
 /** `revenant identities list` */
 export async function list(
@@ -18,6 +19,7 @@ export async function list(
       { limit: options.limit, ...(options.terminated ? { terminated: true } : {}) },
       now,
     )
+    await recordView(runtime, { action: 'identities.view', subject: 'all', detail: { terminated: options.terminated } })
     const { io } = context
     if (options.json) {
       for (const row of rows) json(io, row)

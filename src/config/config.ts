@@ -24,6 +24,7 @@ export interface Config {
   /** Path of the mapping to frameworks; left out: the shipped one. */
   frameworks?: string
   ledger: LedgerConfig
+  evidence: { auditorTokens: AuditorTokenConfig[] }
   systems: SystemConfig[]
   alerts: SinkConfig[]
   telemetry: { logLevel: LogLevel }
@@ -89,6 +90,12 @@ export interface LedgerConfig {
   publish: boolean
   anchorEveryMs: number
   anchors: AnchorConfig[]
+}
+
+export interface AuditorTokenConfig {
+  name: string
+  /** A reference. */
+  token: string
 }
 
 export interface LimitsConfig {

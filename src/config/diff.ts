@@ -33,6 +33,7 @@ const SETTINGS: Readonly<Record<Setting, 'settings' | 'needsRestart'>> = {
   retention: 'settings',
   frameworks: 'settings',
   ledger: 'needsRestart',
+  evidence: 'settings',
   telemetry: 'settings',
 }
 

@@ -6,13 +6,7 @@ const anchorName = () => name().describe('Unique. What commands call the anchor.
 const url = (what: string) =>
   z
     .string()
-    .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), {
-      error: 'must be an http:// or https:// URL',
-      abort: true,
-    })
-    .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
-      error: 'must be free of user and password: give them by authorization',
-    })
+    .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), { error: 'must be an http:// or https:// URL' })
     .describe(what)
 
 const authorization = () =>

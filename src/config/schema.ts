@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from './config.ts'
 import { duration } from './duration.ts'
+import { evidenceSchema } from './evidence-schema.ts'
 import { ledgerSchema } from './ledger-schema.ts'
 import { policySchema } from './policy-schema.ts'
 import { address, count, databaseUrl, line, name, printable } from './scalar.ts'
@@ -74,6 +75,7 @@ export const fileSchema = z.strictObject({
       'File that maps findings and checks to frameworks, see docs/frameworks.md. Left out: the one that comes with Revenant.',
     ),
   ledger: ledgerSchema.prefault({}).describe('The evidence ledger: a signed, append-only log of what was found and done.'),
+  evidence: evidenceSchema.prefault({}).describe('Evidence that tools of auditors fetch.'),
   defaults: defaultsSchema.prefault({}).describe('What systems leave out.'),
   systems: z.array(systemSchema).default([]).describe('The downstream systems that must stop accepting those who left.'),
   alerts: z

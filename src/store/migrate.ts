@@ -4,6 +4,7 @@ import * as first from '../../migrations/0001-first.ts'
 import * as ledger from '../../migrations/0002-ledger.ts'
 import * as delivery from '../../migrations/0003-delivery.ts'
 import * as references from '../../migrations/0004-references.ts'
+import * as looks from '../../migrations/0005-looks.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -14,6 +15,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0002-ledger': ledger,
   '0003-delivery': delivery,
   '0004-references': references,
+  '0005-looks': looks,
 }
 
 /**

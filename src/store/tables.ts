@@ -37,6 +37,7 @@ export interface Tables {
   sink_beat: SinkBeatTable
   lockout_budget: LockoutBudgetTable
   audit: AuditTable
+  look: LookTable
   ledger_outbox: LedgerOutboxTable
   ledger_entry: LedgerEntryTable
   ledger_tile: LedgerTileTable
@@ -333,6 +334,16 @@ export interface AuditTable {
   action: string
   subject: string
   detail: JSONColumnType<Facts>
+}
+
+export interface LookTable {
+  actor: string
+  action: string
+  subject: string
+  /** Of the last look that the audit has a row of. */
+  hour: At
+  /** Looks since that row. */
+  repeats: number
 }
 
 export interface LedgerOutboxTable {

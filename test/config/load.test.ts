@@ -46,6 +46,7 @@ describe('a good file', () => {
         },
         retention: { observationsMs: 400 * DAY },
         ledger: { publish: false, anchorEveryMs: 3_600_000, anchors: [] },
+        evidence: { auditorTokens: [] },
         systems: [],
         alerts: [],
         telemetry: { logLevel: 'info' },
@@ -177,7 +178,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'ledger:\n  anchors:\n    - { name: a, kind: file, path: /a }\n    - { name: a, kind: webhook, url: "http://u:p@h/" }\n',
     [
       '4:15 ledger.anchors[1].name: is the name of another anchor',
-      '4:38 ledger.anchors[1].url: must be free of user and password: give them by authorization',
+      '4:38 ledger.anchors[1].url: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
     ],
   ],
   [
@@ -199,7 +200,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
     ],
   ],
   [

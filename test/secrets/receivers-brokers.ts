@@ -87,7 +87,7 @@ async function nats({ marks, env, file }: QuoterDeps): Promise<Quoter> {
     turns,
     behave: (socket) => natsServer(socket, turns, quote, token),
     entries: (port) => {
-      const common = { sink: 'nats', to: `nats://127.0.0.1:${port}`, subject: 'security.revenant', timeout: '1s' }
+      const common = { sink: 'nats', to: `nats://127.0.0.1:${port}`, subject: 'security.revenant', timeout: '3s' }
       return [
         { ...common, name: 'nats-password', username: 'revenant', secret: 'env:SINK_NATS_PASSWORD', format: 'leef' },
         { ...common, name: 'nats-token', auth: 'token', secret: 'env:SINK_NATS_TOKEN' },
@@ -151,7 +151,7 @@ async function amqp({ marks, env }: QuoterDeps): Promise<Quoter> {
         routingKey: 'alerts',
         username: 'revenant',
         secret: 'env:SINK_AMQP',
-        timeout: '1s',
+        timeout: '3s',
       },
     ],
   })
@@ -201,7 +201,7 @@ async function kafka({ marks, env }: QuoterDeps): Promise<Quoter> {
         mechanism: 'plain',
         username: 'revenant',
         secret: 'env:SINK_KAFKA',
-        timeout: '2s',
+        timeout: '3s',
       },
     ],
   })
@@ -285,7 +285,7 @@ async function smtp({ marks, env, file }: QuoterDeps, certificate: Certificate, 
           recipients: ['soc@example.com'],
           username: 'revenant',
           secret: 'env:SINK_MAIL',
-          timeout: '2s',
+          timeout: '3s',
         },
       ],
     },

@@ -105,7 +105,7 @@ function signedHook({ marks, env }: QuoterDeps): Plan {
     name: 'hook',
     entries: (to) => {
       env.SINK_HOOK_URL = `${to}${path}`
-      const entry = { sink: 'webhook', to: 'env:SINK_HOOK_URL', secret: 'env:SINK_HOOK_KEY', timeout: '1s' }
+      const entry = { sink: 'webhook', to: 'env:SINK_HOOK_URL', secret: 'env:SINK_HOOK_KEY', timeout: '3s' }
       return [{ ...entry, name: 'hook', format: 'json', heartbeat: '1m' }]
     },
     secrets: [path, env.SINK_HOOK_KEY],
@@ -125,7 +125,7 @@ function splunk({ marks, env }: QuoterDeps): Plan {
         to,
         secret: 'env:SINK_SPLUNK',
         ack: true,
-        timeout: '2s',
+        timeout: '3s',
         heartbeat: '1m',
       },
     ],
@@ -149,7 +149,7 @@ function elastic({ marks, env }: QuoterDeps): Plan {
         to,
         username: 'revenant',
         secret: 'env:SINK_ELASTIC',
-        timeout: '1s',
+        timeout: '3s',
         format: 'ecs',
       },
     ],
@@ -191,7 +191,7 @@ function sentinel({ marks, env }: QuoterDeps): Plan[] {
           tenant: 'contoso.example',
           clientId: GUID,
           authority,
-          timeout: '1s',
+          timeout: '3s',
           format: 'ocsf',
         },
       ],
@@ -219,7 +219,7 @@ function secops({ marks, file }: QuoterDeps): Plan {
         location: 'eu',
         instance: GUID,
         secret: `file:${path}`,
-        timeout: '1s',
+        timeout: '3s',
         format: 'udm',
       },
     ],
@@ -243,7 +243,7 @@ function otlp({ marks, env }: QuoterDeps): Plan {
         secret: 'env:SINK_OTLP',
         header: 'x-api-key',
         encoding: 'json',
-        timeout: '1s',
+        timeout: '3s',
         format: 'json',
         heartbeat: '1m',
       },
@@ -264,7 +264,7 @@ function slack({ marks, env }: QuoterDeps): Plan {
           sink: 'slack',
           name: 'slack',
           to: 'env:SINK_SLACK',
-          timeout: '1s',
+          timeout: '3s',
         },
       ]
     },
@@ -278,7 +278,7 @@ function teams({ marks }: QuoterDeps): Plan {
   const query = `/workflows/w/triggers/manual/paths/invoke?sig=${marks.plant('sink teams: sig')}`
   return {
     name: 'teams',
-    entries: (to) => [{ sink: 'teams', name: 'teams', to: `${to}${query}`, timeout: '1s' }],
+    entries: (to) => [{ sink: 'teams', name: 'teams', to: `${to}${query}`, timeout: '3s' }],
     secrets: [query],
     takes: (_asked, quote) => jsonReply(202, { id: quote }),
   }
@@ -289,7 +289,7 @@ function pagerduty({ marks, env }: QuoterDeps): Plan {
   env.SINK_PAGER = key
   return {
     name: 'pager',
-    entries: (to) => [{ sink: 'pagerduty', name: 'pager', to: `${to}/v2/enqueue`, secret: 'env:SINK_PAGER', timeout: '1s' }],
+    entries: (to) => [{ sink: 'pagerduty', name: 'pager', to: `${to}/v2/enqueue`, secret: 'env:SINK_PAGER', timeout: '3s' }],
     secrets: [key],
     takes: (_asked, quote) => jsonReply(202, { status: 'success', message: quote, dedup_key: quote }),
   }
@@ -312,7 +312,7 @@ function ssf({ marks, env, file }: QuoterDeps): Plan {
         signingKey: `file:${path}`,
         issuer: 'https://revenant.example',
         audience: 'https://receiver.example',
-        timeout: '1s',
+        timeout: '3s',
       },
     ],
     secrets: [token, key.split('\n')[1] ?? ''],
@@ -326,7 +326,7 @@ function jira({ marks, env }: QuoterDeps): Plan {
   return {
     name: 'jira-alerts',
     entries: (to) => [
-      { sink: 'jira-service-management', name: 'jira-alerts', to: `${to}/v2/alerts`, secret: 'env:SINK_JIRA', timeout: '1s' },
+      { sink: 'jira-service-management', name: 'jira-alerts', to: `${to}/v2/alerts`, secret: 'env:SINK_JIRA', timeout: '3s' },
     ],
     secrets: [key],
     takes: (_asked, quote) => jsonReply(202, { result: quote, requestId: quote }),
@@ -344,7 +344,7 @@ function aws(kind: 'sqs' | 'sns', { marks, env }: QuoterDeps): Plan {
     name: kind,
     secret: `env:${variable}`,
     accessKeyId: 'AKIAEXAMPLEEXAMPLE',
-    timeout: '1s',
+    timeout: '3s',
     format: 'json',
   }
   return {

@@ -72,6 +72,8 @@ export async function openReceivers(marks: Marks, env: Record<string, string>, h
     ],
     /** What each receiver has not done yet. */
     left: () => sinks.flatMap(({ name, left }) => left().map((turn) => `${name} ${turn}`)),
+    /** To which nothing came yet. */
+    silent: () => sinks.filter(({ received }) => received().length === 0).map(({ name }) => name),
     anchorsLeft: anchorQuoter.left,
     /** What each was sent, to see that its own secret came there. */
     wires: () => quoters.map(({ name, received }): [string, Buffer] => [name, received()]),

@@ -1,0 +1,118 @@
+import { hash } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { recordLook } from '../store/looks.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { openApi } from './evidence-openapi.ts'
+import { sendProblem } from './evidence-problem.ts'
+import { EVIDENCE_ROUTES, type EvidenceRoute, type PullDeps } from './evidence-routes.ts'
+import { openThrottle, type Throttle } from './evidence-throttle.ts'
+import type { AuditorTokens } from './evidence-tokens.ts'
+
+export interface EvidenceDeps extends PullDeps {
+  /** Those of the configuration in force. While there are none, nothing is served. */
+  tokens(): AuditorTokens
+  version: string
+  now(): Temporal.Instant
+  logger: Logger
+}
+
+/** The name under which the audit logs what was read with a token. */
+export const EVIDENCE_PULLED = 'evidence.pull'
+
+/**
+ * Serves evidence to the tools of auditors under `/v1/evidence/`, read-only, to whoever brings one of their tokens: paged, resumable,
+ * with ETags. Each pull is logged before it is answered. The addresses and their parameters: `openapi.json` there.
+ */
+export function addEvidenceRoutes(app: FastifyInstance, deps: EvidenceDeps): void {
+  const throttle = openThrottle()
+  const errorHandler = (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+    deps.logger.error({ err: error }, 'evidence was not handed out')
+    void sendProblem(reply, 500, 'The server failed: its log says why.')
+  }
+  for (const route of EVIDENCE_ROUTES)
+    app.get(route.path.replaceAll(/\{(\w+)\}/g, ':$1'), { errorHandler }, async (request, reply) => {
+      const auditor = authenticate(request, reply, deps, throttle)
+      return auditor === undefined ? reply : answer(route, auditor, request, reply, deps)
+    })
+  const document = JSON.stringify(openApi(EVIDENCE_ROUTES, deps.version))
+  app.get('/v1/evidence/openapi.json', { errorHandler }, async (request, reply) =>
+    authenticate(request, reply, deps, throttle) === undefined ? reply : send(request, reply, JSON_TYPE, document),
+  )
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+
+/** Whose token came with the request; undefined: the reply is on its way already. */
+function authenticate(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { tokens }: Pick<EvidenceDeps, 'tokens'>,
+  throttle: Throttle,
+): string | undefined {
+  if (tokens().count === 0) {
+    reply.callNotFound()
+    return undefined
+  }
+  const waitMs = throttle.waitMs(request.ip)
+  if (waitMs > 0) {
+    reply.header('retry-after', String(Math.ceil(waitMs / 1_000)))
+    void sendProblem(reply, 429, 'Too many requests without a valid token came from this address.')
+    return undefined
+  }
+  const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const auditor = token === undefined ? undefined : tokens().nameOf(token)
+  if (auditor !== undefined) return auditor
+  throttle.failed(request.ip)
+  // RFC 6750 §3.1: no error code for whoever brought no token at all.
+  const challenge = 'Bearer realm="revenant evidence"'
+  reply.header('www-authenticate', token === undefined ? challenge : `${challenge}, error="invalid_token"`)
+  void sendProblem(reply, 401, 'Send the token of an auditor: Authorization: Bearer …')
+  return undefined
+}
+
+async function answer(
+  route: EvidenceRoute,
+  auditor: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: EvidenceDeps,
+): Promise<FastifyReply> {
+  const asked = route.ask(request.params, request.query)
+  if ('faults' in asked) {
+    const detail = asked.faults.map(({ field, message }) => `${field} ${message}`).join('; ')
+    return sendProblem(reply, asked.status, detail, asked.faults)
+  }
+  const pulled = await asked.pull(deps)
+  if (pulled === undefined) return sendProblem(reply, 404, 'There is nothing of that name yet.')
+  // What nobody could log nobody is told.
+  await recordLook(deps.db, {
+    actor: `token:${auditor}`,
+    action: EVIDENCE_PULLED,
+    subject: asked.subject,
+    detail: { filter: asked.filter },
+    at: deps.now(),
+  })
+  if (pulled.after !== undefined) reply.header('link', `<${nextPage(request, pulled.after)}>; rel="next"`)
+  return send(request, reply, route.answer === undefined ? TEXT_TYPE : JSON_TYPE, pulled.body)
+}
+
+/** The same address and query with another `after`. */
+function nextPage(request: FastifyRequest, after: string | number): string {
+  const url = new URL(request.url, 'http://revenant.invalid')
+  url.searchParams.set('after', String(after))
+  return `${url.pathname}${url.search}`
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, type: string, body: string): FastifyReply {
+  const etag = `"${hash('sha256', body, 'base64url')}"`
+  reply.headers({ etag, 'cache-control': 'private, no-cache', vary: 'Authorization' })
+  if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  return reply.type(type).send(body)
+}
+
+/** RFC 9110 §13.1.2: compared weakly. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? []
+  return tags.includes(etag) || tags.includes('*')
+}
