@@ -48,7 +48,19 @@ export async function run(context: CommandContext): Promise<number> {
   await daemon.stop()
   logger.info('stopped')
   await telemetry.shutdown()
+  leaveAnyway(context)
   return EXIT.ok
+}
+
+/** How long what a foreign client has left open may keep a daemon that has closed everything of its own. */
+const LAST_MS = 5_000
+
+/** A broker's reconnect timer or a socket that nobody closed must not make an orchestrator wait, and then kill. */
+function leaveAnyway({ io }: CommandContext): void {
+  setTimeout(() => {
+    io.err(`revenant: stopped, though something was left open (${[...new Set(process.getActiveResourcesInfo())].join(', ')})\n`)
+    process.exit(EXIT.ok)
+  }, LAST_MS).unref()
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

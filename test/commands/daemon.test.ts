@@ -32,7 +32,7 @@ describe('commands beside a daemon on the embedded database', { timeout: 120_000
     const piped = await house.run(['import', 'credentials', '-', '--format', 'jsonl'], { stdin: `${held}\nnot JSON\n` })
     expect(piped).toMatchObject({ exit: 2, stderr: '' })
     expect(piped.stdout).toMatch(/^line 2: /m)
-    expect(piped.stdout).toContain('Imported 1 credentials of 2')
+    expect(piped.stdout).toContain('Imported 1 of 2 rows of credentials')
   })
 
   it('see what the daemon found by itself', async () => {
