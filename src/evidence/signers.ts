@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { RevenantError } from '../domain/error.ts'
+import { lockKeys } from '../store/data-key.ts'
 import type { Db } from '../store/db.ts'
 import { addLedgerKeyRow, type LedgerKeyRow, listLedgerKeys } from '../store/ledger-key.ts'
 import { transact } from '../store/transact.ts'
@@ -47,6 +48,8 @@ export async function openSigners(options: SignersOptions): Promise<LedgerSigner
   const signers = keys.flatMap((key) => held.find((signer) => signer.vkey === key.vkey) ?? [])
   const newest = keys.at(-1)
   if (newest === undefined || signers.at(-1)?.vkey !== newest.vkey) {
+    // Another replica has named the log meanwhile: it has that name, and not the one that we thought of.
+    if (known.length === 0 && newest !== undefined) return openSigners(options)
     throw new RevenantError(
       'KEY_UNKNOWN',
       `the key ring does not hold the key that signs the ledger (${newest?.vkey ?? 'none'}): restore the ring that belongs to this database, or go on with a new key: revenant ledger rotate-key`,
@@ -61,6 +64,7 @@ export async function takeUpKey(options: SignersOptions): Promise<LedgerSigners>
   const origin = originOf(options, await listLedgerKeys(db))
   const newest = (await options.readKeys()).map((key) => signerOf(origin, key)).at(-1)
   await transact(db, async (tx) => {
+    await lockKeys(tx)
     const rows = await listLedgerKeys(tx)
     if (newest !== undefined && !rows.some((row) => row.vkey === newest.vkey))
       await addLedgerKeyRow(tx, newest.vkey, options.now())
@@ -93,6 +97,8 @@ function originOf({ origin, instance, now }: SignersOptions, rows: readonly Ledg
 async function takeUp(options: SignersOptions, origin: string, held: readonly NoteSigner[]): Promise<LedgerKeyRow[]> {
   if (!isKeyName(origin)) throw new RevenantError('CONFIG_INVALID', 'ledger.origin must be free of spaces and plus signs')
   return transact(options.db, async (tx) => {
+    // Replicas that start together on a new database: one of them names the log.
+    await lockKeys(tx)
     const rows = await listLedgerKeys(tx)
     const newest = held.at(-1)
     if (newest === undefined || rows.some((row) => row.vkey === newest.vkey)) return rows
