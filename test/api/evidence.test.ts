@@ -397,7 +397,9 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))(
         ),
         fc.string({ unit: 'binary', maxLength: 40 }),
         fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
-        fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }).map((date) => date.toISOString()),
+        fc
+          .date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
+          .map((date) => date.toISOString()),
         fc.uuid(),
       )
       const name = fc.oneof(
