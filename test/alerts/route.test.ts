@@ -11,7 +11,7 @@ const at = (hours: number, event: Alert['event'], severity: Alert['finding']['se
   ...ALERT,
   event,
   at: Temporal.Instant.from(ALERT.finding.openedAt)
-    .add({ minutes: hours * 60 })
+    .add({ seconds: Math.round(hours * 3600) })
     .toString(),
   finding: { ...ALERT.finding, severity },
 })
