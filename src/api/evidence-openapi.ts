@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { problemSchema } from './evidence-problem.ts'
 import type { EvidenceRoute } from './evidence-routes.ts'
+import { problemSchema } from './problem.ts'
 
 type Json = Record<string, unknown>
 

@@ -11,8 +11,8 @@ import type { Db } from '../store/db.ts'
 import { findingPage } from '../store/finding-page.ts'
 import { latestCheckpoint } from '../store/ledger.ts'
 import { entryPage } from './evidence-entries.ts'
-import { type Fault, faultsOf } from './evidence-problem.ts'
 import * as schemas from './evidence-schemas.ts'
+import { type Fault, faultsOf } from './problem.ts'
 
 export interface PullDeps {
   db: Db

@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { recordLook } from '../store/looks.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { openApi } from './evidence-openapi.ts'
-import { sendProblem } from './evidence-problem.ts'
 import { EVIDENCE_ROUTES, type EvidenceRoute, type PullDeps } from './evidence-routes.ts'
 import { openThrottle, type Throttle } from './evidence-throttle.ts'
 import type { AuditorTokens } from './evidence-tokens.ts'
+import { sendProblem } from './problem.ts'
 
 export interface EvidenceDeps extends PullDeps {
   /** Those of the configuration in force. While there are none, nothing is served. */
