@@ -36,3 +36,16 @@ export function openFeed<Row>(read: (after: Row | undefined) => Promise<Row[]>):
   }
   return { take }
 }
+
+/** The same feed with a row before all others. */
+export function unshift<Row>(feed: Feed<Row>, first: Row): Feed<Row> {
+  let pending: Row | undefined = first
+  return {
+    take: () => {
+      if (pending === undefined) return feed.take()
+      const row = pending
+      pending = undefined
+      return row
+    },
+  }
+}

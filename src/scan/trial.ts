@@ -4,16 +4,16 @@ import { applySignals } from '../findings/apply.ts'
 import { type KeyedSignal, systemSignal } from '../findings/signals.ts'
 import { type DueCredential, duePage } from '../store/due.ts'
 import { isPaused } from '../store/pause.ts'
-import { closeWindow, findSystem, holdSystem, isHeld, releaseSystem, type SystemRow } from '../store/system.ts'
+import { closeWindow, findSystem, type SystemRow } from '../store/system.ts'
 import { transact } from '../store/transact.ts'
 import { finishTrial, startTrial } from '../store/trial.ts'
-import { BREAKER_THRESHOLD, holdMs, isOurs, isTransportFailure } from './breaker.ts'
 import { type ControlsOutcome, runControls, stillPassed } from './controls.ts'
 import type { TrialDeps } from './deps.ts'
-import { type Feed, openFeed } from './feed.ts'
-import type { Outcome } from './record.ts'
-import { openRecorder } from './recorder.ts'
-import { opened, replay, untried } from './replay.ts'
+import { type Feed, openFeed, unshift } from './feed.ts'
+import { hold } from './hold.ts'
+import { isCutShort, runLanes } from './lanes.ts'
+import { openRecorder, type Recorder } from './recorder.ts'
+import { opened, untried } from './replay.ts'
 import type { Session } from './session.ts'
 import { openSlots } from './slots.ts'
 import type { ScanSystem } from './system.ts'
@@ -51,8 +51,6 @@ export type TrialOutcome =
 
 /** Trials in a row whose controls could not be judged, after which the system counts as blind. */
 const BLIND_AFTER = 3
-/** How long a system that is limiting us is left alone when it does not say. */
-const DEFAULT_RETRY_MS = 60_000
 /** How long a trial may rest on controls that were about to lapse when it began. */
 const LEAST_SERVICE_MS = 60_000
 
@@ -154,8 +152,6 @@ async function conduct(
   return { outcome, ...recorder.counts() }
 }
 
-type Recorder = ReturnType<typeof openRecorder>
-
 async function stages(
   session: Session,
   row: SystemRow,
@@ -190,7 +186,10 @@ async function stages(
     backing.confirmedSinceMs = Temporal.Instant.from(controls.controls.since).epochMilliseconds
     backing.controls = controls.controls
   }
-  const outcome = await replayAll(session, asked.feed, recorder, started, servesUntilMs(session, kept !== undefined), row)
+  const outcome = await runLanes(session, row, asked.feed, recorder, {
+    started,
+    controlsEndMs: servesUntilMs(session, kept !== undefined),
+  })
   return backing.canaryFailed && outcome === 'completed' ? 'blind' : outcome
 }
 
@@ -253,133 +252,6 @@ async function sweep(
 ): Promise<void> {
   for (let row = await feed.take(); row !== undefined && !session.signal.aborted; row = await feed.take()) {
     await recorder.add(untried(session, row, what, notBeforeMs))
-  }
-}
-
-async function replayAll(
-  session: Session,
-  feed: Feed<DueCredential>,
-  recorder: Recorder,
-  started: number,
-  controlsEndMs: number,
-  row: SystemRow,
-): Promise<TrialOutcome> {
-  const { system, deps, signal } = session
-  let transportFailures = 0
-  let stop: Stop | undefined
-  let broken = false
-  // What is still due when the controls are too old is left to the next trial, which asks them anew.
-  const outOfTime = () => performance.now() - started > deps.trialBudgetMs || deps.now().epochMilliseconds >= controlsEndMs
-  const watch = watchStops(session, (outcome) => {
-    stop ??= { outcome }
-  })
-  const lane = async (): Promise<void> => {
-    while (stop === undefined && !broken && !signal.aborted && !outOfTime()) {
-      // Another configuration is in force: what is still due is tried under that one.
-      if (deps.system(system.id) !== system) stop ??= { outcome: 'stopped' }
-      if (stop !== undefined) return
-      const taken = feed.take()
-      const due = taken instanceof Promise ? await taken : taken
-      if (due === undefined) return
-      const outcome = await replay(session, due)
-      // What the stop itself cut short is no observation: the credential is still due.
-      if (signal.aborted && outcome.verdict === 'inconclusive') return
-      if (isTransportFailure(outcome.reason)) transportFailures++
-      else if (!isOurs(outcome.reason)) transportFailures = 0
-      const asked = askedToWaitMs(outcome)
-      if (asked !== undefined || (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive'))
-        stop ??= { outcome: 'held', hold: { reason: outcome.reason, retryAfterMs: asked } }
-      if (transportFailures >= BREAKER_THRESHOLD)
-        stop ??= { outcome: 'held', hold: { reason: 'circuit_open', retryAfterMs: undefined } }
-      const written = recorder.add(outcome)
-      if (written !== undefined) await written
-    }
-  }
-  const lanes = Array.from({ length: system.limits.concurrency }, () =>
-    lane().catch((error: unknown) => {
-      if (isCutShort(error, signal)) return
-      broken = true
-      throw error
-    }),
-  )
-  // All of them, whatever one throws: an attempt that outlives its trial would come on top of the next one's.
-  await Promise.allSettled(lanes)
-  watch.end()
-  await Promise.all(lanes)
-  await recorder.flush()
-  if (signal.aborted) return 'stopped'
-  if (stop !== undefined) {
-    if (stop.hold !== undefined) await hold(session, row, stop.hold.reason, stop.hold.retryAfterMs)
-    return stop.outcome
-  }
-  if (row.hold_until !== null || row.breaker_failures > 0) await releaseSystem(deps.db, system.id, row.hold_until)
-  if (outOfTime() && (await feed.take()) !== undefined) return 'unfinished'
-  if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(deps.now()))
-  return 'completed'
-}
-
-/** Why the lanes of a trial take no more; `hold` where this trial is the one to keep the others away. */
-interface Stop {
-  outcome: 'held' | 'paused' | 'stopped'
-  hold?: { reason: Reason; retryAfterMs: number | undefined }
-}
-
-/** How long a system that does not answer now asked to be left alone; undefined where it did not ask. */
-function askedToWaitMs({ verdict, reason, atMs, notBeforeMs }: Outcome): number | undefined {
-  if (verdict !== 'inconclusive' || notBeforeMs === undefined) return undefined
-  return reason === 'rate_limited' || isTransportFailure(reason) ? notBeforeMs - atMs : undefined
-}
-
-/** How soon a running trial notices the kill switch, and what another shard was told. */
-const LOOK_MS = 1_000
-
-/** Looks for a pause or a hold while the lanes run; a look that fails is made again. */
-function watchStops({ deps, system }: Session, onStop: (outcome: 'paused' | 'held') => void): { end(): void } {
-  const look = async () => {
-    if (await isPaused(deps.db, system.id)) onStop('paused')
-    else if (await isHeld(deps.db, system.id, deps.now())) onStop('held')
-  }
-  const timer = setInterval(() => {
-    look().catch(() => {})
-  }, LOOK_MS)
-  return { end: () => clearInterval(timer) }
-}
-
-/** A wait that the stop itself has ended is no fault. */
-function isCutShort(error: unknown, signal: AbortSignal): boolean {
-  return signal.aborted && error instanceof Error && error.name === 'AbortError'
-}
-
-/** Keeps every replica away from the system for a while; answers until when. */
-async function hold(
-  session: Session,
-  row: SystemRow,
-  reason: Reason,
-  retryAfterMs: number | undefined,
-): Promise<Temporal.Instant> {
-  const limited = reason === 'rate_limited'
-  const failures = limited ? row.breaker_failures : row.breaker_failures + 1
-  const pauseMs = retryAfterMs ?? (limited ? DEFAULT_RETRY_MS : holdMs(failures))
-  const until = session.deps.now().add({ milliseconds: Math.round(pauseMs) })
-  await holdSystem(session.deps.db, session.system.id, until, reason, failures)
-  session.deps.log('warn', 'system held', {
-    system: session.system.name,
-    reason,
-    until: until.toString(),
-    trace_id: session.trace.traceId,
-  })
-  return until
-}
-
-function unshift<Row>(feed: Feed<Row>, first: Row): Feed<Row> {
-  let pending: Row | undefined = first
-  return {
-    take: () => {
-      if (pending === undefined) return feed.take()
-      const row = pending
-      pending = undefined
-      return row
-    },
   }
 }
 

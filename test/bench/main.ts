@@ -17,17 +17,18 @@ import { type BenchTask, sweepResult } from './task.ts'
  * `npm run bench`: the whole pipeline (open secret, replay, classify, record, findings, leaf) against a bare undici loop at the same
  * concurrency in the same run, the daemon in a process of its own; what a tick costs with a million credentials and none due.
  *
- *   npm run bench -- --credentials 50000 --rounds 3 --database postgres|pglite --part replay|tick --server-ms 0
+ *   npm run bench -- --credentials 50000 --rounds 3 --database postgres|pglite --part replay|tick
+ *     --concurrency 4 (what a system has when its configuration says nothing) --server-ms 1 (a lookup of the token) --live-one-in 1000
  */
 const { values } = parseArgs({
   options: {
     credentials: { type: 'string', default: '50000' },
-    concurrency: { type: 'string', default: '64' },
+    concurrency: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     database: { type: 'string', default: 'postgres' },
     part: { type: 'string', default: 'replay' },
-    'live-one-in': { type: 'string', default: '100' },
-    'server-ms': { type: 'string', default: '0' },
+    'live-one-in': { type: 'string', default: '1000' },
+    'server-ms': { type: 'string', default: '1' },
   },
 })
 const count = Number(values.credentials)
