@@ -9,6 +9,15 @@ COPY package.json package-lock.json .npmrc ./
 # No install script is needed: everything that is not JavaScript is optional.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 
+# The page: built with the development dependencies, of which nothing but the page goes on.
+FROM $NODE AS page
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY vite.config.ts tsconfig.json ./
+COPY src ./src
+RUN npm run build:page
+
 FROM $NODE
 LABEL org.opencontainers.image.title="Revenant" \
       org.opencontainers.image.description="Replays the credentials of terminated identities and tells which still open a door" \
@@ -22,14 +31,15 @@ COPY migrations ./migrations
 COPY probes ./probes
 COPY src ./src
 COPY config ./config
+COPY --from=page /app/dist ./dist
 # The shipped configuration writes to ./data, which is the volume: all the rest may be read-only.
 RUN mkdir -m 0700 /data && chown node:node /data && ln -s /data /app/data
 VOLUME /data
 # By number, so that an orchestrator can tell that it is not root.
 USER 1000:1000
 STOPSIGNAL SIGTERM
-# The daemon listens on loopback unless told otherwise: asked from inside.
+# Asked from inside, where the configuration of REVENANT_CONFIG says that the daemon listens.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8480/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "src/main.ts", "health"]
 ENTRYPOINT ["node", "src/main.ts"]
 CMD ["run"]

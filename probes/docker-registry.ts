@@ -21,6 +21,8 @@ const targetSchema = z
     tokenOrigin: urlSchema.refine((url) => new URL(url).pathname === '/', 'an origin, without a path').optional(),
     /** True where the token server gives tokens to nobody without a credential. The decoy `nobody` then holds you to it. */
     tokenIsProof: z.boolean().default(false),
+    /** True where every right password is taken: no second factor and no single sign-on makes the registry want a token instead. */
+    passwordIsProof: z.boolean().default(false),
     ...transportFields,
   })
   .superRefine((target, context) => {
@@ -58,6 +60,7 @@ export const dockerRegistry: Probe<Target, Secret> = {
   transport: (target) => transportOf(target.tokenOrigin?.startsWith('http:') ? target.tokenOrigin : target.url, target),
   http: trustOf,
   account: (secret) => ('username' in secret ? secret.username?.toLowerCase() : undefined),
+  form: (secret, { passwordIsProof }) => ('username' in secret ? passwordKind(secret.password ?? '', passwordIsProof) : 'bearer'),
   decoy: (secret, of) => (of === 'nobody' ? NOBODY : madeUp(secret, of)),
   attempt,
 }
@@ -103,11 +106,15 @@ const acceptedJson = {
   reason: 'authenticated',
 } as const
 const FACTS = { code: '/errors/0/code' }
-/** `/v2/` only authenticates, so that this code means the credential and not what it may do. */
+/**
+ * Weak: the specification's UNAUTHORIZED is "unable to authenticate the client", which covers a locked account and a directory that
+ * does not answer.
+ */
 const refused = {
   when: { status: 401, json: { '/errors/0/code': 'UNAUTHORIZED' }, challenge: { scheme: 'basic' } },
   verdict: 'rejected',
   reason: 'invalid_credentials',
+  strength: 'weak',
 } as const
 const basicRules = compileRules({ rules: [accepted, acceptedJson, refused], placement: 'basic', facts: FACTS })
 const bearerRules = compileRules({ rules: [accepted, acceptedJson], placement: 'bearer', facts: FACTS })
@@ -128,17 +135,17 @@ async function askToken(target: Target, secret: Secret, challenge: Challenge, ct
 
 const tokenRules = compileRules({
   rules: [
-    // The token server does nothing but weigh credentials, so that its 401 means them.
     {
       when: { status: 401, json: { '/login_2fa_token': { type: 'string', empty: false } } },
       verdict: 'accepted',
       reason: 'mfa_required',
     },
+    // Weak: GitLab's /jwt/auth answers the right password of a user with a second factor like a wrong one.
     {
       when: { status: 401, body: ['json', 'empty', 'other'] },
       verdict: 'rejected',
       reason: 'invalid_credentials',
-      strength: 'strong',
+      strength: 'weak',
     },
   ],
   placement: 'basic',
@@ -206,5 +213,28 @@ function madeUp(secret: Secret, of: 'stranger' | 'same-principal'): Secret | und
   if ('token' in secret && secret.token !== undefined) return { token: madeUpToken(secret.token, [], of) }
   if (!('username' in secret) || secret.username === undefined) return undefined
   const username = of === 'same-principal' ? secret.username : madeUpName()
-  return { username, password: madeUpToken(secret.password, ['dckr_pat_', 'ghp_', 'glpat-'], of) }
+  return { username, password: madeUpToken(secret.password, TOKEN_PREFIXES, of) }
+}
+
+/** Tokens that stand in for a password: Docker Hub's, GitHub's, GitLab's. */
+const TOKEN_PREFIXES = [
+  'dckr_pat_',
+  'dckr_oat_',
+  'ghp_',
+  'gho_',
+  'ghu_',
+  'ghs_',
+  'github_pat_',
+  'glpat-',
+  'gldt-',
+  'gloas-',
+  'glcbt-',
+]
+
+/**
+ * What a password is, for the canary: servers that know a second factor take a token in its place and refuse the right password.
+ * Which of both a password without a known prefix is cannot be told, so that no canary vouches for it unless the operator does.
+ */
+function passwordKind(password: string, passwordIsProof: boolean): string | undefined {
+  return TOKEN_PREFIXES.find((prefix) => password.startsWith(prefix)) ?? (passwordIsProof ? 'password' : undefined)
 }

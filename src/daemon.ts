@@ -2,14 +2,12 @@ import { mkdir } from 'node:fs/promises'
 import cron from 'node-cron'
 import { recoverDeliveries } from './alerts/delivery.ts'
 import { sendHeartbeats } from './alerts/heartbeat.ts'
-import { addEvidenceRoutes } from './api/evidence.ts'
-import { type AuditorTokens, readAuditorTokens } from './api/evidence-tokens.ts'
-import { type Health, openHealth } from './api/health.ts'
-import { addLedgerRoutes } from './api/ledger.ts'
+import type { SignInLink } from './api/access/sign-in-link.ts'
+import { KEPT_HOURS } from './api/idempotent.ts'
 import type { Config } from './config/config.ts'
 import { diffConfig } from './config/diff.ts'
-import { loadFrameworks } from './config/frameworks.ts'
 import { reloadConfig } from './config/load.ts'
+import { type Served, serveApi } from './daemon/api.ts'
 import { CONFIG_CHECKS } from './daemon/checks.ts'
 import { logConfiguration } from './daemon/config-log.ts'
 import { openControl, type RunRemote } from './daemon/control.ts'
@@ -17,15 +15,18 @@ import { openIdleCollector } from './daemon/idle.ts'
 import { startLedger } from './daemon/ledger.ts'
 import { applyRetention } from './daemon/retention.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
-import { VERSION } from './daemon/version.ts'
 import { toError } from './domain/error.ts'
+import { remind } from './scan/plan.ts'
 import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
 import { countActiveFindings } from './store/finding.ts'
+import { forgetRequests } from './store/idempotency.ts'
 import { listOrphans } from './store/identity.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { forgetLooks } from './store/looks.ts'
 import { ensurePartitions } from './store/partition.ts'
+import { forgetSessions } from './store/session.ts'
+import { forgetSignInLinks } from './store/sign-in-link.ts'
 import { vacuum } from './store/statistics.ts'
 import { transact } from './store/transact.ts'
 import { openHeartbeat } from './telemetry/heartbeat.ts'
@@ -36,13 +37,17 @@ export interface DaemonOptions {
   configPath: string
   telemetry: Telemetry
   /** Runs a command that another process asks for; only with the embedded database. */
-  runRemote(runtime: Runtime): RunRemote
+  runRemote(runtime: Runtime, page: string | undefined): RunRemote
 }
 
 export interface Daemon {
   readonly runtime: Runtime
-  /** Where health and metrics are served. */
+  /** Where everything is served. */
   readonly address: string
+  /** Where people open the page; undefined where it is not served. */
+  readonly page: string | undefined
+  /** How somebody signs in who never did: on the first start. */
+  readonly link: SignInLink | undefined
   /** Reads the configuration file again; a bad one changes nothing and is logged. Answers whether it is in force. */
   reload(): Promise<boolean>
   /** Takes no more work, lets running trials record what they know, closes everything in reverse. */
@@ -54,6 +59,8 @@ const ORPHANS_PAGE = 500
 const SEQUENCE = '*/5 * * * * *'
 /** Looks of an hour this long ago, if none was repeated, are forgotten. */
 const FORGET_LOOKS_HOURS = 48
+/** Sessions and links that were over so long ago are forgotten: the audit has who signed in. */
+const FORGET_ACCESS_HOURS = 720
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -73,11 +80,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await close().catch((error: unknown) => logger.error({ err: error }, 'closing failed'))
   }
   try {
-    const auditors = { tokens: await readAuditorTokens(runtime.config.evidence.auditorTokens) }
-    const health = await serveHealth(runtime, telemetry, auditors, () => heartbeat.alive())
-    closers.push(() => health.close())
+    const served = await serveApi(runtime, () => heartbeat.alive())
+    closers.push(() => served.close())
     if (runtime.store.kind === 'embedded') {
-      const control = await openControl(controlSocket(runtime.config), options.runRemote(runtime))
+      const control = await openControl(controlSocket(runtime.config), options.runRemote(runtime, served.page))
       closers.push(() => control.close())
     }
     const ledger = await startLedger(runtime)
@@ -95,6 +101,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await everyMinute(runtime)
       collectWhenIdle()
     })
+    // By the clock only, never at the start: after a long stop what is due is tried first.
+    const reminders = guarded(telemetry, 'reminding failed', () => remind(runtime.planDeps))
     const sequence = guarded(telemetry, 'the ledger was not extended', ledger.sequence)
     const ledgerMinute = guarded(telemetry, 'the minutely work of the ledger failed', ledger.minute)
     const anchor = guarded(telemetry, 'anchoring failed', ledger.anchor)
@@ -111,6 +119,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const tasks = [
       every(tickExpression(options.config.scan.tickMs), turn),
       every('0 * * * * *', minute),
+      every('15 * * * * *', reminders),
       every(SEQUENCE, sequence),
       every('30 * * * * *', ledgerMinute),
       every('45 * * * * *', anchor),
@@ -124,72 +133,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await turn()
     void daily().then(hourly)
     void minute()
-    return { runtime, address: health.address, reload: () => reload(runtime, configPath, telemetry, auditors), stop }
+    const { address, page, link } = served
+    return { runtime, address, page, link, reload: () => reload(runtime, configPath, telemetry, served), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-/** A cron expression for a tick of so many milliseconds; node-cron's finest grain is a second. */
+/** A cron expression for a tick that divides a minute or an hour, as the configuration has it; node-cron's finest grain is a second. */
 export function tickExpression(tickMs: number): string {
   const seconds = Math.max(1, Math.round(tickMs / 1_000))
   if (seconds < 60) return `*/${seconds} * * * * *`
-  return `0 */${Math.min(59, Math.round(seconds / 60))} * * * *`
-}
-
-/** The tokens in force: a reload puts others in their place. */
-interface Auditors {
-  tokens: AuditorTokens
-}
-
-async function serveHealth(runtime: Runtime, telemetry: Telemetry, auditors: Auditors, alive: () => boolean): Promise<Health> {
-  return openHealth({
-    listen: runtime.config.listen,
-    alive,
-    checks: [
-      {
-        name: 'database',
-        check: async () => {
-          await runtime.store.db.selectFrom('pause').select('scope').limit(1).execute()
-          return { ok: true, detail: 'ok' }
-        },
-      },
-      {
-        name: 'keys',
-        check: async () => {
-          await runtime.custody.describe()
-          return { ok: true, detail: 'ok' }
-        },
-      },
-      {
-        name: 'queues',
-        check: async () => {
-          await runtime.jobs.pendingTrials(runtime.config.zones[0] ?? 'default')
-          return { ok: true, detail: 'ok' }
-        },
-      },
-    ],
-    metrics: () => telemetry.metricsText(),
-    addPages: (app) => {
-      if (runtime.config.ledger.publish) addLedgerRoutes(app, runtime.store.db)
-      addEvidenceRoutes(app, {
-        db: runtime.store.db,
-        tokens: () => auditors.tokens,
-        report: async () => ({
-          db: runtime.store.db,
-          mapping: (await loadFrameworks(runtime.config.frameworks)) ?? { frameworks: [] },
-          revokeWithinMs: runtime.config.policy.revokeWithinMs,
-          product: { name: 'Revenant', version: VERSION, instance: runtime.instance },
-          now: runtime.now,
-        }),
-        version: VERSION,
-        now: runtime.now,
-        logger: telemetry.logger,
-      })
-    },
-    logger: telemetry.logger,
-  })
+  const minutes = Math.round(seconds / 60)
+  return minutes < 60 ? `0 */${minutes} * * * *` : '0 0 * * * *'
 }
 
 async function everyMinute(runtime: Runtime): Promise<void> {
@@ -215,6 +172,9 @@ async function everyDay(runtime: Runtime): Promise<void> {
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
   await forgetLooks(db, now.subtract({ hours: FORGET_LOOKS_HOURS }))
+  await forgetRequests(db, now.subtract({ hours: KEPT_HOURS }))
+  await forgetSignInLinks(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
+  await forgetSessions(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.
@@ -232,7 +192,7 @@ async function openOrphans(runtime: Runtime): Promise<void> {
   } while (after !== undefined)
 }
 
-async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry, auditors: Auditors): Promise<boolean> {
+async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry, served: Served): Promise<boolean> {
   const { logger } = telemetry
   const result = await reloadConfig(runtime.config, configPath, CONFIG_CHECKS)
   if ('fault' in result) {
@@ -244,9 +204,9 @@ async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry
   }
   const { needsRestart } = diffConfig(runtime.config, result.config)
   try {
-    const tokens = await readAuditorTokens(result.config.evidence.auditorTokens)
+    const takeEffect = await served.prepare(result.config)
     await runtime.reload(result.config)
-    auditors.tokens = tokens
+    takeEffect()
     await logConfiguration(runtime, configPath)
     await runtime.tick()
     if (needsRestart.length > 0)

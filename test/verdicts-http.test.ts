@@ -65,6 +65,18 @@ const DIFFERENT: Readonly<Record<string, { reason?: string; strength?: 'strong' 
     reason: 'ambiguous',
     why: 'that the page comes for any host is what the decoys find out: endpoint_unauthenticated is the trial’s to say',
   },
+  v400: { strength: 'weak', why: 'from memory; a live session that must prove itself anew is sent to the identity provider too' },
+  v544: { strength: 'weak', why: 'v546: a live token may be told the same from outside its network zones' },
+  v572: { strength: 'weak', why: 'from memory, and there is no code beside an English message' },
+  v592: { strength: 'weak', why: 'there is no code beside an English message' },
+  v601: { strength: 'weak', why: 'from memory' },
+  v610: { strength: 'weak', why: 'from memory' },
+  v613: { strength: 'weak', why: 'a live token with scopes is told the same at the address of a site' },
+  v618: { strength: 'weak', why: 'a status without a code' },
+  v669: { strength: 'weak', why: 'from memory; GitLab tells it the right password of a user with a second factor' },
+  v673: { strength: 'weak', why: 'a status without a code; enforced single sign-on refuses right passwords' },
+  v675: { strength: 'weak', why: 'a status without a code' },
+  v681: { strength: 'weak', why: 'from memory, and there is no code beside an English message' },
 }
 
 /** Cases that no probe of this half drives, each with the reason. */
@@ -80,7 +92,7 @@ const NOT_DRIVEN: Readonly<Record<string, string>> = {
   v412: 'see v409',
   v583: 'the entry takes tokens only, so that no password is sent to GitHub',
   v585: 'asks with the application’s own secret, which Revenant does not hold',
-  v546: 'what Okta answers outside a network zone is not documented; a 403 with E0000011 is inconclusive, and the closed list has no rejected / ip_blocked',
+  v546: 'what Okta answers outside a network zone is not documented: a 403 with E0000011 is inconclusive, a 401 is weak (v544), and the closed list has no rejected / ip_blocked',
   v616: 'the same bytes as v612; the reason cannot be told apart, the verdict and strength are the same',
   v687: 'a userpass login issues a token and counts towards a lock: not replayed. Use a typed LDAP probe where the directory is behind it',
   v688: 'see v687',

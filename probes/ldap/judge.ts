@@ -71,8 +71,8 @@ const POLICY_ERRORS: Readonly<Record<number, Meaning>> = {
  * account): the others but 525 come only with the right one. An account that is disabled or expired stays rejected for all that.
  */
 const SUB_CODES: Readonly<Record<string, Meaning>> = {
-  // Windows only: Samba says 52e of an unknown name, too.
-  '525': { verdict: 'rejected', reason: 'user_not_found', strength: 'strong' },
+  // Windows only, and never seen from one here: Samba says 52e of an unknown name, too. A slip in the template says so of everybody.
+  '525': { verdict: 'rejected', reason: 'user_not_found', strength: 'weak' },
   '52e': INVALID,
   '530': RESTRICTED, // logon hours
   '531': RESTRICTED, // workstation

@@ -61,15 +61,16 @@ const AFTER: Readonly<Record<string, Row>> = {
 
 /**
  * PgBouncer before 1.21 says 08P01 for everything and sends no routine: its text is all that the wire has. The texts are fixed
- * in its source and never translated; what it relays from the database may be, and is then inconclusive.
+ * in its source and never translated; what it relays from the database may be, and is then inconclusive. Its rejections are weak: a
+ * text is no code, and a file of its own that is out of date turns away whom the database would let in.
  */
 const POOLER_WEIGHED: readonly (readonly [RegExp, Row])[] = [
-  [/^(SASL|password) authentication failed$/, ['rejected', 'invalid_credentials']],
+  [/^(SASL|password) authentication failed$/, ['rejected', 'invalid_credentials', 'weak']],
 ]
 const POOLER_PROVEN: readonly (readonly [RegExp, Row])[] = [
   [/^no such database: /, ['accepted', 'database_unavailable']],
   [/^query_wait_timeout$|^pgbouncer cannot connect to server$/, ['accepted', 'upstream_unavailable', 'weak']],
-  [/role ".*" is not permitted to log in$/, ['rejected', 'account_disabled']],
+  [/role ".*" is not permitted to log in$/, ['rejected', 'account_disabled', 'weak']],
 ]
 
 /** What an ErrorResponse means at the stage at which it came: the same code can come before and after the password was weighed. */
@@ -97,7 +98,7 @@ function rowFor(code: string, routine: string, message: string, progress: Progre
     case 'challenged':
       return AMBIGUOUS
     case 'answered':
-      if (code === '28P01' && progress.method === 'scram-sha-256' && progress.sure !== true) return AMBIGUOUS
+      if (code === '28P01' && progress.method === 'scram-sha-256') return progress.sure === true ? UNPROVEN : AMBIGUOUS
       return WEIGHED[code] ?? AMBIGUOUS
     case 'proven':
       // Only a pooler speaks up between its proof and its Ok, for itself or for the database behind it.
@@ -110,6 +111,11 @@ function rowFor(code: string, routine: string, message: string, progress: Progre
 }
 
 const AMBIGUOUS: Row = ['inconclusive', 'ambiguous']
+/**
+ * A role whose password is stored as an MD5 hash cannot be weighed by SCRAM: the server plays the exchange through to the same 28P01
+ * (auth-scram.c, mock authentication), and a line of pg_hba.conf for other addresses may still let it in by MD5.
+ */
+const UNPROVEN: Row = ['rejected', 'invalid_credentials', 'weak']
 
 function poolerRow(message: string, progress: Progress): Row {
   const rows = { answered: POOLER_WEIGHED, proven: POOLER_PROVEN, ok: POOLER_PROVEN, connect: [], start: [], challenged: [] }

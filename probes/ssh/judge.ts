@@ -5,7 +5,8 @@ import type { Login } from './login.ts'
 
 /**
  * PAM's texts for what SSH has no code for (pam_unix, in English; sshd runs without a locale as a rule). They come only after the
- * right password or a good signature. Another language leaves the verdict at `authenticated` or `ambiguous`.
+ * right password or a good signature. Another language leaves the verdict at `authenticated` or `ambiguous`; and since a banner is
+ * whatever the host wants it to be, a rejection that rests on one is weak.
  */
 const ACCOUNT_EXPIRED = /^Your account has expired/m
 const PASSWORD_EXPIRED = /^(WARNING: )?(You are required to change your password|Your password has expired)/m
@@ -52,7 +53,7 @@ function rowFor(login: Login): Row {
       if (ending.code === TOO_MANY_CONNECTIONS) return ['inconclusive', 'connection_limit']
       if (login.method === undefined) return ['inconclusive', 'unreachable']
       // PAM's account check closes the connection without a message of the protocol.
-      return ACCOUNT_EXPIRED.test(said) ? ['rejected', 'account_expired'] : ['inconclusive', 'ambiguous', 'weak']
+      return ACCOUNT_EXPIRED.test(said) ? ['rejected', 'account_expired', 'weak'] : ['inconclusive', 'ambiguous', 'weak']
   }
 }
 

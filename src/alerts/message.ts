@@ -13,6 +13,7 @@ import {
 import { transact } from '../store/transact.ts'
 import { envelopeOf } from './envelope.ts'
 import { type FormatContext, type FormatName, GROUP_FORMATS, render } from './formats/format.ts'
+import { groupIdOf } from './group-id.ts'
 import { aboutOf, groupKeyOf } from './route.ts'
 import { contextFor, type Message, type Sink } from './sinks/sink.ts'
 import type { Subject } from './subject.ts'
@@ -126,11 +127,12 @@ function compose(
   const [first, ...rest] = rows.map(({ alert }) => alert)
   if (first === undefined) return undefined
   const alerts = [first, ...rest] as const
-  const subject = subjectOf(delivery, alerts, route)
+  const id = groupIdOf(rows.map(({ deliveryId }) => deliveryId))
+  const subject = subjectOf(id, delivery.sink, alerts, route)
   return { alerts, envelope: envelopeOf(subject), rendered: render(format, subject, contextFor(sink, context)) }
 }
 
-function subjectOf({ id, sink }: PendingDelivery, alerts: readonly [Alert, ...Alert[]], route: Route): Subject {
+function subjectOf(id: string, sink: string, alerts: readonly [Alert, ...Alert[]], route: Route): Subject {
   const [first] = alerts
   if (alerts.length === 1) return { type: 'alert', alert: first }
   const keys = new Set(alerts.map((alert) => groupKeyOf(route, alert)))

@@ -30,6 +30,8 @@ interface Edge {
   event: FindingEvent
   sequence: number
   at: Temporal.Instant
+  /** The observation that made it; absent where none did. */
+  observationId?: string
 }
 
 /**
@@ -50,9 +52,9 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
       if (context === undefined) return []
       const runbook = context.system === undefined ? undefined : deps.runbook(context.system.name)
       const frameworks = frameworksOf(edge.finding.kind, deps.frameworks?.())
-      const alert = { ...composeAlert(edge, context, deps.policy(), runbook), frameworks }
+      const alert = { ...composeAlert(edge, spoken(edge, context), deps.policy(), runbook), frameworks }
       const deliveries = routes
-        .filter((route) => wants(route, alert) && (!isLateAllClear(route, edge) || told.has(`${route.name} ${edge.finding.id}`)))
+        .filter((route) => isFor(route, alert, told.has(`${route.name} ${edge.finding.id}`)))
         .map((route) => {
           return { id: newId(), sink: route.name, groupKey: groupKeyOf(route, alert), notBefore: notBefore.get(route.name) }
         })
@@ -78,15 +80,28 @@ function startsOf(routes: readonly Route[], now: Temporal.Instant): ReadonlyMap<
   )
 }
 
-/** A second line that was never told of a finding needs no all-clear. */
-function isLateAllClear(route: Route, { event }: Pick<Edge, 'event'>): boolean {
-  return route.afterMs !== undefined && event === 'resolved'
+/**
+ * Whether a receiver is told. That a finding is over is for whoever was told of it, whatever its kind, tier or owner is by now: an
+ * incident that was opened somewhere must not stay open there. A second line that was never told of it needs no all-clear.
+ */
+function isFor(route: Route, alert: Alert, wasTold: boolean): boolean {
+  if (alert.event !== 'resolved') return wants(route, alert)
+  if (wasTold) return route.events === undefined || route.events.includes('resolved')
+  return route.afterMs === undefined && wants(route, alert)
 }
 
 async function toldBefore(db: Queryable, routes: readonly Route[], edges: readonly Edge[]): Promise<Set<string>> {
-  const sinks = routes.filter(({ afterMs }) => afterMs !== undefined).map(({ name }) => name)
   const over = edges.filter(({ event }) => event === 'resolved').map(({ finding }) => finding.id)
-  return toldOf(db, sinks, over)
+  return toldOf(
+    db,
+    routes.map(({ name }) => name),
+    over,
+  )
+}
+
+/** What an alert may rest on. That a finding is over because an operator says so, no answer has proven: the last one is left out. */
+function spoken({ event, observationId }: Edge, context: FindingContext): FindingContext {
+  return event === 'resolved' && observationId === undefined ? { ...context, observation: undefined, controls: [] } : context
 }
 
 /** One alert from one edge and what is known of its finding. */

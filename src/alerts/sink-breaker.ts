@@ -5,6 +5,8 @@ export interface SinkBreaker {
    * was let through says what came of it by one of the three below.
    */
   closedUntil(now: Temporal.Instant): Temporal.Instant | undefined
+  /** The same, for whoever only wants to know: lets nothing through. */
+  pausedUntil(now: Temporal.Instant): Temporal.Instant | undefined
   /** @param retryAfterMs how long the receiver itself asked to be left alone */
   failed(now: Temporal.Instant, retryAfterMs: number | undefined): void
   succeeded(): void
@@ -32,6 +34,7 @@ export function openSinkBreaker(): SinkBreaker {
       asking = true
       return undefined
     },
+    pausedUntil: (now) => (until !== undefined && Temporal.Instant.compare(now, until) < 0 ? until : undefined),
     failed: (now, retryAfterMs = 0) => {
       failures++
       // Those under way when the pause began fail too: they are the same failure and do not prolong it.

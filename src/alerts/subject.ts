@@ -9,7 +9,7 @@ export type Subject =
 
 /** Alerts that travel as one message: one leaver with forty open doors is one message with forty rows. */
 export interface AlertGroup {
-  /** UUID of this message, the same in every retry. */
+  /** UUID of this message, made of its alerts: the same in every retry, and when it is redriven with the same rows. */
   id: string
   /** What it was grouped by, e.g. `identity:<id>`; messages of one key belong to one conversation. */
   key: string

@@ -5,6 +5,8 @@ import type { IntakeDeps } from '../intake/deps.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Db } from '../store/db.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Access } from './access/access.ts'
+import type { ActionDeps } from './action-deps.ts'
 
 /** What handlers work with; the daemon gives it. */
 export interface ApiDeps {
@@ -19,4 +21,6 @@ export interface ApiDeps {
   onOwnership: NonNullable<IntakeDeps['onOwnership']>
   now(): Temporal.Instant
   logger: Logger
+  actions: ActionDeps
+  access: Access
 }

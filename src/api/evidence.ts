@@ -1,12 +1,12 @@
-import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { recordLook } from '../store/looks.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { etagOf, isKnown } from './etag.ts'
 import { openApi } from './evidence-openapi.ts'
 import { EVIDENCE_ROUTES, type EvidenceRoute, type PullDeps } from './evidence-routes.ts'
-import { openThrottle, type Throttle } from './evidence-throttle.ts'
 import type { AuditorTokens } from './evidence-tokens.ts'
 import { sendProblem } from './problem.ts'
+import { openThrottle, type Throttle } from './throttle.ts'
 
 export interface EvidenceDeps extends PullDeps {
   /** Those of the configuration in force. While there are none, nothing is served. */
@@ -105,14 +105,8 @@ function nextPage(request: FastifyRequest, after: string | number): string {
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, type: string, body: string): FastifyReply {
-  const etag = `"${hash('sha256', body, 'base64url')}"`
+  const etag = etagOf(body)
   reply.headers({ etag, 'cache-control': 'private, no-cache', vary: 'Authorization' })
   if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
   return reply.type(type).send(body)
-}
-
-/** RFC 9110 §13.1.2: compared weakly. */
-function isKnown(header: string | undefined, etag: string): boolean {
-  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? []
-  return tags.includes(etag) || tags.includes('*')
 }

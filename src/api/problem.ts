@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { type ErrorCode, RevenantError } from '../domain/error.ts'
+import { type ErrorCode, errorCode, RevenantError } from '../domain/error.ts'
 
 const TITLES = {
   400: 'Bad Request',
@@ -12,6 +12,7 @@ const TITLES = {
   412: 'Precondition Failed',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  421: 'Misdirected Request',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
@@ -32,19 +33,43 @@ export const problemSchema = z.strictObject({
   title: z.string(),
   status: z.int(),
   detail: z.string(),
+  code: z.string().exactOptional().describe('What a program may decide by, where there is more to tell than the status'),
   errors: z.array(fault).exactOptional(),
 })
+
+/** What may stand in `code` beside the codes of `RevenantError`. */
+export type ProblemCode =
+  | ErrorCode
+  | 'SIGN_IN_NEEDED'
+  | 'ROLE_TOO_LOW'
+  | 'CSRF'
+  | 'CROSS_ORIGIN'
+  | 'SIGN_IN_REFUSED'
+  | 'NO_ROLE'
+  | 'KEY_IN_USE'
+  | 'KEY_OF_ANOTHER'
+  | 'SHOWN_ONCE'
+  | 'TOO_MANY'
 
 /** Thrown by a handler to answer with a problem. `detail` quotes nothing that was sent. */
 export class Problem extends Error {
   readonly status: ProblemStatus
   readonly faults: readonly Fault[] | undefined
+  readonly code: ProblemCode | undefined
+  readonly headers: Readonly<Record<string, string>>
 
-  constructor(status: ProblemStatus, detail: string, faults?: readonly Fault[]) {
+  constructor(
+    status: ProblemStatus,
+    detail: string,
+    faults?: readonly Fault[],
+    more: { code?: ProblemCode; headers?: Record<string, string> } = {},
+  ) {
     super(detail)
     this.name = 'Problem'
     this.status = status
     this.faults = faults
+    this.code = more.code
+    this.headers = more.headers ?? {}
   }
 }
 
@@ -61,19 +86,47 @@ const STATUS: Partial<Record<ErrorCode, ProblemStatus>> = {
   DATABASE_UNAVAILABLE: 503,
 }
 
+/** What fastify refuses before a handler sees it, by its code. Its own words may repeat what was sent. */
+const REFUSED: Readonly<Record<string, readonly [ProblemStatus, string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'This address takes no content of that type.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'The body is too large.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'The body is empty: send JSON, or no Content-Type.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: [400, 'The body is not JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'The body is not as long as Content-Length says.'],
+}
+
 /** The problem that an error is to whoever asked; undefined for what is nobody's business but the log's. */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error
+  const refused = REFUSED[errorCode(error) ?? '']
+  if (refused !== undefined) return new Problem(...refused)
+  if (isBadJson(error)) return new Problem(400, 'The body is not JSON.')
   const status = error instanceof RevenantError ? STATUS[error.code] : undefined
   if (!(error instanceof RevenantError) || status === undefined) return undefined
-  return new Problem(status, status === 503 ? 'The database does not answer.' : error.message)
+  return new Problem(status, status === 503 ? 'The database does not answer.' : error.message, undefined, { code: error.code })
+}
+
+/** As the parser throws it, which also refuses `__proto__` and the like. */
+function isBadJson(error: unknown): boolean {
+  return error instanceof SyntaxError && 'statusCode' in error && error.statusCode === 400
 }
 
 /** Answers with a problem (RFC 9457). `detail` quotes nothing that was sent but the names of parameters. */
-export function sendProblem(reply: FastifyReply, status: ProblemStatus, detail: string, errors?: readonly Fault[]): FastifyReply {
-  const problem = { type: 'about:blank', title: TITLES[status], status, detail, ...(errors === undefined ? {} : { errors }) }
+export function sendProblem(
+  reply: FastifyReply,
+  status: ProblemStatus,
+  detail: string,
+  errors?: readonly Fault[],
+  more: Pick<Problem, 'code'> & Partial<Pick<Problem, 'headers'>> = { code: undefined },
+): FastifyReply {
+  const problem = {
+    ...{ type: 'about:blank', title: TITLES[status], status, detail },
+    ...(more.code === undefined ? {} : { code: more.code }),
+    ...(errors === undefined ? {} : { errors }),
+  }
   return reply
     .code(status)
+    .headers({ ...more.headers })
     .header('cache-control', 'no-store')
     .type('application/problem+json; charset=utf-8')
     .send(Buffer.from(JSON.stringify(problem)))

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Actor, Permission } from '../domain/access.ts'
+import type { Credential } from './access/access.ts'
+import type { Client } from './access/client.ts'
 import type { ApiDeps } from './deps.ts'
 import { type Fault, faultsOf } from './problem.ts'
 
@@ -30,14 +32,33 @@ export interface RouteContext {
   signal: AbortSignal
   /** The body as it comes in, of a route with `uploads`. */
   upload: Readable | undefined
+  /** Its content type, without parameters. */
+  uploadType: string | undefined
+  /** A header of the request, by its name in lower case. */
+  header(name: string): string | undefined
+  /** Whether who asked may still do so: for answers that last. */
+  holds(): Promise<boolean>
+  /** By what whoever asks is known; undefined for nobody, and where a test says who asks. */
+  credential: Credential | undefined
+  /** The other end. */
+  client: Client
+  /** The query as it came, with its question mark. */
+  search: string
+  /** Throws 412 where `If-Match` was sent and names no answer with this body: it has changed since it was read. */
+  requireMatch(body: unknown): void
 }
 
 /** What a handler answers with. Faults are thrown: a `RevenantError` (its code decides the status) or a `Problem`. */
 export type Answer<Body> =
-  /** `next`: the cursor of the next page. `location`: where what was made is. */
-  | { body: Body; next?: string; location?: string }
+  /**
+   * `next`: the cursor of the next page. `location`: where what was made is. `cookies`: Set-Cookie headers. `once`: it holds a secret that
+   * is shown this once, and is not kept for a repeated request.
+   */
+  | { body: Body; next?: string; location?: string; cookies?: readonly string[]; once?: true }
   /** `filename`: offered for saving under this name. */
   | { stream: Readable; type: string; filename?: string }
+  /** Elsewhere, of a route with status 303. */
+  | { redirect: string; cookies?: readonly string[] }
 
 /** One address and method as data: for the server, for the OpenAPI document, for the table of who may do what. */
 export interface Route {
@@ -59,7 +80,7 @@ export interface Route {
   /** `NONE`: no content, or the content type that `type` names. */
   answer: z.ZodType
   type: string | undefined
-  status: 200 | 201 | 202 | 204
+  status: 200 | 201 | 202 | 204 | 303
   /** `heavy`: counted against a small budget of its own. */
   cost: 'light' | 'heavy'
   /** Parses what came with a request. */

@@ -1,12 +1,9 @@
-import { advise } from '../alerts/advise.ts'
-import { envelopeOf } from '../alerts/envelope.ts'
-import { render } from '../alerts/formats/format.ts'
-import { sampleAlert } from '../alerts/sample.ts'
-import { contextFor, type Receipt, SinkError } from '../alerts/sinks/sink.ts'
-import type { Runtime } from '../daemon/runtime.ts'
+import { redrive as redriveDead } from '../alerts/redrive.ts'
+import type { Receipt } from '../alerts/sinks/sink.ts'
+import { trySink } from '../alerts/try-sink.ts'
 import { RevenantError } from '../domain/error.ts'
-import { listDeliveries, redriveDeliveries } from '../store/delivery.ts'
-import { type CommandContext, recordAction, withRuntime } from './context.ts'
+import { listDeliveries } from '../store/delivery.ts'
+import { type CommandContext, operator, withRuntime } from './context.ts'
 import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 import { recordView } from './view.ts'
@@ -66,17 +63,9 @@ export async function redrive(
   if (id !== undefined && !/^[0-9a-f-]{8,36}$/i.test(id))
     throw new RevenantError('INPUT_INVALID', `"${id}" is no id of a delivery: take one from \`revenant alerts list --dead\``)
   return withRuntime(context, async (runtime) => {
-    const redriven = await runtime.store.db.transaction().execute(async (tx) => {
-      const rows = await redriveDeliveries(
-        tx,
-        { ...(id === undefined ? {} : { id }), ...(options.sink === undefined ? {} : { sink: options.sink }) },
-        runtime.now(),
-      )
-      for (const row of rows)
-        await runtime.jobs.enqueueDelivery(tx, { deliveryId: row.id, sink: row.sink, attempts: row.attempts })
-      return rows.length
-    })
-    await recordAction(runtime, 'alerts.redrive', options.sink ?? id ?? 'all', { count: redriven })
+    const filter = { ...(id === undefined ? {} : { id }), ...(options.sink === undefined ? {} : { sink: options.sink }) }
+    const { store, now, enqueueAll } = runtime
+    const redriven = await redriveDead(filter, { db: store.db, now, enqueueAll, actor: operator() })
     return done(context.io, options.json, { redriven }, `${redriven} alerts are on their way again.`)
   })
 }
@@ -84,8 +73,8 @@ export async function redrive(
 /** `revenant alerts test SINK`: exit 0 when the receiver took the sample, 1 when it did not. */
 export async function test(context: CommandContext, sink: string, options: { json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
-    const sent = await sendSample(runtime, sink, context.io.signal)
-    await recordAction(runtime, 'alerts.test', sink, { alert: sent.alert, taken: sent.taken })
+    const deps = { ...runtime.deliveryDeps, sinks: runtime.sinks, actor: operator() }
+    const sent = await trySink(sink, deps, context.io.signal)
     const { io } = context
     if (options.json) json(io, sent)
     else if (sent.taken) {
@@ -99,49 +88,6 @@ export async function test(context: CommandContext, sink: string, options: { jso
     }
     return sent.taken ? EXIT.ok : EXIT.fault
   })
-}
-
-interface Sent {
-  sink: string
-  kind: string
-  /** The id of the alert. */
-  alert: string
-  dedupKey: string
-  title: string
-  latencyMs: number
-}
-
-type Outcome = Sent &
-  ({ taken: true; detail: Receipt['detail'] } | { taken: false; detail: Receipt['detail']; error: string; mend: string })
-
-async function sendSample(runtime: Runtime, name: string, signal: AbortSignal): Promise<Outcome> {
-  const fault = runtime.sinks.faultOf(name)
-  if (fault !== undefined) throw fault
-  const opened = runtime.sinks.byName(name)
-  if (opened === undefined) {
-    const names = runtime.config.alerts.map((entry) => entry.name).join(', ') || 'none'
-    throw new RevenantError('NOT_FOUND', `the configuration has no sink "${name}" under alerts (there: ${names})`)
-  }
-  const { sink, format } = opened
-  const alert = sampleAlert(runtime.now())
-  const subject = { type: 'alert', alert } as const
-  const rendered = render(format, subject, contextFor(sink, runtime.deliveryDeps.context))
-  const started = performance.now()
-  const sent = () => ({
-    sink: name,
-    kind: sink.kind,
-    alert: alert.id,
-    dedupKey: alert.dedupKey,
-    title: alert.title,
-    latencyMs: Math.round(performance.now() - started),
-  })
-  try {
-    const { detail } = await sink.deliver({ envelope: envelopeOf(subject), rendered }, signal)
-    return { ...sent(), taken: true, detail }
-  } catch (error) {
-    if (!(error instanceof SinkError)) throw error
-    return { ...sent(), taken: false, detail: { ...error.detail }, error: error.message, mend: advise(error) }
-  }
 }
 
 function facts(detail: Receipt['detail']): string {

@@ -20,6 +20,8 @@ export interface CommandContext {
   configPath: string
   /** Set inside a daemon that runs the command for another process. */
   runtime: Runtime | undefined
+  /** Where that daemon serves the page. */
+  page: string | undefined
   /** The program itself, for a daemon that runs the commands of others. */
   run: RunCommand
 }
@@ -32,6 +34,8 @@ export interface CommandRequest {
   io: Io
   /** Set inside a daemon. */
   runtime?: Runtime
+  /** Where that daemon serves the page. */
+  page?: string
 }
 
 /** Runs a command line and answers its exit code. */

@@ -1,6 +1,7 @@
 import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LINK_MINUTES } from '../api/access/sign-in-link.ts'
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { CONFIG_CHECKS } from '../daemon/checks.ts'
@@ -91,7 +92,7 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
       config,
       configPath,
       telemetry,
-      runRemote: (runtime) => remoteRunner(runtime, configPath, context.run),
+      runRemote: (runtime, page) => remoteRunner(runtime, configPath, context.run, page),
     }),
   )
   const screen = openScreen(process.stdout, process.env)
@@ -174,7 +175,12 @@ async function bringIn(runtime: Runtime, lab: Lab): Promise<void> {
 }
 
 function hintsOf(daemon: Daemon): string[] {
+  // On lines of their own: the whole link is wider than some terminals.
+  const code = daemon.link === undefined ? null : new URL(daemon.link.url).hash.split('code=')[1]
   return [
+    ...(daemon.page === undefined ? [] : [`The page:  ${daemon.page}/`]),
+    ...(typeof code === 'string' ? [`           signs you in, once:  ${code}`] : []),
+    ...(daemon.link === undefined ? [] : [`The page, for ${LINK_MINUTES} minutes and one browser:`, daemon.link.url]),
     'In another terminal:  npm run -s revenant -- demo doors',
     '                      npm run -s revenant -- demo revoke maya-ssh-key     and watch it resolve',
     '                      npm run -s revenant -- demo restore maya-ssh-key    and watch it come back',

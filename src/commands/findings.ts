@@ -1,21 +1,13 @@
 import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
 import { FINDING_KINDS, SEVERITIES, type Severity } from '../domain/finding.ts'
-import { newId } from '../domain/id.ts'
-import { applySignals } from '../findings/apply.ts'
+import { acknowledgeFindings } from '../findings/acknowledge.ts'
+import type { ActDeps } from '../findings/act.ts'
+import { exemptFindings } from '../findings/exempt.ts'
+import { resolveFinding } from '../findings/resolve.ts'
 import { findingContext } from '../store/alert.ts'
-import { grantExemption } from '../store/exemption.ts'
-import {
-  acknowledgeFinding,
-  addFindingEvent,
-  type FindingFilter,
-  findFindingsByEnd,
-  findingEvents,
-  isStillTried,
-  listFindings,
-} from '../store/finding.ts'
-import { transact } from '../store/transact.ts'
-import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
+import { type FindingFilter, findFindingsByEnd, findingEvents, listFindings } from '../store/finding.ts'
+import { type CommandContext, operator, withRuntime } from './context.ts'
 import { done, EXIT, json, line, style } from './io.ts'
 import { ago, span, table } from './table.ts'
 import { recordView } from './view.ts'
@@ -144,18 +136,9 @@ export async function acknowledge(
 ): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const finding = await findOne(runtime, id)
-    const now = runtime.now()
-    if (!(await acknowledgeFinding(runtime.store.db, finding.id, operator(), now)))
+    const [acted] = await acknowledgeFindings([finding.id], options.note, actDeps(runtime))
+    if (acted === undefined || 'refused' in acted || !acted.changed)
       throw new RevenantError('CONFLICT', `the finding is ${finding.state}: only an open one can be acknowledged`)
-    await addFindingEvent(runtime.store.db, {
-      ...eventOf(finding),
-      event: 'acknowledged',
-      at: now.toString(),
-      state: 'acknowledged',
-      actor: operator(),
-      note: options.note,
-    })
-    await recordAction(runtime, 'finding.acknowledge', finding.id, { note: options.note })
     return done(
       context.io,
       options.json,
@@ -180,34 +163,10 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
     const now = runtime.now()
     if (Temporal.Instant.compare(until, now) <= 0)
       throw new RevenantError('INPUT_INVALID', '--until must lie in the future: an exemption has an end')
-    await runtime.store.db.transaction().execute(async (tx) => {
-      await grantExemption(tx, {
-        id: newId(),
-        // What was accepted is this kind of finding, not whatever else may be found about the same thing.
-        finding_kind: finding.kind,
-        credential_id: finding.credential_id,
-        identity_id: finding.credential_id === null && finding.system_id === null ? finding.identity_id : null,
-        system_id: finding.credential_id === null ? finding.system_id : null,
-        owner: options.owner,
-        reason: options.reason,
-        starts_at: now,
-        ends_at: until,
-        created_at: now,
-        created_by: operator(),
-      })
-      await addFindingEvent(tx, {
-        ...eventOf(finding),
-        event: 'exempted',
-        at: now.toString(),
-        actor: operator(),
-        note: `until ${until.toString()}, owner ${options.owner}: ${options.reason}`,
-      })
-    })
-    const { json: asJson, ...terms } = options
-    await recordAction(runtime, 'finding.exempt', finding.id, terms)
+    await exemptFindings([finding.id], { owner: options.owner, reason: options.reason, until }, actDeps(runtime))
     return done(
       context.io,
-      asJson,
+      options.json,
       { finding: finding.id, owner: options.owner, reason: options.reason, until: until.toString() },
       `Exempt until ${until.toString()} (${span(until.epochMilliseconds - now.epochMilliseconds)}), owner ${options.owner}. It is still tried and recorded; after that it alerts again.`,
     )
@@ -218,35 +177,11 @@ export async function exempt(context: CommandContext, id: string, options: Exemp
 export async function resolve(context: CommandContext, id: string, options: { note: string; json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const finding = await findOne(runtime, id)
-    if (finding.state === 'resolved') throw new RevenantError('CONFLICT', 'the finding is resolved already')
-    if (await isStillTried(runtime.store.db, finding)) {
-      throw new RevenantError(
-        'CONFLICT',
-        'what it is about is still tried: it closes by itself once access is proven gone. To accept it for a while, exempt it',
-      )
-    }
-    const now = runtime.now()
-    await transact(runtime.store.db, async (tx) => {
-      await addFindingEvent(tx, {
-        ...eventOf(finding),
-        event: 'closed',
-        at: now.toString(),
-        actor: operator(),
-        note: options.note,
-      })
-      const ids = {
-        ...(finding.system_id === null ? {} : { systemId: finding.system_id }),
-        ...(finding.identity_id === null ? {} : { identityId: finding.identity_id }),
-        ...(finding.credential_id === null ? {} : { credentialId: finding.credential_id }),
-      }
-      await applySignals(
-        tx,
-        [{ key: finding.key, ...ids, signal: { holds: false, at: now, needed: 1 } }],
-        runtime.config.policy,
-        runtime.raise,
-      )
+    await resolveFinding(finding.id, options.note, {
+      ...actDeps(runtime),
+      policy: runtime.config.policy,
+      raise: runtime.raise,
     })
-    await recordAction(runtime, 'finding.resolve', finding.id, { note: options.note })
     const sentence = 'Resolved by hand: nothing tries it any more, and the record says that you closed it.'
     return done(context.io, options.json, { finding: finding.id, state: 'resolved' }, sentence)
   })
@@ -263,18 +198,8 @@ async function findOne(runtime: Runtime, id: string) {
   return first
 }
 
-function eventOf(finding: Awaited<ReturnType<typeof findOne>>) {
-  return {
-    id: newId(),
-    finding_id: finding.id,
-    sequence: null,
-    severity: finding.severity,
-    state: finding.state,
-    observation_id: null,
-    trace_id: null,
-    actor: null,
-    note: null,
-  }
+function actDeps({ store: { db }, now }: Runtime): ActDeps {
+  return { db, actor: operator(), now }
 }
 
 function atLeastSeverity(severity: Severity): Severity[] {

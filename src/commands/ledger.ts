@@ -95,7 +95,10 @@ export async function verify(context: CommandContext, options: { json: boolean }
   return withRuntime(context, async (runtime) => {
     const { origin, keys } = await sequencerOf(runtime).signers()
     const bar = progressBar(context.io, 'entries')
-    const report = await checkLedger({ db: runtime.store.db, keys, origin, progress: (at, total) => bar.update(at, total) })
+    const report = await checkLedger({
+      ...{ db: runtime.store.db, keys, origin, now: runtime.now },
+      progress: (at, total) => bar.update(at, total),
+    })
     bar.stop()
     const { io } = context
     if (options.json) json(io, report)

@@ -3,7 +3,8 @@ import { VERSION } from '../daemon/version.ts'
 import { ERRORS, RevenantError, toError } from '../domain/error.ts'
 import { type CommandContext, type CommandRequest, RanElsewhere } from './context.ts'
 import { EXIT, unexpected } from './io.ts'
-import { positive } from './words/act.ts'
+import { addAccess } from './words/access.ts'
+import { positive, waitingTime } from './words/act.ts'
 import { addEvidence } from './words/evidence.ts'
 import { addFindings } from './words/findings.ts'
 import { addIntake } from './words/intake.ts'
@@ -72,6 +73,7 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
     argv: request.argv,
     configPath: request.runtime === undefined ? String(program.opts().config) : request.configPath,
     runtime: request.runtime,
+    page: request.page,
   })
   const act =
     <Args extends unknown[]>(work: (context: CommandContext, ...args: Args) => Promise<number>) =>
@@ -107,9 +109,14 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
     .command('scan')
     .description('sweep everything that is due now and say how things stand')
     .requiredOption('--once', 'one sweep, then exit')
+    .option(
+      '--wait <duration>',
+      'for alerts to reach their receivers (default: 30s; inside a daemon, which goes on, 0)',
+      waitingTime,
+    )
     .option('--json', 'one JSON document', false)
     .addHelpText('after', SCAN_HELP)
-    .action(act(async (c, options: { json: boolean }) => (await import('./scan.ts')).scan(c, options)))
+    .action(act(async (c, options: { json: boolean; wait?: number }) => (await import('./scan.ts')).scan(c, options)))
 
   program
     .command('try <kind>')
@@ -130,6 +137,7 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
   addLedger(program, act)
   addEvidence(program, act)
   addOperations(program, act)
+  addAccess(program, act)
   return program
 }
 
@@ -152,6 +160,8 @@ Examples:
   revenant demo restore DOOR       and watch it come back`
 
 const SCAN_HELP = `
+Alerts that a receiver has not taken in time are named as pending: the daemon, or the next sweep, sends them.
+
 Exit codes: 0 nothing open, 3 residual access, 4 none seen but something unverified, 2 unusable input, 1 our fault.`
 
 const TRY_HELP = `

@@ -1,21 +1,19 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { loadFrameworks } from '../config/frameworks.ts'
 import { sequencerOf } from '../daemon/ledger.ts'
-import type { Runtime } from '../daemon/runtime.ts'
-import { VERSION } from '../daemon/version.ts'
+import { reportDeps } from '../daemon/report-deps.ts'
 import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { newId } from '../domain/id.ts'
 import { csvRow } from '../evidence/bundle/csv.ts'
-import { controlsIn, type ReportDeps, type ReportScope, statementScope } from '../evidence/bundle/request.ts'
+import { type ReportDeps, type ReportScope, statementScope } from '../evidence/bundle/request.ts'
+import { scopeOf as namedScope } from '../evidence/bundle/scope.ts'
 import { writeBundle } from '../evidence/bundle/write.ts'
 import { packZip } from '../evidence/bundle/zip.ts'
 import { assessmentResults } from '../evidence/oscal/assessment.ts'
 import { poam as poamPieces } from '../evidence/oscal/poam.ts'
 import { STATEMENT_NAMES, STATEMENTS, type StatedRow, statementRows } from '../evidence/statements.ts'
 import { summarise } from '../evidence/summary.ts'
-import { idsOfNames } from '../store/evidence.ts'
 import { type CommandContext, recordAction, withRuntime } from './context.ts'
 import { instantOf, oneOf } from './findings.ts'
 import { counted, done, EXIT, json, line, pathOf } from './io.ts'
@@ -49,8 +47,8 @@ export async function evidence(context: CommandContext, options: EvidenceOptions
   const { io } = context
   const since = options.sinceCheckpoint === undefined ? undefined : await readCheckpointFile(context, options.sinceCheckpoint)
   return withRuntime(context, async (runtime) => {
-    const deps = await depsOf(runtime)
-    const scope = await scopeOf(runtime, deps, options)
+    const deps = await reportDeps(runtime)
+    const scope = await scopeOf(deps, options)
     const sequencer = sequencerOf(runtime)
     await sequencer.run(io.signal)
     const signers = await sequencer.signers()
@@ -82,7 +80,12 @@ export async function evidence(context: CommandContext, options: EvidenceOptions
     const entries = made.entries.reduce((sum, { count }) => sum + count, 0)
     const { files, ...rest } = made
     const wrong = made.altered + made.removed
-    const warning = wrong === 0 ? '' : ` ${wrong} ROWS OF THE DATABASE ARE NOT WHAT WAS LOGGED: see entries/gone.csv.`
+    const changed = wrong === 0 ? '' : ` ${wrong} ROWS OF THE DATABASE ARE NOT WHAT WAS LOGGED: see entries/gone.csv.`
+    const untrue =
+      made.contradicted === 0
+        ? ''
+        : ` ${made.contradicted} ROWS BEHIND THE STATEMENTS ARE NOT BORNE OUT BY THE LOG: see statements/contradicted.csv.`
+    const warning = `${changed}${untrue}`
     const sentence = `${target}: ${counted(entries, 'entry', 'entries')} of the log, ${counted(files.length, 'file')}.${warning} Check it: revenant verify ${options.out}`
     return done(io, options.json, { out: target, ...rest, files: files.length }, sentence)
   })
@@ -96,8 +99,8 @@ export async function oscal(
 ): Promise<number> {
   const { io } = context
   return withRuntime(context, async (runtime) => {
-    const deps = await depsOf(runtime)
-    const scope = await scopeOf(runtime, deps, options)
+    const deps = await reportDeps(runtime)
+    const scope = await scopeOf(deps, options)
     const pieces =
       what === 'poam'
         ? poamPieces(deps, scope, { inBundle: false })
@@ -118,8 +121,8 @@ export async function statement(context: CommandContext, name: string, options: 
   const { io } = context
   const which = oneOf('statement', name, STATEMENT_NAMES)
   return withRuntime(context, async (runtime) => {
-    const deps = await depsOf(runtime)
-    const scope = statementScope(deps, await scopeOf(runtime, deps, options))
+    const deps = await reportDeps(runtime)
+    const scope = statementScope(deps, await scopeOf(deps, options))
     const { columns, title } = STATEMENTS[which]
     const rows = statementRows(runtime.store.db, which, scope, options.limit)
     await recordAction(runtime, 'report.statement', which, {
@@ -158,50 +161,19 @@ function cell(value: StatedRow[string] | undefined): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-async function depsOf(runtime: Runtime): Promise<ReportDeps> {
-  return {
-    db: runtime.store.db,
-    mapping: (await loadFrameworks(runtime.config.frameworks)) ?? { frameworks: [] },
-    revokeWithinMs: runtime.config.policy.revokeWithinMs,
-    product: { name: 'Revenant', version: VERSION, instance: runtime.instance },
-    now: runtime.now,
-  }
-}
-
-async function scopeOf(runtime: Runtime, deps: ReportDeps, options: ScopeOptions): Promise<ReportScope> {
-  const [from, to] = [instantOf('--from', options.from), instantOf('--to', options.to)]
-  if (Temporal.Instant.compare(from, to) >= 0) throw new RevenantError('INPUT_INVALID', '--from must lie before --to')
-  const { framework, control, identity, system } = options
-  if (control !== undefined && framework === undefined)
-    throw new RevenantError('INPUT_INVALID', '--control needs --framework: controls of different frameworks share names')
-  if (framework !== undefined)
-    oneOf(
-      '--framework',
-      framework,
-      deps.mapping.frameworks.map(({ name }) => name),
-    )
-  const scope: ReportScope = {
-    from,
-    to,
-    ...(framework === undefined ? {} : { framework }),
-    ...(control === undefined ? {} : { control }),
-  }
-  if (control !== undefined && controlsIn(deps, scope).length === 0) {
-    const known = controlsIn(deps, { from, to, ...(framework === undefined ? {} : { framework }) }).map((each) => each.control.id)
-    oneOf('--control', control, known)
-  }
-  const ids = await idsOfNames(runtime.store.db, {
-    ...(identity === undefined ? {} : { identity }),
-    ...(system === undefined ? {} : { system }),
-  })
-  if (identity !== undefined && ids.identity === undefined)
-    throw new RevenantError('NOT_FOUND', `there is no identity ${identity}`)
-  if (system !== undefined && ids.system === undefined) throw new RevenantError('NOT_FOUND', `there is no system ${system}`)
-  return {
-    ...scope,
-    ...(identity === undefined || ids.identity === undefined ? {} : { identity: { name: identity, id: ids.identity } }),
-    ...(system === undefined || ids.system === undefined ? {} : { system: { name: system, id: ids.system } }),
-  }
+async function scopeOf(deps: ReportDeps, { from, to, ...names }: ScopeOptions): Promise<ReportScope> {
+  const { framework, control, identity, system } = names
+  return namedScope(
+    deps,
+    {
+      ...{ from: instantOf('--from', from), to: instantOf('--to', to) },
+      ...(framework === undefined ? {} : { framework }),
+      ...(control === undefined ? {} : { control }),
+      ...(identity === undefined ? {} : { identity }),
+      ...(system === undefined ? {} : { system }),
+    },
+    { prefix: '--', quote: true },
+  )
 }
 
 /**
@@ -213,7 +185,7 @@ async function placed<Made>(target: string, make: (folder: string, place: string
   const draft = join(dirname(target), `.${basename(target)}.${newId().slice(-12)}.partial`)
   try {
     await refuseExisting(target, isZip)
-    await mkdir(draft, { recursive: true, mode: 0o700 })
+    await makeFolder(draft)
     const made = await make(draft, `${draft}.zip`)
     if (isZip) await rename(`${draft}.zip`, target)
     else await rename(draft, target)
@@ -225,6 +197,23 @@ async function placed<Made>(target: string, make: (folder: string, place: string
   } finally {
     await rm(draft, { recursive: true, force: true })
     await rm(`${draft}.zip`, { force: true })
+  }
+}
+
+/**
+ * A folder, and those above it that are missing. Not `recursive: true`: where a file system refuses new folders with ENOENT, as /proc
+ * does, Node.js 26 tries for ever.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path)).catch((above: unknown) => {
+      // Somebody else may have made it since; whether it serves is seen next.
+      if (errorCode(above) !== 'EEXIST') throw above
+    })
+    await mkdir(path, { mode: 0o700 })
   }
 }
 

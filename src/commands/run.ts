@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { LINK_MINUTES } from '../api/access/sign-in-link.ts'
 import { VERSION } from '../daemon/version.ts'
 import { startDaemon } from '../daemon.ts'
 import { toError } from '../domain/error.ts'
@@ -23,7 +24,7 @@ export async function run(context: CommandContext): Promise<number> {
     config,
     configPath: context.configPath,
     telemetry,
-    runRemote: (runtime) => remoteRunner(runtime, context.configPath, context.run),
+    runRemote: (runtime, page) => remoteRunner(runtime, context.configPath, context.run, page),
   })
   const onHangup = () => void daemon.reload()
   process.on('SIGHUP', onHangup)
@@ -33,9 +34,15 @@ export async function run(context: CommandContext): Promise<number> {
       systems: config.systems.length,
       sinks: config.alerts.length,
       health: `${daemon.address}/healthz`,
+      ...(daemon.page === undefined ? {} : { page: daemon.page }),
     },
     'revenant is running',
   )
+  // Not in the log: logs are kept, and read by many.
+  if (daemon.link !== undefined)
+    context.io.err(
+      `Nobody has signed in yet. Within ${LINK_MINUTES} minutes this link signs one administrator in, once:\n  ${daemon.link.url}\n`,
+    )
   if (config.systems.length === 0) {
     logger.info(
       { config: context.configPath },

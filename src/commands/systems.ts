@@ -1,8 +1,10 @@
+import { rebindSystem } from '../custody/rebind-system.ts'
 import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
-import { listPauses, pause as pauseScope, resume as resumeScope } from '../store/pause.ts'
-import { findSystemByName, listSystems, rebindSystem, type SystemRow } from '../store/system.ts'
-import { type CommandContext, operator, recordAction, withRuntime } from './context.ts'
+import { EVERYTHING, type PauseDeps, type PauseScope, pauseScope, resumeScope } from '../scan/pausing.ts'
+import { listPauses } from '../store/pause.ts'
+import { findSystemByName, listSystems, type SystemRow } from '../store/system.ts'
+import { type CommandContext, operator, withRuntime } from './context.ts'
 import { done, EXIT, json, line } from './io.ts'
 import { ago, table } from './table.ts'
 
@@ -46,16 +48,15 @@ export async function rebind(context: CommandContext, name: string, options: { j
   return withRuntime(context, async (runtime) => {
     const row = await rowOf(runtime, name)
     const { io } = context
-    if (row.origin === row.bound_origin)
+    const rebound = await rebindSystem(row, { ...actDeps(runtime), custody: runtime.custody })
+    if (rebound === undefined)
       return done(io, options.json, { system: name, changed: false }, `${name} is bound to ${row.origin} already.`)
-    await rebindSystem(runtime.store.db, row.id, row.origin)
-    const report = await runtime.custody.rebind(row.id, row.origin)
-    await recordAction(runtime, 'system.rebind', name, { from: row.bound_origin, to: row.origin })
+    const { from, to, ...report } = rebound
     return done(
       io,
       options.json,
-      { system: name, changed: true, from: row.bound_origin, to: row.origin, ...report },
-      `${name}: secrets that were registered for ${row.bound_origin} now open for ${row.origin} (${JSON.stringify(report)}). Its controls run anew before anything is replayed.`,
+      { system: name, changed: true, from, to, ...report },
+      `${name}: secrets that were registered for ${from} now open for ${to} (${JSON.stringify(report)}). Its controls run anew before anything is replayed.`,
     )
   })
 }
@@ -68,8 +69,7 @@ export async function pause(
 ): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const scope = await scopeOf(runtime, name, options.all)
-    const changed = await pauseScope(runtime.store.db, scope.id, operator(), options.note, runtime.now())
-    if (changed) await recordAction(runtime, 'pause', scope.name, { note: options.note })
+    const changed = await pauseScope(scope, options.note, actDeps(runtime))
     return done(
       context.io,
       options.json,
@@ -89,19 +89,20 @@ export async function resume(
 ): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const scope = await scopeOf(runtime, name, options.all)
-    const changed = await resumeScope(runtime.store.db, scope.id)
-    if (changed) {
-      await recordAction(runtime, 'resume', scope.name)
-      await runtime.tick()
-    }
+    const changed = await resumeScope(scope, actDeps(runtime))
+    if (changed) await runtime.tick()
     const sentence = changed ? `Resumed ${scope.name}.` : `${scope.name} was not paused.`
     return done(context.io, options.json, { resumed: scope.name, changed }, sentence)
   })
 }
 
-async function scopeOf(runtime: Runtime, name: string | undefined, all: boolean): Promise<{ id: string; name: string }> {
+function actDeps({ store: { db }, now }: Runtime): PauseDeps {
+  return { db, actor: operator(), now }
+}
+
+async function scopeOf(runtime: Runtime, name: string | undefined, all: boolean): Promise<PauseScope> {
   if (all === (name !== undefined)) throw new RevenantError('INPUT_INVALID', 'name one system, or say --all')
-  if (name === undefined) return { id: '*', name: 'everything' }
+  if (name === undefined) return EVERYTHING
   return { id: (await rowOf(runtime, name)).id, name }
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
+import type { FirstFalse } from '../evidence/verify/locate/locate.ts'
 import type { Problem } from '../evidence/verify/problems.ts'
 import { openBundle } from '../evidence/verify/source.ts'
 import { isChosen, type VerifyResult, verifyBundle } from '../evidence/verify/verify.ts'
@@ -63,7 +64,7 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
     if (check.count > check.problems.length) line(io, `           and ${check.count - check.problems.length} more`)
   }
   line(io)
-  if (firstFalse !== undefined) line(io, `The first that is false: ${spell(firstFalse)}`)
+  if (firstFalse !== undefined) line(io, `First false byte: ${spell(firstFalse)}${spellBytes(firstFalse)}`)
   else if (keysGiven) line(io, style(io, 'green', 'Everything in this bundle holds.'))
   else line(io, 'Everything in this bundle fits together. Who made it is not proven.')
   if (firstFalse === undefined && manifest !== undefined && isChosen(manifest))
@@ -75,6 +76,21 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
     )
 }
 
-function spell({ file, line: number, offset, what }: Problem): string {
-  return `${file}${number === undefined ? '' : `, line ${number}`}${offset === undefined ? '' : `, byte ${offset}`}: ${what}`
+function spell({ file, line: number, offset, stretch, what }: Problem): string {
+  const bytes = stretch === undefined ? '' : `within bytes ${stretch.from}–${stretch.to}`
+  const at = offset === undefined ? bytes : `byte ${offset}`
+  const place = [at, number === undefined ? '' : at === '' ? `line ${number}` : `(line ${number})`].filter((part) => part !== '')
+  return `${file}${place.length === 0 ? '' : `, ${place.join(' ')}`}: ${what}`
+}
+
+/** What is there, and what was signed. */
+function spellBytes({ found, expected }: FirstFalse): string {
+  if (found === undefined || expected === undefined) return ''
+  if (found === null) return expected === null ? '' : `; the file ends, and ${spellByte(expected)} should follow`
+  return `; it is ${spellByte(found)}, and ${expected === null ? 'the file should have ended before it' : `should be ${spellByte(expected)}`}`
+}
+
+function spellByte(byte: number): string {
+  const hex = `0x${byte.toString(16).padStart(2, '0')}`
+  return byte > 0x20 && byte < 0x7f ? `${hex} (${String.fromCharCode(byte)})` : hex
 }

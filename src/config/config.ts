@@ -1,3 +1,4 @@
+import type { Role } from '../domain/access.ts'
 import type { Route } from '../domain/route.ts'
 import type { Tier } from '../domain/system.ts'
 import type { AnchorConfig } from './ledger-schema.ts'
@@ -6,7 +7,7 @@ import type { Rate } from './rate.ts'
 /** The whole configuration, checked, with every default filled in. Durations are milliseconds; secrets are references. */
 export interface Config {
   database: DatabaseConfig
-  /** Where health and metrics are served. Port 0: any free port. */
+  /** Where the page, the API, health and metrics are served. Port 0: any free port. */
   listen: { host: string; port: number }
   /** This replica's name; left out: the caller uses the host name. */
   instance?: string
@@ -25,6 +26,7 @@ export interface Config {
   frameworks?: string
   ledger: LedgerConfig
   evidence: { auditorTokens: AuditorTokenConfig[] }
+  access: AccessConfig
   systems: SystemConfig[]
   alerts: SinkConfig[]
   telemetry: { logLevel: LogLevel }
@@ -98,6 +100,28 @@ export interface AuditorTokenConfig {
   token: string
 }
 
+export interface AccessConfig {
+  /** False: neither API nor page. */
+  serve: boolean
+  /** Paths of PEM files. */
+  tls?: { cert: string; key: string }
+  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  proxy?: { trust: string[] }
+  sessions: { idleMs: number; longestMs: number }
+  oidc?: OidcConfig
+}
+
+export interface OidcConfig {
+  issuer: string
+  clientId: string
+  /** A reference. */
+  clientSecret?: string
+  scopes: string[]
+  roles: { claim: string; value: string; role: Role }[]
+  nameClaim: string
+  identityClaim: string
+}
+
 export interface LimitsConfig {
   concurrency: number
   rate: Rate
@@ -110,6 +134,8 @@ export interface LimitsConfig {
 export interface ControlsConfig {
   /** A reference to a whole secret (a JSON object), or a secret whose sensitive fields are references. */
   canary?: string | Record<string, string>
+  /** The canary's account in a shared realm, where its own name does not tell. */
+  canaryAccount?: string
   validForMs: number
   confirmationValidForMs: number
   canaryMissing: CanaryMissing

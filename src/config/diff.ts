@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Config, SinkConfig, SystemConfig } from './config.ts'
+import type { AccessConfig, Config, SinkConfig, SystemConfig } from './config.ts'
 
 /** Names of a section that differ between two configurations. */
 export interface Changes {
@@ -34,6 +34,7 @@ const SETTINGS: Readonly<Record<Setting, 'settings' | 'needsRestart'>> = {
   frameworks: 'settings',
   ledger: 'needsRestart',
   evidence: 'settings',
+  access: 'settings',
   telemetry: 'settings',
 }
 
@@ -44,8 +45,17 @@ export function diffConfig(a: Config, b: Config): ConfigDiff {
     systems: diffNamed(a.systems, b.systems),
     sinks: diffNamed(a.alerts, b.alerts),
     settings: changed.filter((key) => SETTINGS[key] === 'settings'),
-    needsRestart: changed.filter((key) => SETTINGS[key] === 'needsRestart'),
+    needsRestart: [...changed.filter((key) => SETTINGS[key] === 'needsRestart'), ...fixedAccess(a.access, b.access)],
   }
+}
+
+/** What of `access` an open port keeps. */
+function fixedAccess(a: AccessConfig, b: AccessConfig): string[] {
+  const fixed = ({ serve, proxy, tls }: AccessConfig) => ({ serve, proxy, tls: tls !== undefined })
+  const [before, after] = [fixed(a), fixed(b)]
+  return (['serve', 'proxy', 'tls'] as const)
+    .filter((key) => !isDeepStrictEqual(before[key], after[key]))
+    .map((key) => `access.${key}`)
 }
 
 function settingNames(): Setting[] {

@@ -1,3 +1,5 @@
+import { nameOf } from '../domain/account-name.ts'
+import { isLoopbackHost } from '../domain/loopback.ts'
 import { parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
 import type { SinkConfig } from './config.ts'
 import { isRecord, type Problem } from './explain.ts'
@@ -33,6 +35,11 @@ export async function checkRules(value: unknown, checks: ConfigChecks): Promise<
     ...literalSecrets(alerts),
     ...trialsThatFitNoAttempt(value, systems),
     ...missingCanaries(value, systems),
+    ...shardsWithoutAttempts(value, systems),
+    ...unevenBudgets(value, systems),
+    ...namelessCanaries(systems),
+    ...unevenTick(value),
+    ...exposedInClear(value),
     ...(await checkTargets(systems, checks)),
     ...(await checkSinks(alerts, checks)),
   ]
@@ -111,6 +118,87 @@ function missingCanaries(value: unknown, systems: Entries): Problem[] {
     if ((system.controls.canaryMissing ?? wanted) !== 'refused') return []
     return [{ path: ['systems', index], message: 'needs controls.canary: canaryMissing is refused' }]
   })
+}
+
+/** Each shard tries one credential at a time at least: more shards than that would go past the system's concurrency. */
+function shardsWithoutAttempts(value: unknown, systems: Entries): Problem[] {
+  const standard = defaultsOf(value)?.limits
+  if (standard === undefined) return []
+  const message = ({ shards, concurrency }: { shards: number; concurrency: number }) =>
+    `makes ${shards} shards with ${concurrency === 1 ? '1 attempt' : `${concurrency} attempts`} at a time: each shard needs one of its own; raise concurrency, or have fewer shards`
+  if (standard.shards > standard.concurrency)
+    return [{ path: ['defaults', 'limits', 'shards'], message: message(standard) }]
+  return systems.flatMap(([index, entry]): Problem[] => {
+    const own = systemSchema.safeParse(entry).data?.limits ?? {}
+    const limits = { ...standard, ...own }
+    if (limits.shards <= limits.concurrency) return []
+    const key = own.shards === undefined ? 'concurrency' : 'shards'
+    return [{ path: ['systems', index, 'limits', key], message: message(limits) }]
+  })
+}
+
+/** One account has one budget: the larger of two would be the one that counts. */
+function unevenBudgets(value: unknown, systems: Entries): Problem[] {
+  const standard = defaultsOf(value)?.limits.failuresPerPrincipal
+  const first = new Map<string, { index: number; count: number; perMs: number }>()
+  return systems.flatMap(([index, entry]): Problem[] => {
+    const system = systemSchema.safeParse(entry).data
+    const budget = system?.limits.failuresPerPrincipal ?? standard
+    if (system === undefined || budget === undefined) return []
+    const realm = system.realm ?? system.name
+    const before = first.get(realm)
+    if (before === undefined) first.set(realm, { index, ...budget })
+    if (before === undefined || (before.count === budget.count && before.perMs === budget.perMs)) return []
+    const own = system.limits.failuresPerPrincipal !== undefined
+    return [
+      {
+        path: ['systems', index, ...(own ? ['limits', 'failuresPerPrincipal'] : ['realm'])],
+        message: `differs in failuresPerPrincipal from systems[${before.index}], which has the same realm: an account has one budget, so give both the same`,
+      },
+    ]
+  })
+}
+
+/** In a realm budgets go by the account's short name, which a DN that begins with a display name does not tell. */
+function namelessCanaries(systems: Entries): Problem[] {
+  return systems.flatMap(([index, entry]): Problem[] => {
+    const system = systemSchema.safeParse(entry).data
+    const { canary, canaryAccount } = system?.controls ?? {}
+    if (system?.realm === undefined || canaryAccount !== undefined || !isRecord(canary)) return []
+    const { dn } = canary
+    if (typeof dn !== 'string' || parseReference(dn) !== undefined || nameOf(dn).short !== undefined) return []
+    const message = 'does not tell which account of the realm it is, for its lockout budget: name it in controls.canaryAccount'
+    return [{ path: ['systems', index, 'controls', 'canary', 'dn'], message }]
+  })
+}
+
+/** The clock's ticks are those of a minute or an hour: what divides neither would leave gaps of two lengths. */
+function unevenTick(value: unknown): Problem[] {
+  const tickMs = scanOf(value)?.tickMs
+  if (tickMs === undefined || [60_000, 3_600_000].some((whole) => tickMs % (whole / 60) === 0 && whole % tickMs === 0)) return []
+  return [
+    {
+      path: ['scan', 'tick'],
+      message:
+        'must divide a minute or an hour: 1s, 2s, 3s, 4s, 5s, 6s, 10s, 12s, 15s, 20s, 30s, 1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m, 30m or 1h',
+    },
+  ]
+}
+
+/** Sessions and tokens must not travel in clear beyond this machine. */
+function exposedInClear(value: unknown): Problem[] {
+  const file = isRecord(value) ? value : {}
+  const listen = fileSchema.shape.listen.safeParse(file.listen).data
+  const access = fileSchema.shape.access.safeParse(file.access).data
+  if (listen === undefined || access === undefined || !access.serve || isLoopbackHost(listen.host)) return []
+  if (access.tls !== undefined || access.proxy !== undefined) return []
+  return [
+    {
+      path: ['listen'],
+      message:
+        'can be reached from other machines: give access.tls, or access.proxy where one speaks TLS before it, or access.serve: false for health and metrics alone',
+    },
+  ]
 }
 
 function scanOf(value: unknown) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessSchema } from './access-schema.ts'
 import { LOG_LEVELS } from './config.ts'
 import { duration } from './duration.ts'
 import { evidenceSchema } from './evidence-schema.ts'
@@ -22,7 +23,7 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where everything is recorded.'),
-  listen: address().prefault('127.0.0.1:8480').describe('HOST:PORT of health, readiness and metrics.'),
+  listen: address().prefault('127.0.0.1:8480').describe('HOST:PORT of the page, the API, health and metrics.'),
   instance: name().exactOptional().describe('Name of this replica; left out: the host name.'),
   publicUrl: z
     .url({ protocol: /^https?$/, error: 'must be an https:// or http:// URL' })
@@ -76,6 +77,7 @@ export const fileSchema = z.strictObject({
     ),
   ledger: ledgerSchema.prefault({}).describe('The evidence ledger: a signed, append-only log of what was found and done.'),
   evidence: evidenceSchema.prefault({}).describe('Evidence that tools of auditors fetch.'),
+  access: accessSchema.prefault({}).describe('Who may use the page and the API, and how they are reached. See docs/api.md.'),
   defaults: defaultsSchema.prefault({}).describe('What systems leave out.'),
   systems: z.array(systemSchema).default([]).describe('The downstream systems that must stop accepting those who left.'),
   alerts: z

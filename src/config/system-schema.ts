@@ -10,11 +10,11 @@ const limitFields = {
   concurrency: count(1, 1_000).describe('Attempts in flight at the same time.'),
   rate: rate().describe('Attempts started, over all shards and replicas.'),
   failuresPerPrincipal: rate().describe(
-    'Wrong tries that one account of the realm may suffer, over all systems and replicas. Keep it well under the lockout threshold.',
+    'Wrong tries that one account of the realm may suffer, over all systems and replicas; the same for all systems of a realm. Keep it well under the lockout threshold.',
   ),
   timeout: duration('100ms', '5m').describe('The longest that one attempt may take.'),
   shards: count(1, 256).describe(
-    'Jobs that the credentials of the system are spread over, so that several replicas can share one system.',
+    'Jobs that the credentials of the system are spread over, so that several replicas can share one system; at most `concurrency`.',
   ),
 }
 
@@ -73,6 +73,9 @@ const canary = z
 const controls = z
   .strictObject({
     canary: canary.exactOptional(),
+    canaryAccount: line()
+      .exactOptional()
+      .describe("Short name of the canary's account, for a canary by a DN such as `cn=…` in a system with a `realm`."),
     validFor: controlFields.validFor.exactOptional(),
     confirmationValidFor: controlFields.confirmationValidFor.exactOptional(),
     canaryMissing: controlFields.canaryMissing.exactOptional(),

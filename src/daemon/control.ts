@@ -98,16 +98,24 @@ export function controlAnswers(path: string): Promise<boolean> {
   })
 }
 
-/** Runs a command in the daemon behind a socket; answers its exit code. Throws `CONFLICT` when nobody answers there. */
+/**
+ * Runs a command in the daemon behind a socket that answers; its exit code. Throws `DATABASE_UNAVAILABLE` when the daemon ends before the
+ * command does, which is nobody's input: what the command was to change may have changed.
+ */
 export function callControl(
   path: string,
   call: RemoteCall,
   io: { out(text: string): void; err(text: string): void; signal: AbortSignal },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    let exit: number | undefined
-    let rest = ''
+    const ended = (error?: Error) => {
+      const code = error === undefined ? '' : ` (${errorCode(error) ?? error.name})`
+      const message = `the daemon that holds the database ended before the command did${code}: what it had done by then is kept; look at its log, then run the command again`
+      reject(new RevenantError('DATABASE_UNAVAILABLE', message))
+    }
     const request = httpRequest({ socketPath: path, method: 'POST', path: '/run', signal: io.signal }, (response) => {
+      let exit: number | undefined
+      let rest = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => {
         const lines = (rest + text).split('\n')
@@ -119,18 +127,9 @@ export function callControl(
           else exit = data.exit
         }
       })
-      response.on('close', () =>
-        exit === undefined ? reject(new RevenantError('CONFLICT', 'the daemon ended before the command did')) : resolve(exit),
-      )
+      response.on('close', () => (exit === undefined ? ended() : resolve(exit)))
     })
-    request.on('error', (error) =>
-      reject(
-        new RevenantError(
-          'CONFLICT',
-          `the daemon that holds the database does not answer on ${path} (${errorCode(error) ?? error.name})`,
-        ),
-      ),
-    )
+    request.on('error', ended)
     request.end(JSON.stringify(call))
   })
 }

@@ -119,17 +119,18 @@ async function assemble(
   closers.push(() => jobs.stop(STOP_MS))
 
   const policy = () => config.policy
+  const enqueueAll: Runtime['enqueueAll'] = (db, deliveries, startAfter) =>
+    jobs.enqueueDeliveries(
+      db,
+      deliveries.map(({ id, ...rest }) => ({ deliveryId: id, ...rest })),
+      startAfter,
+    )
   const raise = openRaise({
     routes: () => sinks.routes(),
     policy,
     runbook: (systemName) => systems.byName(systemName)?.config.runbook,
     frameworks: () => frameworks,
-    enqueue: (db, deliveries, startAfter) =>
-      jobs.enqueueDeliveries(
-        db,
-        deliveries.map(({ id, ...rest }) => ({ deliveryId: id, ...rest })),
-        startAfter,
-      ),
+    enqueue: enqueueAll,
     now,
   })
   const attemptMeters = new Map<string, ReturnType<typeof meters.attempts>>()
@@ -193,6 +194,7 @@ async function assemble(
     raise,
     planDeps,
     deliveryDeps,
+    enqueueAll,
     now,
     openSecret: trialDeps.openSecret,
     onOwnership: async (tx, ownerships, at) => {
@@ -216,7 +218,7 @@ async function assemble(
       const nextFrameworks = await loadFrameworks(next.frameworks)
       const nextSinks = await openSinks(next.alerts, context, sinks)
       allOpened(nextSinks)
-      const nextSystems = await openSystems(store.db, next, now(), systems).catch(async (error: unknown) => {
+      const nextSystems = await openSystems(store.db, next, now()).catch(async (error: unknown) => {
         await nextSinks.close()
         throw error
       })

@@ -9,6 +9,7 @@ import type { BoundProbe } from '../probe/probe.ts'
 import { openRateLimiter, type RateLimiter } from '../scan/rate.ts'
 import type { ScanSystem } from '../scan/system.ts'
 import type { Db } from '../store/db.ts'
+import { takePlaces } from '../store/rate.ts'
 import { type SystemRow, syncSystems } from '../store/system.ts'
 import { effectFault } from './checks.ts'
 
@@ -28,11 +29,10 @@ export interface OpenedSystem {
 }
 
 /**
- * Binds each system's probe to its target and makes the `system` rows what the configuration says. Rates of systems that were
- * open before go on where they were.
+ * Binds each system's probe to its target and makes the `system` rows what the configuration says.
  * Throws `CONFIG_INVALID` where a probe could change something that the system does not allow.
  */
-export async function openSystems(db: Db, config: Config, now: Temporal.Instant, before?: Systems): Promise<Systems> {
+export async function openSystems(db: Db, config: Config, now: Temporal.Instant): Promise<Systems> {
   const bound = await Promise.all(config.systems.map(async (system) => ({ system, probe: await bindSystem(system) })))
   const rows = await db.transaction().execute((tx) =>
     syncSystems(
@@ -54,14 +54,17 @@ export async function openSystems(db: Db, config: Config, now: Temporal.Instant,
     ),
   )
   const dispatchers: Dispatcher[] = []
+  const shared = sharedRealms(config)
   // Without systems nothing needs the HTTP client, which takes 20 MB.
   const { openDispatcher } = bound.length === 0 ? NO_CLIENT : await import('../probe/dispatcher.ts')
   const opened = bound.flatMap(({ system, probe }): OpenedSystem[] => {
     const row = rows.get(system.name)
     if (row === undefined) return []
     const http = lazyDispatcher(system, probe, openDispatcher, dispatchers)
-    const rate = keptRate(before?.byName(system.name), system) ?? openRateLimiter(rateOf(system))
-    return [{ config: system, row, probe, scan: scanSystem(system, row, probe, http, rate) }]
+    // Of the system, not of a shard: all shards and replicas take from one time line in the database.
+    const rate = openRateLimiter(system.limits.rate, (places) => takePlaces(db, row.id, places))
+    const sharesRealm = shared.has(system.realm)
+    return [{ config: system, row, probe, scan: scanSystem(system, row, probe, { http, rate, sharesRealm }) }]
   })
   const ids = new Map(opened.map((each) => [each.row.id, each]))
   const names = new Map(opened.map((each) => [each.config.name, each]))
@@ -87,16 +90,16 @@ function scanSystem(
   system: SystemConfig,
   row: SystemRow,
   probe: BoundProbe,
-  http: () => Dispatcher,
-  rate: RateLimiter,
+  { http, rate, sharesRealm }: { http: () => Dispatcher; rate: RateLimiter; sharesRealm: boolean },
 ): ScanSystem {
-  const { canary } = system.controls
+  const { canary, canaryAccount } = system.controls
   return {
     id: row.id,
     name: system.name,
     probe,
     tier: system.tier,
     realm: system.realm,
+    sharesRealm,
     attribution: system.attribution,
     get http() {
       return http()
@@ -105,6 +108,7 @@ function scanSystem(
     limits: { ...system.limits, concurrency: share(system.limits.concurrency, system.limits.shards) },
     controls: {
       canary: canary === undefined ? undefined : async () => probe.secret(await readSecret(canary)),
+      canaryAccount,
       subject: subjectOf(system),
       validForMs: system.controls.validForMs,
       confirmationValidForMs: system.controls.confirmationValidForMs,
@@ -150,19 +154,14 @@ function lazyDispatcher(
   }
 }
 
-/** Limits are of the system: each shard has its share. */
+/** Limits are of the system: each shard has its share. The configuration has no more shards than attempts at a time. */
 function share(total: number, shards: number): number {
-  return Math.max(1, Math.floor(total / shards))
+  return Math.floor(total / shards)
 }
 
-function rateOf(system: SystemConfig) {
-  return { count: system.limits.rate.count, perMs: system.limits.rate.perMs * system.limits.shards }
-}
-
-function keptRate(before: OpenedSystem | undefined, system: SystemConfig): RateLimiter | undefined {
-  if (before === undefined) return undefined
-  const [was, is] = [rateOf(before.config), rateOf(system)]
-  return was.count === is.count && was.perMs === is.perMs ? before.scan.rate : undefined
+/** Realms that the configuration gives, even to one system alone, and names of systems that others share a realm with. */
+function sharedRealms({ systems }: Config): ReadonlySet<string> {
+  return new Set(systems.filter(({ name, realm }) => realm !== name).map(({ realm }) => realm))
 }
 
 /** The next opening of a system's schedule. */

@@ -1,5 +1,8 @@
 import type { Tier } from './system.ts'
 
+/** Observations are kept for at least so long, whatever the configuration says: `retention.observations` takes nothing less. */
+export const SHORTEST_RETENTION_MS = 30 * 86_400_000
+
 /** What is expected of a revocation and how often it is looked at. Durations are milliseconds. */
 export interface Policy {
   /** From termination until access must be gone. */

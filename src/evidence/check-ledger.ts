@@ -8,6 +8,7 @@ import { type CheckpointRow, latestCheckpoint, readTiles, type TileRow } from '.
 import { checkpointsFrom, entriesFrom, type LedgerEntryRow } from '../store/ledger-read.ts'
 import { ledgerSince, loggedRows, unloggedRows } from '../store/ledger-rows.ts'
 import { openCheckpoint } from './checkpoint.ts'
+import { contradictions } from './claims.ts'
 import { entryHash } from './entry.ts'
 import { isPast } from './expiry.ts'
 import { storedFacts } from './facts.ts'
@@ -38,6 +39,7 @@ export interface CheckOptions {
   db: Queryable
   keys: readonly NoteKey[]
   origin: string
+  now(): Temporal.Instant
   progress?(done: number, total: number): void
 }
 
@@ -66,6 +68,7 @@ export async function checkLedger(options: CheckOptions): Promise<LedgerReport> 
   await checkCheckpoints(options, report)
   const since = await ledgerSince(db)
   if (since !== undefined) await checkUnlogged(db, since, report)
+  await checkClaimed(db, horizon, options.now(), report)
   report.faults.splice(MAX_FAULTS)
   return report
 }
@@ -223,6 +226,19 @@ async function checkUnlogged(db: Queryable, since: Temporal.Instant, report: Led
   for (const table of LOGGED) {
     for (const id of await unloggedRows(db, table, since, 10))
       report.faults.push({ where: `row ${table} ${id}`, what: 'has no entry in the ledger: it was written past it' })
+  }
+}
+
+/** What is derived from the rows that are logged must be borne out by them. */
+async function checkClaimed(
+  db: Queryable,
+  horizon: Temporal.Instant | undefined,
+  now: Temporal.Instant,
+  report: LedgerReport,
+): Promise<void> {
+  for await (const { table, id, what } of contradictions({ db, horizon, now })) {
+    if (report.faults.length >= MAX_FAULTS) return
+    report.faults.push({ where: `row ${table} ${id}`, what: `is not borne out by the log: ${what}` })
   }
 }
 

@@ -69,7 +69,7 @@ async function appendBatch(tx: Queryable, keys: LedgerSigners, { now, batch = BA
   if (!(await tryLockLedger(tx))) return 0
   const last = await latestCheckpoint(tx)
   const size = last?.size ?? 0
-  const at = now().round({ smallestUnit: 'millisecond', roundingMode: 'floor' })
+  const at = laterOf(now().round({ smallestUnit: 'millisecond', roundingMode: 'floor' }), last?.at)
   const entries = await sequenceEntries(tx, size, batch, at)
   if (entries.length === 0) return 0
   const tree = openTree(size, await readTiles(tx, edgeOf(size)))
@@ -81,6 +81,11 @@ async function appendBatch(tx: Queryable, keys: LedgerSigners, { now, batch = BA
   if (!(await addCheckpoint(tx, size, { size: tree.size, root, at, note })))
     throw new RevenantError('CONFLICT', 'another process extended the ledger at the same time')
   return entries.length
+}
+
+/** Times rise with the index, also where a clock was set back or replicas differ: bundles of neighbouring periods meet by it. */
+function laterOf(now: Temporal.Instant, last: Temporal.Instant | undefined): Temporal.Instant {
+  return last !== undefined && Temporal.Instant.compare(now, last) < 0 ? last : now
 }
 
 /** What is stored must be what was signed: a log that was changed from outside is not signed on. */

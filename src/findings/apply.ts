@@ -15,7 +15,7 @@ import {
 } from '../store/finding.ts'
 import type { ExemptionTable } from '../store/tables.ts'
 import type { KeyedSignal } from './signals.ts'
-import { type Episode, endExemption, type Signal, transition } from './transition.ts'
+import { type Episode, endExemption, kindOf, type Signal, type Transition, transition } from './transition.ts'
 
 /** One edge of one finding, to be alerted about in the transaction that made it. */
 export interface FindingEdge {
@@ -26,6 +26,8 @@ export interface FindingEdge {
   event: FindingEvent
   sequence: number
   at: Temporal.Instant
+  /** The observation that made it; absent where none did: time, or an operator. */
+  observationId?: string
 }
 
 /** Called inside the transaction for the edges of a page, before it commits. */
@@ -49,7 +51,7 @@ export async function applySignals(
   const pen = openPen()
   for (const each of inOrder(signals)) {
     const row = rows.get(each.key)
-    const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, exemptions), policy)
+    const moved = transition(row === undefined ? undefined : episodeOf(row), withExemption(each, row, exemptions), policy)
     if (moved.finding === undefined) continue
     const next = rowOf(each, row, moved.finding)
     const stored = asStored(next, row)
@@ -65,9 +67,23 @@ export async function applySignals(
  * system that is down for instance. Answers how many; `limit` at most.
  */
 export async function endExemptions(db: Queryable, at: Temporal.Instant, limit: number, raise: Raise): Promise<number> {
+  return moveByTime(db, await lockUnexempted(db, at, limit), at, (episode) => endExemption(episode, at), raise)
+}
+
+/**
+ * Moves locked findings on that no observation moves, in the caller's transaction: by time, or because an exemption is over. What makes
+ * no event is left as it was. Answers how many made one.
+ */
+export async function moveByTime<Row extends FindingRow>(
+  db: Queryable,
+  rows: readonly Row[],
+  at: Temporal.Instant,
+  move: (episode: Episode, row: Row) => Transition,
+  raise: Raise,
+): Promise<number> {
   const pen = openPen()
-  for (const row of await lockUnexempted(db, at, limit)) {
-    const { finding, event } = endExemption(episodeOf(row), at)
+  for (const row of rows) {
+    const { finding, event } = move(episodeOf(row), row)
     if (finding === undefined || event === undefined) continue
     const next = rowOf({ key: row.key, ...idsOf(row) }, row, finding)
     pen.write(next, false)
@@ -93,11 +109,18 @@ function openPen() {
       event: FindingEvent,
       { signal, observationId, traceId }: { signal: { at: Temporal.Instant }; observationId?: string; traceId?: string },
     ): void => {
-      const edge: FindingEdge = { eventId: newId(), finding, event, sequence: finding.sequence, at: signal.at }
+      const edge: FindingEdge = {
+        ...{ eventId: newId(), finding, event, sequence: finding.sequence, at: signal.at },
+        ...(observationId === undefined ? {} : { observationId }),
+      }
       edges.push(edge)
       events.push({
         id: edge.eventId,
         finding_id: finding.id,
+        kind: finding.kind,
+        system_id: finding.system_id,
+        identity_id: finding.identity_id,
+        credential_id: finding.credential_id,
         sequence: edge.sequence,
         event,
         at: edge.at.toString({ smallestUnit: 'millisecond' }),
@@ -135,10 +158,15 @@ function inOrder(signals: readonly KeyedSignal[]): KeyedSignal[] {
   return signals.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
 }
 
-function withExemption(each: KeyedSignal, exemptions: readonly Selectable<ExemptionTable>[]): Signal {
+function withExemption(
+  each: KeyedSignal,
+  row: FindingRow | undefined,
+  exemptions: readonly Selectable<ExemptionTable>[],
+): Signal {
   const { signal } = each
   if (!signal.holds) return signal
-  return { ...signal, exempt: exemptions.some((exemption) => covers(exemption, each, signal.kind)) }
+  const kind = kindOf(row, signal)
+  return { ...signal, exempt: exemptions.some((exemption) => covers(exemption, each, kind)) }
 }
 
 function covers(exemption: Selectable<ExemptionTable>, each: KeyedSignal, kind: FindingKind): boolean {

@@ -163,7 +163,8 @@ function accessKind(seen: ObservedCredential): FindingKind {
   return seen.shared ? 'shared_secret_not_rotated' : 'residual_access'
 }
 
-function severity(
+/** The severity of a finding of a credential at an instant. */
+export function severity(
   of: Pick<ObservedCredential, 'at' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'> & {
     handoverBy?: Temporal.Instant | undefined
   },

@@ -62,9 +62,31 @@ export function transition(finding: Episode | undefined, signal: Signal, policy:
   return finding.state === 'resolved' ? { finding, event: undefined } : disprove(finding, signal)
 }
 
+/**
+ * As what a finding goes on. Whoever was told that access is back must hear under that name that it is over: an open episode stays
+ * `resurrected_access`, though by the next acceptance nothing of the credential's death is left.
+ */
+export function kindOf(finding: Pick<Episode, 'kind' | 'state'> | undefined, signal: Pick<Present, 'kind'>): FindingKind {
+  const isBack = finding !== undefined && finding.state !== 'resolved' && finding.kind === 'resurrected_access'
+  return isBack ? finding.kind : signal.kind
+}
+
 /** What becomes of a finding whose exemption has ended, though nobody has looked at it since: whoever was spared is told now. Pure. */
 export function endExemption(finding: Episode, at: Temporal.Instant): Transition {
   return alert({ ...finding, exempted: false, state: 'open' }, firstOr('reopened', finding), at)
+}
+
+/**
+ * What time alone makes of an open finding: what nobody has judged since its last alert, a system that is down for instance, is told of
+ * again all the same. Pure. No event: it is not open, or the last alert is not old enough.
+ *
+ * @param severity what it is today: severity grows with age
+ */
+export function remind(finding: Episode, severity: Severity, at: Temporal.Instant, policy: TransitionPolicy): Transition {
+  const isSilent = finding.state !== 'open' || finding.exempted
+  if (isSilent || !isReminderDue(finding, at, policy)) return { finding, event: undefined }
+  const isWorse = severity !== finding.severity && atLeast(severity, finding.severity)
+  return isWorse ? alert({ ...finding, severity }, 'escalated', at) : alert(finding, 'reminded', at)
 }
 
 function open(signal: Present): Transition {
@@ -101,7 +123,13 @@ function reopen(finding: Episode, signal: Present): Transition {
 }
 
 function persist(finding: Episode, signal: Present, policy: TransitionPolicy): Transition {
-  const seen: Episode = { ...finding, kind: signal.kind, rejections: 0, lastSeenAt: signal.at, exempted: signal.exempt }
+  const seen: Episode = {
+    ...finding,
+    kind: kindOf(finding, signal),
+    rejections: 0,
+    lastSeenAt: signal.at,
+    exempted: signal.exempt,
+  }
   if (signal.exempt) {
     // An exemption silences; what a person has seen before stays as it was.
     return { finding: { ...seen, severity: signal.severity, state: 'acknowledged' }, event: undefined }

@@ -19,25 +19,28 @@ export interface StandingReport {
 /**
  * Terminates an identity at an instant, past or to come; without one now, unless it has left already: the clock of a departure that
  * is known must not start again because somebody makes sure. Throws `NOT_FOUND`.
+ *
+ * @param reason why, for the audit
  */
 export async function terminateIdentity(
   externalId: string,
   at: Temporal.Instant | undefined,
   deps: IntakeDeps,
+  reason?: string,
 ): Promise<StandingReport> {
   const standing = (left: Temporal.Instant | null, now: Temporal.Instant): Standing => {
     const known = left !== null && Temporal.Instant.compare(left, now) <= 0 ? left : now
     return { is: 'terminated', at: (at ?? known).round({ smallestUnit: 'microsecond', roundingMode: 'floor' }) }
   }
-  return changeStanding(externalId, standing, 'identity.terminate', deps)
+  return changeStanding(externalId, standing, 'identity.terminate', deps, reason)
 }
 
 /**
  * Takes a termination back: its credentials rest, and what was found stays on record until somebody closes it.
  * Throws `NOT_FOUND`.
  */
-export async function reinstateIdentity(externalId: string, deps: IntakeDeps): Promise<StandingReport> {
-  return changeStanding(externalId, () => ({ is: 'active' }), 'identity.reinstate', deps)
+export async function reinstateIdentity(externalId: string, deps: IntakeDeps, reason?: string): Promise<StandingReport> {
+  return changeStanding(externalId, () => ({ is: 'active' }), 'identity.reinstate', deps, reason)
 }
 
 async function changeStanding(
@@ -45,6 +48,7 @@ async function changeStanding(
   standingOf: (left: Temporal.Instant | null, now: Temporal.Instant) => Standing,
   action: string,
   deps: IntakeDeps,
+  reason: string | undefined,
 ): Promise<StandingReport> {
   await deps.jobs.prepareTrials(await zonesInUse(deps.db))
   return inTransaction(deps.db, async (tx) => {
@@ -58,7 +62,7 @@ async function changeStanding(
     const changed = plan.updates.length > 0
     const dueNow = await writePlan(tx, deps, plan, now)
     if (changed) {
-      const detail = standing.is === 'terminated' ? { terminatedAt: standing.at.toString() } : {}
+      const detail = { ...(standing.is === 'terminated' ? { terminatedAt: standing.at.toString() } : {}), reason }
       await audit(tx, { actor: deps.actor, action, subject: externalId, detail, at: now })
     }
     return { changed, dueNow }

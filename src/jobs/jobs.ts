@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { toError } from '../domain/error.ts'
 import { openClaims } from '../store/claims.ts'
 import type { Queryable, QueueConnection, Store } from '../store/db.ts'
+import { type OrphanWatch, openOrphanWatch } from './orphan-watch.ts'
 import { freeOrphans } from './orphans.ts'
 import { openWakes } from './wakes.ts'
 
@@ -60,14 +61,17 @@ export interface Jobs {
 const HEARTBEAT_SECONDS = 10
 const KEEP_DONE_SECONDS = 300
 const DELIVERY_EXPIRES_SECONDS = 120
+/** When a delivery is looked at again that another worker is making: its job must not bear the second of the one that runs. */
+const REFUSED_MS = 2_000
 /** How long work that is aborted at the end of the grace may take to say its last words. */
 const LAST_WORDS_MS = 2_000
 
 /**
  * Opens the queues on the store's database (schema `pgboss`). Workers wake by LISTEN/NOTIFY and poll as a fallback. A job under a
  * key that is already queued or running is refused by the database (policy `exclusive`), and a worker holds a claim on what it
- * works on, so that N replicas never run one system's shard twice. The job of a worker that died is freed as soon as somebody
- * wants its key, or at the latest when the queue itself misses its heartbeat, within some twenty seconds.
+ * works on, so that N replicas never run one system's shard twice. The trial of a worker that died is freed as soon as somebody
+ * wants its key, a delivery within six seconds; where the database keeps no claims, when the queue itself misses their heartbeat, within
+ * some twenty seconds.
  */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { queueConnection, kind } = options.store
@@ -77,7 +81,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     schema: 'pgboss',
     useListenNotify: true,
     schedule: false,
-    // Frees the deliveries of a replica that was killed; an embedded database has no other replica, and watching costs an idle daemon its time.
+    // Frees what a replica left that was killed, where claims cannot tell; an embedded database has no other replica, and watching costs an
+    // idle daemon its time.
     monitorIntervalSeconds: watchSeconds,
     superviseIntervalSeconds: watchSeconds,
     flowIntervalSeconds: 3600,
@@ -91,11 +96,14 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const running = new Set<Promise<unknown>>()
   const deliveryWorkers: string[] = []
   const worked = new Set<string>()
-  const wakes = openWakes(() => {
+  const wakeDeliveries = () => {
     for (const worker of deliveryWorkers) boss.notifyWorker(worker)
-  })
+  }
+  const wakes = openWakes(wakeDeliveries)
+  let watch: OrphanWatch | undefined
   const stop = async (graceMs: number) => {
     wakes.close()
+    watch?.close()
     stopping.abort(new Error('the process stops'))
     await boss.stop({ graceful: graceMs > 0, timeout: Math.max(graceMs, 1000), close: true })
     await Promise.race([Promise.allSettled(running), sleep(LAST_WORDS_MS, undefined, { ref: false })])
@@ -116,6 +124,20 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     ready.catch(() => known.delete(queue))
     return ready
   }
+  // The embedded database has no other process.
+  if (kind !== 'embedded')
+    watch = openOrphanWatch({
+      boss,
+      db: options.store.db,
+      claims,
+      claimKey: deliveryClaim,
+      queues: () => [...worked].map(deliveryQueue),
+      freed: wakeDeliveries,
+      onError: (error) => {
+        // What the stop itself cuts short is no news.
+        if (!stopping.signal.aborted) options.onError(toError(error))
+      },
+    })
   const trials = (zone: string) =>
     ensure(`trial.${zone}`, trialClaim(zone), { retryLimit: 0, expireInSeconds: Math.ceil(options.trialBudgetMs / 1000) + 60 })
   // A delivery whose process died is tried again by the queue itself.
@@ -193,6 +215,15 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       for (const sink of sinks) await deliveries(sink)
     },
     workDeliveries: async (sink, count, work) => {
+      // Another worker makes it: this job may be a double, or the only one left when that worker dies. To throw would be to try it again
+      // at once, thousands of times a second.
+      const later = async (delivery: DeliveryJob) => {
+        const at = new Date(Date.now() + REFUSED_MS)
+        const queue = deliveryQueue(sink)
+        const singletonKey = keyOf(delivery, Temporal.Instant.fromEpochMilliseconds(at.getTime()))
+        await boss.send(queue, delivery, { singletonKey, group: { id: sink }, startAfter: at })
+        wakes.at(at.getTime())
+      }
       if (worked.has(sink)) return
       worked.add(sink)
       const ids = await startWorkers(
@@ -200,8 +231,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
         await deliveries(sink),
         { count, onError: options.onError },
         async ({ data, signal }) => {
-          if (!(await claimed(deliveryClaim(data), [signal], (either) => work(deliveryJob.parse(data), either))))
-            throw new Error('this delivery is being made by another worker')
+          const delivery = deliveryJob.parse(data)
+          if (!(await claimed(deliveryClaim(data), [signal], (either) => work(delivery, either)))) await later(delivery)
         },
       )
       deliveryWorkers.push(...ids)

@@ -144,7 +144,7 @@ function templatesIn(entry: CatalogueEntry): { path: Path; text: string }[] {
     else if (typeof value === 'object' && value !== null)
       for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key])
   }
-  const { base, alsoReaches, derived, account, expects, requests } = entry
-  walk({ base, alsoReaches, derived, account, expects, requests }, [])
+  const { base, alsoReaches, derived, account, expects, form, requests } = entry
+  walk({ base, alsoReaches, derived, account, expects, form, requests }, [])
   return found
 }

@@ -120,6 +120,11 @@ export const catalogueSchema = z.strictObject({
   account: z.strictObject({ value: templateSchema, fold: z.enum(['lower', 'none']).default('lower') }).optional(),
   /** Who the answer should name. */
   expects: templateSchema.optional(),
+  /**
+   * What tells kinds of secret apart that share a field: the first of these that can be rendered. A canary vouches for its own kind
+   * only, and for none where nothing can be rendered.
+   */
+  form: z.union([templateSchema, z.array(templateSchema).min(1).max(8)]).optional(),
   /** False where the request must never be sent without a credential. */
   nobody: z.boolean().default(true),
   requests: z.array(request).min(1).max(8),

@@ -36,6 +36,7 @@ function declaredProbe(entry: CatalogueEntry): Probe<Target, Secret> {
   const derive = compileDerived(entry)
   const account = entry.account === undefined ? undefined : compileTemplate(entry.account.value)
   const expects = entry.expects === undefined ? undefined : compileTemplate(entry.expects)
+  const forms = entry.form === undefined ? undefined : [entry.form].flat().map(compileTemplate)
   const ofSecret = (template: Template | undefined, secret: Secret) => template?.render(derive({ secret, target: {} }))
   const nobody = entry.nobody && requests.every(({ builder }) => builder.nobody)
   return {
@@ -53,6 +54,9 @@ function declaredProbe(entry: CatalogueEntry): Probe<Target, Secret> {
       return entry.account?.fold === 'lower' ? value?.toLowerCase() : value
     },
     ...(expects === undefined ? {} : { expects: (secret: Secret) => ofSecret(expects, secret) }),
+    ...(forms === undefined
+      ? {}
+      : { form: (secret: Secret, target: Target) => firstRendered(forms, derive({ secret, target })) }),
     decoy: (secret, of) => (of === 'nobody' ? (nobody ? NOBODY : undefined) : madeUp(entry, secret, of)),
     attempt: attemptOf(entry, requests, derive, address),
   }
@@ -86,6 +90,14 @@ function attemptOf(
   }
 }
 
+function firstRendered(templates: readonly Template[], scope: Scope): string | undefined {
+  for (const template of templates) {
+    const text = template.render(scope)
+    if (text !== undefined) return text
+  }
+  return undefined
+}
+
 interface Address {
   base(target: Target): URL
   others(target: Target): readonly string[]
@@ -97,10 +109,8 @@ function addressOf(entry: CatalogueEntry): Address {
   const scopeOf = (target: Target): Scope => ({ secret: {}, target, derived: {} })
   return {
     base: (target) => {
-      for (const base of bases) {
-        const text = base.render(scopeOf(target))
-        if (text !== undefined) return new URL(text)
-      }
+      const text = firstRendered(bases, scopeOf(target))
+      if (text !== undefined) return new URL(text)
       throw new RevenantError('CONFIG_INVALID', `the target of ${entry.kind} names no address`)
     },
     others: (target) => others.flatMap((other) => other.render(scopeOf(target)) ?? []).map((text) => new URL(text).origin),

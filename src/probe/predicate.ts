@@ -82,6 +82,25 @@ export function looksInside(when: When): boolean {
   )
 }
 
+/**
+ * True when the conditions compare a code that machines read: a whole value without blanks, or a redirect within the same origin.
+ * Sentences, patterns and the mere presence of something are what a page in another language, or of another cause, shares.
+ */
+export function readsCode({ json, header, challenge, location }: When): boolean {
+  const tests = [json, header, challenge?.params].flatMap((of) => Object.values(of ?? {}))
+  return tests.some(isCode) || location?.origin === 'same'
+}
+
+function isCode(test: Value): boolean {
+  if (typeof test !== 'object') return isCodeLike(test)
+  if (test.in !== undefined) return test.in.every(isCodeLike)
+  return test.equals !== undefined && isCodeLike(test.equals)
+}
+
+function isCodeLike(given: Scalar): boolean {
+  return typeof given === 'number' || (typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given))
+}
+
 function isPositive(test: Value): boolean {
   return typeof test !== 'object' || test.exists !== false
 }

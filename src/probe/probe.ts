@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
 import type { Judgement } from '../domain/answer.ts'
@@ -65,6 +66,11 @@ export interface Probe<Target, Secret> {
   /** Who the credential should turn out to be, where its secret says so; compared with the answer's principal. */
   expects?(secret: Secret): string | undefined
   /**
+   * Which kind of secret this is, where several share a field and are refused for reasons of their own (a user's token and an
+   * account's): a canary vouches for its own kind only. Undefined where the kind cannot be told: no canary vouches for that one.
+   */
+  form?(secret: Secret, target: Target): string | undefined
+  /**
    * A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing, or the target
    * says that it must not be tried.
    */
@@ -110,7 +116,10 @@ export interface BoundProbe {
 export interface BoundSecret {
   readonly account: string | undefined
   readonly expects: string | undefined
-  /** Which of the forms that the probe knows this secret has (`password`, `privateKey`): a control vouches for its own form only. */
+  /**
+   * Which of the forms that the probe knows this secret has (`password`, `privateKey`, `token:user`): a control vouches for its own
+   * form only. Where the probe cannot tell, it is like no other, not even its own at another time.
+   */
   readonly form: string
   decoy(of: Decoy): BoundSecret | undefined
   attempt(ctx: AttemptContext): Promise<Answer>
@@ -145,13 +154,17 @@ function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target
   return {
     account: probe.account(secret),
     expects: probe.expects?.(secret),
-    form: formOf(secret),
+    form: [formOf(secret), ...kindOf(probe, target, secret)].join(':'),
     decoy: (of) => {
       const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
     },
     attempt: async (ctx) => withoutQuotes(await probe.attempt(target, secret, ctx), secret),
   }
+}
+
+function kindOf<Target, Secret>(probe: Probe<Target, Secret>, target: Target, secret: Secret): string[] {
+  return probe.form === undefined ? [] : [probe.form(secret, target) ?? randomUUID()]
 }
 
 /** The fields that are secret and reach the system; a passphrase only opens a key. */

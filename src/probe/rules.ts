@@ -6,7 +6,16 @@ import { classify, isBlockPage, type Placement } from './classify.ts'
 import { type HttpAnswer, headerOf } from './http-answer.ts'
 import { redirectionOf } from './location.ts'
 import { compilePointer, pointerSchema } from './pointer.ts'
-import { compileWhen, looksInside, type Predicate, statusesMeet, statusesWithin, type When, whenSchema } from './predicate.ts'
+import {
+  compileWhen,
+  looksInside,
+  type Predicate,
+  readsCode,
+  statusesMeet,
+  statusesWithin,
+  type When,
+  whenSchema,
+} from './predicate.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 /** Where the answer names who is signed in: a JSON pointer, or a header. */
@@ -19,7 +28,7 @@ export type PrincipalSource = z.infer<typeof principalSchema>
 /** A reason of the closed list (src/domain/reason.ts). */
 export const reasonSchema = z.enum(REASON_NAMES)
 
-/** The fields of a rule. `strength` is `strong` where the rule looks inside the answer, `weak` where it has the status only. */
+/** The fields of a rule. A rejection's `strength` is `strong` where the rule compares a code that machines read, else `weak`. */
 export const ruleFields = {
   when: whenSchema,
   verdict: z.enum(VERDICTS),
@@ -129,7 +138,7 @@ function compileRule(rule: Rule, fallback: PrincipalSource | undefined): Compile
     matches: guard === undefined ? holds : (answer) => holds(answer) && guard(answer),
     verdict: rule.verdict,
     reason: rule.reason,
-    strength: rule.strength ?? (rule.verdict !== 'rejected' || looksInside(rule.when) ? 'strong' : 'weak'),
+    strength: rule.strength ?? (rule.verdict !== 'rejected' || readsCode(rule.when) ? 'strong' : 'weak'),
     principal: source === undefined ? undefined : compilePrincipal(source),
   }
 }

@@ -16,15 +16,22 @@ export type Confirmation =
 /**
  * Asks whether the system would have accepted any secret of this principal. Only a refused decoy confirms an acceptance. One that
  * was refused lately serves again, since each costs the account a wrong try.
+ *
+ * @param account whose lockout budget the decoy takes from; undefined where no wrong try can lock anyone
  */
-export async function confirm(session: Session, row: DueCredential, secret: BoundSecret): Promise<Confirmation> {
+export async function confirm(
+  session: Session,
+  row: DueCredential,
+  secret: BoundSecret,
+  account: string | undefined,
+): Promise<Confirmation> {
   const nowMs = session.deps.now().epochMilliseconds
   if (row.confirmed_ms !== null && serves(session, row.confirmed_ms, nowMs)) return { confirmed: true, atMs: undefined }
   const decoy = secret.decoy('same-principal')
   // Without such a decoy the stranger stands in for it, and only where one was asked and refused: nobody is woken without a control.
   if (decoy === undefined)
     return refusedStranger(session) ? { confirmed: true, atMs: undefined } : { confirmed: false, reason: 'unconfirmed' }
-  const judgement = await tryWithin(session, decoy, secret.account, 'same-principal')
+  const judgement = await tryWithin(session, decoy, account, 'same-principal')
   if (judgement === EXHAUSTED) return { confirmed: false, reason: 'budget_exhausted' }
   const at = session.deps.now()
   const control = controlRow(session, 'same-principal', judgement, at, row.credential_id)

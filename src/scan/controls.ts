@@ -7,6 +7,7 @@ import type { BoundSecret } from '../probe/probe.ts'
 import { type ControlRow, insertControls } from '../store/observation.ts'
 import { saveControls } from '../store/system.ts'
 import type { PassedControls } from '../store/tables.ts'
+import { budgetAccount, NAMELESS } from './account.ts'
 import type { TimedJudgement } from './attempt.ts'
 import { isTransportFailure } from './breaker.ts'
 import { controlRow, EXHAUSTED, type Session, tryWithin } from './session.ts'
@@ -123,13 +124,19 @@ async function askCanary(
 ): Promise<{ judgement: TimedJudgement; form?: string }> {
   try {
     const secret = await read()
-    const judgement = await tryWithin(session, secret, secret.account, 'canary')
-    if (judgement !== EXHAUSTED) return { judgement, form: secret.form }
-    return { judgement: { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 } }
+    const { system } = session
+    const account = budgetAccount(system, secret.account, system.controls.canaryAccount)
+    if (account === NAMELESS) return { judgement: unasked('config_error', { missing: 'controls.canaryAccount' }) }
+    const judgement = await tryWithin(session, secret, account, 'canary')
+    return judgement === EXHAUSTED ? { judgement: unasked('budget_exhausted', {}) } : { judgement, form: secret.form }
   } catch (error) {
     if (session.signal.aborted) throw error
     return { judgement: { ...judgeFailure(toError(error), false), latencyMs: 0 } }
   }
+}
+
+function unasked(reason: Reason, wire: TimedJudgement['wire']): TimedJudgement {
+  return { verdict: 'inconclusive', reason, strength: 'strong', wire, latencyMs: 0 }
 }
 
 const REFUSALS_OF_NOBODY: ReadonlySet<Reason> = new Set<Reason>([

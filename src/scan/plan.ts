@@ -1,5 +1,6 @@
 import type { Policy } from '../domain/policy.ts'
 import { applySignals, endExemptions, type Raise } from '../findings/apply.ts'
+import { remindFindings } from '../findings/remind.ts'
 import { unverifiedSignal } from '../findings/signals.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Db } from '../store/db.ts'
@@ -16,8 +17,8 @@ export interface PlanDeps {
   now(): Temporal.Instant
 }
 
-/** Credentials whose missing judgement becomes a finding in one transaction. */
-const OVERDUE_PAGE = 200
+/** Findings that time alone opens or moves in one transaction. */
+const PAGE = 200
 
 /**
  * One tick: enqueues a trial for each shard of each system that has something due, and opens a finding for each credential that
@@ -36,20 +37,29 @@ export async function tick(deps: PlanDeps): Promise<number> {
   return enqueued
 }
 
+/**
+ * Reminds of every open finding whose turn it is, seen or not. To be called each minute: it reads whatever is open. Replicas that call it
+ * at once share the findings.
+ */
+export async function remind(deps: PlanDeps): Promise<void> {
+  const page = () => transact(deps.db, (tx) => remindFindings(tx, deps.now(), PAGE, deps.policy(), deps.raise))
+  while ((await page()) === PAGE);
+}
+
 async function openUnexempted(deps: PlanDeps): Promise<void> {
-  const page = () => transact(deps.db, (tx) => endExemptions(tx, deps.now(), OVERDUE_PAGE, deps.raise))
-  while ((await page()) === OVERDUE_PAGE);
+  const page = () => transact(deps.db, (tx) => endExemptions(tx, deps.now(), PAGE, deps.raise))
+  while ((await page()) === PAGE);
 }
 
 async function openOverdue(deps: PlanDeps): Promise<void> {
   for (;;) {
     const now = deps.now()
     const taken = await transact(deps.db, async (tx) => {
-      const overdue = await takeOverdue(tx, now, OVERDUE_PAGE)
+      const overdue = await takeOverdue(tx, now, PAGE)
       const signals = overdue.map((row) => unverifiedSignal({ ...row, at: now }, deps.policy()))
       await applySignals(tx, signals, deps.policy(), deps.raise)
       return overdue.length
     })
-    if (taken < OVERDUE_PAGE) return
+    if (taken < PAGE) return
   }
 }

@@ -1,8 +1,10 @@
+import { nameOf } from '../domain/account-name.ts'
 import { toError } from '../domain/error.ts'
 import { judgeFailure } from '../probe/failure.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import type { DueCredential } from '../store/due.ts'
 import { budgetEnds } from '../store/lockout-budget.ts'
+import { budgetAccount, NAMELESS } from './account.ts'
 import type { TimedJudgement } from './attempt.ts'
 import { type Confirmation, confirm } from './confirm.ts'
 import type { Span } from './deps.ts'
@@ -14,8 +16,12 @@ export async function replay(session: Session, row: DueCredential): Promise<Outc
   const opening = opened(session, row)
   const secret = opening instanceof Promise ? await opening : opening
   if ('verdict' in secret) return secret
+  const account = budgetAccount(session.system, secret.account, row.principal ?? undefined)
+  // Tried all the same it would have a budget of its own, on top of its account's.
+  if (account === NAMELESS)
+    return untried(session, row, { reason: 'config_error', wire: { missing: 'principal' } }, undefined)
   const span = session.trace.attempt({})
-  const outcome = await judge(session, row, secret, span)
+  const outcome = await judge(session, row, { secret, account }, span)
   // Ended only now: the trace shows an acceptance once it is confirmed, and never before.
   span.end(outcome)
   return outcome
@@ -34,11 +40,18 @@ export function opened(session: Session, row: DueCredential): BoundSecret | Outc
   }
 }
 
-async function judge(session: Session, row: DueCredential, secret: BoundSecret, span: Span): Promise<Outcome> {
-  const judgement = await tryWithin(session, secret, secret.account, 'replay', span)
-  if (judgement === EXHAUSTED) return exhausted(session, row, secret)
+/** A secret, and the account whose lockout budget its tries take from; undefined where no wrong try can lock anyone. */
+interface Replayed {
+  secret: BoundSecret
+  account: string | undefined
+}
+
+async function judge(session: Session, row: DueCredential, what: Replayed, span: Span): Promise<Outcome> {
+  const { secret, account } = what
+  const judgement = await tryWithin(session, secret, account, 'replay', span)
+  if (judgement === EXHAUSTED) return exhausted(session, row, what)
   if (judgement.verdict !== 'accepted') return outcomeOf(session, row, judgement, session.backing, secret.form)
-  return confirmed(session, row, secret, judgement)
+  return confirmed(session, row, what, judgement)
 }
 
 /** The outcome of a credential that was due and not tried. */
@@ -71,15 +84,20 @@ export function disown(outcome: Outcome): Outcome {
   }
 }
 
-async function confirmed(session: Session, row: DueCredential, secret: BoundSecret, judgement: TimedJudgement): Promise<Outcome> {
-  const confirmation: Confirmation = await confirm(session, row, secret)
+async function confirmed(
+  session: Session,
+  row: DueCredential,
+  { secret, account }: Replayed,
+  judgement: TimedJudgement,
+): Promise<Outcome> {
+  const confirmation: Confirmation = await confirm(session, row, secret, account)
   const expected = secret.expects ?? row.principal ?? undefined
   const base = outcomeOf(session, row, judgement, session.backing, secret.form)
   if (!confirmation.confirmed) {
     const reason = confirmation.reason === 'budget_exhausted' ? 'unconfirmed' : confirmation.reason
     const ends =
-      confirmation.reason === 'budget_exhausted' && secret.account !== undefined
-        ? await budgetEnds(session.deps.db, session.system.realm, secret.account)
+      confirmation.reason === 'budget_exhausted' && account !== undefined
+        ? await budgetEnds(session.deps.db, session.system.realm, account)
         : undefined
     return {
       ...base,
@@ -99,7 +117,7 @@ async function confirmed(session: Session, row: DueCredential, secret: BoundSecr
   }
 }
 
-async function exhausted(session: Session, row: DueCredential, { account, form }: BoundSecret): Promise<Outcome> {
+async function exhausted(session: Session, row: DueCredential, { secret, account }: Replayed): Promise<Outcome> {
   const ends = account === undefined ? undefined : await budgetEnds(session.deps.db, session.system.realm, account)
   return {
     ...outcomeOf(
@@ -107,7 +125,7 @@ async function exhausted(session: Session, row: DueCredential, { account, form }
       row,
       { verdict: 'inconclusive', reason: 'budget_exhausted', strength: 'strong', wire: {}, latencyMs: 0 },
       session.backing,
-      form,
+      secret.form,
     ),
     notBeforeMs: ends?.epochMilliseconds,
   }
@@ -152,17 +170,4 @@ export function isOther(expected: string | undefined, answered: string | undefin
   if (a.whole === b.whole) return false
   if (a.style === b.style) return true
   return a.short !== undefined && b.short !== undefined && a.short !== b.short
-}
-
-/** A name's style, and what of it could be compared with another style: nothing of a DN that begins with a display name. */
-function nameOf(text: string): { style: 'plain' | 'domain' | 'address' | 'dn'; whole: string; short: string | undefined } {
-  const whole = text.trim().toLowerCase()
-  const rdn = /^([a-z][a-z0-9-]*) *= *([^,+]*)/.exec(whole)
-  if (rdn !== null) {
-    const short = rdn[1] === 'uid' || rdn[1] === 'samaccountname' ? rdn[2]?.trim() : undefined
-    return { style: 'dn', whole: whole.replaceAll(/ *([,=+]) */g, '$1'), short }
-  }
-  if (whole.includes('\\')) return { style: 'domain', whole, short: whole.slice(whole.indexOf('\\') + 1) }
-  if (whole.includes('@')) return { style: 'address', whole, short: whole.slice(0, whole.indexOf('@')) }
-  return { style: 'plain', whole, short: whole }
 }

@@ -70,7 +70,7 @@ const NEVER_CONNECTED: ReadonlySet<Wire[string] | undefined> = new Set([
  * One attempt within the trial's limits: waits for the rate, takes a try of the account's lockout budget beforehand and gives it
  * back where the system counted none, stops the account at the first lock signal, pins the peer, writes the span and the metric.
  *
- * @param account the account that a wrong try counts against; undefined for made-up principals and bearer tokens
+ * @param account the account whose budget a wrong try takes from (`budgetAccount`); undefined for made-up principals and bearer tokens
  * @param open left out: the span is made and ended here; given: the caller ends it, once it knows what the answer is worth
  */
 export async function tryWithin(
@@ -112,8 +112,13 @@ export async function tryWithin(
   })
   if (account !== undefined) await settleBudget(session, account, judgement)
   if (judgement.peer !== undefined && session.pinnedPeer === undefined)
-    session.pinnedPeer = await pinPeer(deps.db, system.id, judgement.peer)
+    session.pinnedPeer = await pin(session, judgement.peer)
   return judgement
+}
+
+function pin({ system, deps }: Session, peer: string): Promise<string> {
+  const by = { actor: `daemon ${deps.instance}`, at: deps.now() }
+  return pinPeer(deps.db, system.id, { origin: system.probe.origin, peer }, by)
 }
 
 /** Waits for the rate. Whoever is called off while waiting has tried nothing. */

@@ -9,7 +9,10 @@ export interface ScanSystem {
   name: string
   probe: BoundProbe
   tier: Tier
+  /** Its lockout budgets are kept under this name. */
   realm: string
+  /** True where its accounts are those of a directory that other systems ask too: budgets then go by the account's short name. */
+  sharesRealm: boolean
   attribution: string
   http: Dispatcher
   /** Kept from trial to trial, so that the rate holds over them. */
@@ -23,6 +26,8 @@ export interface ScanSystem {
   controls: {
     /** Reads the canary's secret just in time. Throws a RevenantError when it is not to be had. */
     canary: (() => Promise<BoundSecret>) | undefined
+    /** The canary's account in a shared realm, where its own name does not tell. */
+    canaryAccount: string | undefined
     /** A digest of what controls are asked of: the target and the canary. Those that passed under another one do not serve. */
     subject: string
     validForMs: number

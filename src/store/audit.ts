@@ -1,11 +1,13 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { z } from 'zod'
 import { auditFacts, auditKind } from '../domain/facts/audit.ts'
 import { toMs } from '../domain/facts/instant.ts'
 import { newId } from '../domain/id.ts'
 import { type Facts, leafOf } from '../domain/leaf.ts'
+import { SHORTEST_RETENTION_MS } from '../domain/policy.ts'
 import type { Queryable } from './db.ts'
 import { appendLedger } from './ledger.ts'
+import type { AuditTable } from './tables.ts'
 
 export interface AuditEntry {
   actor: string
@@ -49,12 +51,47 @@ export async function lastAudit(
 /** The action under which the removal of rows that are past their retention is logged. */
 export const RETENTION_APPLIED = 'retention.applied'
 
-/** The latest instant before which rows were removed as past their retention; undefined where none ever were. */
+/**
+ * The latest instant before which rows were removed as past their retention; undefined where none ever were. A word of it counts only
+ * where the log has it as it stands, and where it reaches no nearer than any configuration lets it: nobody removes what is younger by
+ * writing that it was old.
+ */
 export async function retentionHorizon(db: Queryable): Promise<Temporal.Instant | undefined> {
-  const { rows } = await sql<{ before: Temporal.Instant | null }>`
-    select max((detail ->> 'before')::timestamptz) as before from audit where action = ${RETENTION_APPLIED}
+  for (let page = 0; ; page++) {
+    const words = await retentionWords(db, page)
+    for (const { detail, logged, ...row } of words) {
+      const before = instantOf(detail)
+      if (before === undefined || before > row.at.epochMilliseconds - SHORTEST_RETENTION_MS) continue
+      if (logged?.includes(leafOf(auditFacts({ ...row, detail }))) === true) return Temporal.Instant.fromEpochMilliseconds(before)
+    }
+    if (words.length < WORDS) return undefined
+  }
+}
+
+/** There is one a day: nearly always the first one counts. */
+const WORDS = 100
+
+/** Words of retention, those that reach the farthest first, with the digests under which the log has them. None of a time to come. */
+async function retentionWords(db: Queryable, page: number) {
+  const { rows } = await sql<Selectable<AuditTable> & { logged: string[] | null }>`
+    select a.*, array(
+        select encode(e.digest, 'hex') from ledger_entry e where e.ref = a.id and e.kind = 'operator' and a.at < e.at + ${SKEW}
+        union all
+        select encode(u.digest, 'hex') from ledger_outbox o cross join lateral unnest(o.refs, o.digests) as u (ref, digest)
+        where u.ref = a.id and o.kind = 'operator'
+      ) as logged
+    from audit a where a.action = ${RETENTION_APPLIED} and a.at < now() + ${SKEW}
+    order by a.detail ->> 'before' desc, a.id limit ${WORDS} offset ${page * WORDS}
   `.execute(db)
-  return rows[0]?.before ?? undefined
+  return rows
+}
+
+/** Clocks of replicas differ by less. */
+const SKEW = sql.raw(`interval '1 hour'`)
+
+/** Epoch milliseconds; undefined for what is no instant. */
+function instantOf({ before }: Facts): number | undefined {
+  return typeof before === 'string' ? z.iso.datetime({ offset: true }).transform(Date.parse).safeParse(before).data : undefined
 }
 
 /** As the database will give it back: JSON knows no undefined, and jsonb keeps neither NUL nor half of a surrogate pair. */

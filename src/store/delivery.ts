@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Alert } from '../domain/alert.ts'
 import type { Severity } from '../domain/finding.ts'
 import type { Queryable } from './db.ts'
@@ -44,14 +44,28 @@ export async function pendingDelivery(db: Queryable, id: string): Promise<Pendin
       ) as leads,
       (
         select coalesce(max(coalesce(l.next_at, d2.next_at)), max(d2.created_at))
-        from alert a2 join delivery d2 on d2.alert_id = a2.id left join delivery l on l.id = d2.leader_id
-        where a2.finding_id = a.finding_id and a2.sequence < a.sequence and d2.sink = d.sink and d2.state = 'pending'
-          and d2.leader_id is distinct from d.id and (d2.leader_id is not null or d2.group_key is distinct from d.group_key or d.group_key is null)
+        from (${before(sql`a.finding_id`, sql`a.sequence`)}) earlier
+          cross join lateral (${waiting(sql`earlier.id`, sql`d.sink`)}) d2 left join delivery l on l.id = d2.leader_id
+        where d2.leader_id is distinct from d.id and (d2.leader_id is not null or d2.group_key is distinct from d.group_key or d.group_key is null)
       ) as "blockedUntil"
     from delivery d join alert a on a.id = d.alert_id
     where d.id = ${id}::uuid and d.state = 'pending'
   `.execute(db)
   return rows[0]
+}
+
+/**
+ * The alerts of a finding before one of them. `offset 0` here and in `waiting` keeps the planner from turning the two around: each is one
+ * probe of a unique index, but where the tables have grown since they were last analysed (the embedded database analyses once a day) it
+ * takes everything that is pending for one row, and looks at all of it for each.
+ */
+function before(findingId: RawBuilder<unknown>, sequence: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`select b.id from alert b where b.finding_id = ${findingId} and b.sequence < ${sequence} offset 0`
+}
+
+/** The delivery of an alert to a sink, where it is pending. */
+function waiting(alertId: RawBuilder<unknown>, sink: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`select w.* from delivery w where w.alert_id = ${alertId} and w.sink = ${sink} and w.state = 'pending' offset 0`
 }
 
 /** What one message takes along: its leader alone, what has the leader's group key, or whatever waits for the sink. */
@@ -80,9 +94,9 @@ export async function gather(tx: Queryable, leader: PendingDelivery, reach: Reac
       limit ${limit} for update of d
     ), whole as (
       select c.id from candidate c where not exists (
-        select 1 from alert a2 join delivery d2 on d2.alert_id = a2.id
-        where a2.finding_id = c.finding_id and a2.sequence < c.sequence and d2.sink = ${sink} and d2.state = 'pending'
-          and not exists (select 1 from candidate e where e.id = d2.id)
+        select 1 from (${before(sql`c.finding_id`, sql`c.sequence`)}) earlier
+          cross join lateral (${waiting(sql`earlier.id`, sql`${sink}`)}) d2
+        where d2.id not in (select e.id from candidate e)
       )
     )
     update delivery set leader_id = ${id}::uuid, next_at = case when id = ${id}::uuid then next_at end
@@ -217,21 +231,33 @@ export async function listDeliveries(db: Queryable, filter: { state?: DeliveryTa
   return query.orderBy('d.created_at', 'desc').limit(filter.limit).execute()
 }
 
-/** Makes dead deliveries pending again, to be tried as long as new ones, without a detail, which marks them as redriven; answers them, for their jobs to be enqueued in the same transaction. */
-export async function redriveDeliveries(
-  db: Queryable,
-  filter: { id?: string; sink?: string },
-  now: Temporal.Instant,
-): Promise<DeliveryTry[]> {
-  let query = db
+/** Which dead deliveries are sent again, in the order of their ids, which is that of their alerts. */
+export interface RedrivePage {
+  /** A delivery's id, or the end of it. */
+  id?: string
+  sink?: string
+  /** Those before it, and itself, have had their turn. */
+  after?: string
+  limit: number
+}
+
+/**
+ * Makes dead deliveries pending again, to be tried as long as new ones, without a detail, which marks them as redriven; answers them in
+ * the order of their ids, for their jobs to be enqueued in the same transaction.
+ */
+export async function redriveDeliveries(db: Queryable, page: RedrivePage, now: Temporal.Instant): Promise<DeliveryTry[]> {
+  let dead = db.selectFrom('delivery').select('id').where('state', '=', 'dead')
+  // Lists show the end of an id, which is its random part.
+  if (page.id !== undefined) dead = dead.where(sql<boolean>`right(id::text, ${page.id.length}) = ${page.id.toLowerCase()}`)
+  if (page.sink !== undefined) dead = dead.where('sink', '=', page.sink)
+  if (page.after !== undefined) dead = dead.where('id', '>', page.after)
+  const rows = await db
     .updateTable('delivery')
     .set({ state: 'pending', next_at: now.toString(), finished_at: null, tried_at: null, detail: null })
-    .where('state', '=', 'dead')
-  // Lists show the end of an id, which is its random part.
-  if (filter.id !== undefined)
-    query = query.where(sql<boolean>`right(id::text, ${filter.id.length}) = ${filter.id.toLowerCase()}`)
-  if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink)
-  return query.returning(['id', 'sink', 'attempts']).execute()
+    .where('id', 'in', dead.orderBy('id').limit(page.limit).forUpdate())
+    .returning(['id', 'sink', 'attempts'])
+    .execute()
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 export interface Backlog {
@@ -250,6 +276,16 @@ export async function backlog(db: Queryable): Promise<Backlog[]> {
     from delivery where state in ('pending', 'dead') group by sink order by sink
   `.execute(db)
   return rows
+}
+
+/** How many pending deliveries of these sinks are tried before an instant, be it as part of another's message. */
+export async function countPendingBefore(db: Queryable, sinks: readonly string[], before: Temporal.Instant): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from delivery d left join delivery l on l.id = d.leader_id
+    where d.state = 'pending' and d.sink in (select json_array_elements_text(${JSON.stringify(sinks)}::json))
+      and coalesce(l.next_at, d.next_at) < ${before.toString()}::timestamptz
+  `.execute(db)
+  return rows[0]?.count ?? 0
 }
 
 /** The clocks that ask tick each minute, never to the millisecond: what is due before the next tick is due at this one. */

@@ -142,19 +142,19 @@ export async function trialsOf(db: Queryable, ids: readonly string[], filter: Ev
 }
 
 export async function findingEventsOf(db: Queryable, ids: readonly string[], filter: EvidenceFilter): Rows<'finding_event'> {
+  // Of its kind then or now: the whole history of a finding stays together.
+  const chosen = sql`(select json_array_elements_text(${JSON.stringify(filter.findingKinds ?? [])}::json))`
   const kinds =
     filter.findingKinds === undefined
       ? sql<boolean>`true`
-      : sql<boolean>`kind in (select json_array_elements_text(${JSON.stringify(filter.findingKinds)}::json))`
+      : sql<boolean>`(kind in ${chosen} or finding_id in (select id from finding where kind in ${chosen}))`
   return db
     .selectFrom('finding_event')
     .selectAll()
     .where('id', 'in', listed(ids))
-    .where((eb) =>
-      eb('finding_id', 'in', (of) =>
-        of.selectFrom('finding').select('id').where(ofIdentity(filter)).where(ofSystem(filter)).where(kinds),
-      ),
-    )
+    .where(ofIdentity(filter))
+    .where(ofSystem(filter))
+    .where(kinds)
     .execute()
 }
 

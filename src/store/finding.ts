@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { findingEventFacts } from '../domain/facts/finding-event.ts'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import { newId } from '../domain/id.ts'
@@ -25,6 +25,15 @@ export async function lockFindings(db: Queryable, keys: readonly string[]): Prom
     select * from finding where key in (select json_array_elements_text(${JSON.stringify(keys)}::json)) order by key collate "C" for update
   `.execute(db)
   return new Map(rows.map((row) => [row.key, row]))
+}
+
+/** The findings of these ids, locked in the same order; unknown ones are missing from the answer. */
+export async function lockFindingsById(db: Queryable, ids: readonly string[]): Promise<Map<string, FindingRow>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<FindingRow>`
+    select * from finding where id in (select json_array_elements_text(${JSON.stringify(ids)}::json)::uuid) order by key collate "C" for update
+  `.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 /** Which of these credentials have any finding: the cheap question before the locking one. */
@@ -68,11 +77,13 @@ export async function saveFindings(db: Queryable, { added, changed, events }: Fi
         exempted = c.exempted
       from ${findingRows(changed)} where f.id = c.id
     ), e as materialized (
-      select * from json_to_recordset(${JSON.stringify(leaves)}::json) as e (id uuid, finding_id uuid, sequence integer, event text,
-        at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, leaf text)
+      select * from json_to_recordset(${JSON.stringify(leaves)}::json) as e (id uuid, finding_id uuid, kind text, system_id uuid,
+        identity_id uuid, credential_id uuid, sequence integer, event text, at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, leaf text)
     ), told as (
-      insert into finding_event (id, finding_id, sequence, event, at, severity, state, observation_id, trace_id, actor, note)
-      select id, finding_id, sequence, event, at, severity, state, observation_id, trace_id, actor, note from e
+      insert into finding_event (id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
+        observation_id, trace_id, actor, note)
+      select id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
+        observation_id, trace_id, actor, note from e
     )
     insert into ledger_outbox (id, kind, leaves, refs, digests, created_at)
     select ${newId()}::uuid, 'finding', count(*), array_agg(id), array_agg(decode(leaf, 'hex')), clock_timestamp() from e
@@ -86,11 +97,6 @@ function findingRows(rows: readonly NewFinding[]) {
     system_id uuid, identity_id uuid, credential_id uuid, episode integer, sequence integer, rejections integer,
     opened_at timestamptz, last_seen_at timestamptz, alerted_at timestamptz, resolved_at timestamptz, observation_id uuid,
     trial_id uuid, trace_id text, exempted boolean)`
-}
-
-/** Adds what happened to a finding beside its edges. */
-export async function addFindingEvent(db: Queryable, event: NewFindingEvent): Promise<void> {
-  await saveFindings(db, { added: [], changed: [], events: [event] })
 }
 
 /** The exemptions in force at an instant. There are few: one page of results reads them once. */
@@ -107,17 +113,23 @@ export async function exemptionsAt(db: Queryable, at: Temporal.Instant): Promise
 
 /** Unresolved findings that an exemption silenced which is over at `at`, locked until the transaction ends. */
 export async function lockUnexempted(db: Queryable, at: Temporal.Instant, limit: number): Promise<FindingRow[]> {
-  const now = sql`${at.toString()}::timestamptz`
   const { rows } = await sql<FindingRow>`
-    select * from finding f where exists (select 1 from exemption) and f.exempted and f.state <> 'resolved' and not exists (
-      select 1 from exemption e
-      where e.revoked_at is null and e.starts_at <= ${now} and e.ends_at > ${now}
-        and (e.finding_kind is null or e.finding_kind = f.kind) and (e.credential_id is null or e.credential_id = f.credential_id)
-        and (e.identity_id is null or e.identity_id = f.identity_id) and (e.system_id is null or e.system_id = f.system_id)
-    )
+    select * from finding f
+    where exists (select 1 from exemption) and f.exempted and f.state <> 'resolved' and not ${isExempt(at)}
     order by f.key limit ${limit} for update skip locked
   `.execute(db)
   return rows
+}
+
+/** Whether an exemption is in force at `at` that covers the finding `f`, whether or not it has silenced it yet. */
+export function isExempt(at: Temporal.Instant): RawBuilder<boolean> {
+  const now = sql`${at.toString()}::timestamptz`
+  return sql<boolean>`exists (
+    select 1 from exemption e
+    where e.revoked_at is null and e.starts_at <= ${now} and e.ends_at > ${now}
+      and (e.finding_kind is null or e.finding_kind = f.kind) and (e.credential_id is null or e.credential_id = f.credential_id)
+      and (e.identity_id is null or e.identity_id = f.identity_id) and (e.system_id is null or e.system_id = f.system_id)
+  )`
 }
 
 export interface FindingFilter {

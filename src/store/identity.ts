@@ -17,6 +17,10 @@ export interface IdentityWrite {
   source: string
 }
 
+export async function identityById(db: Queryable, id: string): Promise<IdentityRow | undefined> {
+  return db.selectFrom('identity').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
 /** The identities of these external ids; unknown ones are missing from the answer. */
 export async function findIdentities(db: Queryable, externalIds: readonly string[]): Promise<Map<string, IdentityRow>> {
   return readIdentities(db, externalIds, sql``)

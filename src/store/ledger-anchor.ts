@@ -68,3 +68,31 @@ export async function addCosignature(db: Queryable, size: number, line: string):
     update ledger_checkpoint set note = note || ${line} where size = ${size}::bigint and position(${line} in note) = 0
   `.execute(db)
 }
+
+export interface AnchorStanding {
+  kind: string
+  /** The newest checkpoint that it took. */
+  last: { size: number; at: string; statedAt: string | null } | null
+  /** The last try, where it failed. */
+  failing: { at: string; detail: string | null } | null
+}
+
+/** How every anchor that was ever told stands, by its name. */
+export async function anchorStandings(db: Queryable): Promise<Map<string, AnchorStanding>> {
+  const rows = await db
+    .selectFrom('ledger_anchor')
+    .select(['anchor', 'kind', 'size', 'at', 'ok', 'stated_at', 'detail'])
+    .distinctOn(['anchor', 'ok'])
+    .orderBy('anchor')
+    .orderBy('ok')
+    .orderBy('size', 'desc')
+    .execute()
+  const standings = new Map<string, AnchorStanding>()
+  for (const { anchor, kind, size, at, ok, stated_at, detail } of rows) {
+    const of = standings.get(anchor) ?? { kind, last: null, failing: null }
+    standings.set(anchor, of)
+    if (ok) of.last = { size, at: at.toString(), statedAt: stated_at?.toString() ?? null }
+    else of.failing = { at: at.toString(), detail }
+  }
+  return standings
+}

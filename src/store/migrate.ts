@@ -5,6 +5,10 @@ import * as ledger from '../../migrations/0002-ledger.ts'
 import * as delivery from '../../migrations/0003-delivery.ts'
 import * as references from '../../migrations/0004-references.ts'
 import * as looks from '../../migrations/0005-looks.ts'
+import * as access from '../../migrations/0006-access.ts'
+import * as lists from '../../migrations/0007-lists.ts'
+import * as statements from '../../migrations/0008-statements.ts'
+import * as rate from '../../migrations/0009-rate.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -16,6 +20,10 @@ const MIGRATIONS: Record<string, Migration> = {
   '0003-delivery': delivery,
   '0004-references': references,
   '0005-looks': looks,
+  '0006-access': access,
+  '0007-lists': lists,
+  '0008-statements': statements,
+  '0009-rate': rate,
 }
 
 /**

@@ -3,8 +3,10 @@ import { sql } from 'kysely'
 import { newId } from '../domain/id.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Tier } from '../domain/system.ts'
-import type { Queryable } from './db.ts'
+import { audit } from './audit.ts'
+import type { Db, Queryable } from './db.ts'
 import type { PassedControls, SystemTable } from './tables.ts'
+import { transact } from './transact.ts'
 
 export type SystemRow = Selectable<SystemTable>
 
@@ -58,10 +60,10 @@ export async function syncSystems(
       .onConflict((conflict) =>
         conflict.column('name').doUpdateSet({
           ...common,
-          // A schedule that did not change keeps a window that is open; controls are void once the address changes.
+          // A schedule that did not change keeps a window that is open; controls are void once the address changes. A pinned peer is
+          // the peer of `bound_origin`: it goes when that does.
           schedule_due_at: sql`case when system.schedule is not distinct from excluded.schedule then system.schedule_due_at else excluded.schedule_due_at end`,
           controls: sql`case when system.origin = excluded.origin and system.probe = excluded.probe then system.controls end`,
-          pinned_peer: sql`case when system.origin = excluded.origin then system.pinned_peer end`,
         }),
       )
       .execute()
@@ -87,9 +89,23 @@ export async function findSystemByName(db: Queryable, name: string): Promise<Sys
   return db.selectFrom('system').selectAll().where('name', '=', name).executeTakeFirst()
 }
 
-/** Binds a system to the origin that the configuration names today; answers whether that changed anything. */
-export async function rebindSystem(db: Queryable, id: string, origin: string): Promise<void> {
-  await db.updateTable('system').set({ bound_origin: origin, controls: null, pinned_peer: null }).where('id', '=', id).execute()
+/** Binds a system to an origin. The peer that was pinned at the old one is forgotten, which is audited as `system.unpin`. */
+export async function rebindSystem(
+  tx: Queryable,
+  id: string,
+  origin: string,
+  by: { actor: string; at: Temporal.Instant },
+): Promise<void> {
+  const before = await tx
+    .selectFrom('system')
+    .select(['name', 'bound_origin', 'pinned_peer'])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+  await tx.updateTable('system').set({ bound_origin: origin, controls: null, pinned_peer: null }).where('id', '=', id).execute()
+  if (before === undefined || before.pinned_peer === null) return
+  const detail = { origin: before.bound_origin, peer: before.pinned_peer }
+  await audit(tx, { ...by, action: 'system.unpin', subject: before.name, detail })
 }
 
 /** Keeps trials away until an instant; one that was told to stay away for longer stands. Undefined: lets them come again. */
@@ -135,11 +151,32 @@ export async function saveControls(db: Queryable, id: string, controls: PassedCo
     .execute()
 }
 
-/** Pins the peer of a system unless one is pinned; answers the pinned one. */
-export async function pinPeer(db: Queryable, id: string, peer: string): Promise<string> {
-  await db.updateTable('system').set({ pinned_peer: peer }).where('id', '=', id).where('pinned_peer', 'is', null).execute()
-  const row = await db.selectFrom('system').select('pinned_peer').where('id', '=', id).executeTakeFirst()
-  return row?.pinned_peer ?? peer
+/**
+ * Pins the peer that answered at an origin, unless one is pinned or the system was bound to another origin meanwhile; answers the
+ * pinned one. What is pinned is audited as `system.pin`, in the same transaction.
+ */
+export async function pinPeer(
+  db: Db,
+  id: string,
+  seen: { origin: string; peer: string },
+  by: { actor: string; at: Temporal.Instant },
+): Promise<string> {
+  return transact(db, async (tx) => {
+    const pinned = await tx
+      .updateTable('system')
+      .set({ pinned_peer: seen.peer })
+      .where('id', '=', id)
+      .where('bound_origin', '=', seen.origin)
+      .where('pinned_peer', 'is', null)
+      .returning('name')
+      .executeTakeFirst()
+    if (pinned !== undefined) {
+      await audit(tx, { ...by, action: 'system.pin', subject: pinned.name, detail: seen })
+      return seen.peer
+    }
+    const row = await tx.selectFrom('system').select('pinned_peer').where('id', '=', id).executeTakeFirst()
+    return row?.pinned_peer ?? seen.peer
+  })
 }
 
 /** Closes a schedule's window: the system is next due at `next`. */

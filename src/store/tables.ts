@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { Role } from '../domain/access.ts'
 import type { Alert } from '../domain/alert.ts'
 import type { Wire } from '../domain/answer.ts'
 import type { Control } from '../domain/control.ts'
@@ -46,6 +47,10 @@ export interface Tables {
   ledger_anchor: LedgerAnchorTable
   gap: GapTable
   heartbeat: HeartbeatTable
+  session: SessionTable
+  api_token: ApiTokenTable
+  sign_in_link: SignInLinkTable
+  idempotency: IdempotencyTable
 }
 
 export interface IdentityTable {
@@ -81,6 +86,8 @@ export interface SystemTable {
   breaker_failures: Generated<number>
   controls: JSONColumnType<PassedControls> | null
   pinned_peer: string | null
+  /** Attempts are given out up to here, by the rate of the system; null: none was yet. */
+  rate_full_at: MaybeAt
   created_at: DefaultAt
   updated_at: DefaultAt
 }
@@ -258,6 +265,11 @@ export interface FindingTable {
 export interface FindingEventTable {
   id: string
   finding_id: string
+  /** Of the finding when this came to pass, like the three ids. */
+  kind: FindingKind
+  system_id: string | null
+  identity_id: string | null
+  credential_id: string | null
   /** Null for what an operator did: only edges are numbered. */
   sequence: number | null
   event: FindingEvent | 'acknowledged' | 'exempted' | 'closed'
@@ -418,4 +430,65 @@ export interface HeartbeatTable {
   zones: string[]
   started_at: At
   at: At
+}
+
+export interface SessionTable {
+  id: string
+  /** SHA-256 of what the cookie holds. */
+  digest: Uint8Array
+  actor: string
+  role: Role
+  via: 'link' | 'oidc'
+  /** E-mail addresses and external ids of whoever is signed in. */
+  bearers: string[]
+  address: string | null
+  agent: string | null
+  created_at: At
+  /** Of the last request, to the minute. */
+  seen_at: At
+  expires_at: At
+  ended_at: MaybeAt
+  ended_by: string | null
+}
+
+export interface ApiTokenTable {
+  id: string
+  /** SHA-256 of the token. */
+  digest: Uint8Array
+  name: string
+  role: Role
+  owner: string | null
+  /** E-mail addresses and external ids of its owner and its maker. */
+  bearers: string[]
+  created_at: At
+  created_by: string
+  expires_at: At
+  used_at: MaybeAt
+  ended_at: MaybeAt
+  ended_by: string | null
+}
+
+export interface SignInLinkTable {
+  id: string
+  /** SHA-256 of the code in the link. */
+  digest: Uint8Array
+  role: Role
+  email: string | null
+  created_at: At
+  created_by: string
+  expires_at: At
+  used_at: MaybeAt
+}
+
+export interface IdempotencyTable {
+  actor: string
+  key: string
+  /** Of method, address and body; null until an upload has come in whole. */
+  digest: Uint8Array | null
+  /** Null while the request runs. */
+  status: number | null
+  headers: JSONColumnType<Record<string, string>> | null
+  /** Null where the answer is not kept. */
+  body: string | null
+  created_at: At
 }

@@ -4,6 +4,7 @@ import { openRaise } from '../../src/alerts/raise.ts'
 import type { SinkConfig } from '../../src/config/config.ts'
 import { openSinks, type Sinks } from '../../src/daemon/sinks.ts'
 import { newId } from '../../src/domain/id.ts'
+import type { Route } from '../../src/domain/route.ts'
 import { applySignals } from '../../src/findings/apply.ts'
 import { type ObservedCredential, signalsOf } from '../../src/findings/signals.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
@@ -47,6 +48,7 @@ describe.each(STORES.filter(({ available }) => available))('a finding that nobod
   it('is reminded of, escalates with its age, and reaches the second line when it is old enough', async () => {
     const { db } = test.store
     const start = Temporal.Instant.from('2026-11-24T08:00:00Z')
+    let routes: () => readonly Route[] = () => sinks.routes()
     const systemId = await addSystem(db, 'payroll')
     /** Accepts, or refuses, a credential so many hours after its owner left; answers nothing when no edge was made. */
     const follow = async () => {
@@ -68,7 +70,7 @@ describe.each(STORES.filter(({ available }) => available))('a finding that nobod
         }
         const ids: string[] = []
         const raise = openRaise({
-          routes: () => sinks.routes(),
+          routes: () => routes(),
           policy: () => POLICY,
           runbook: () => undefined,
           enqueue: async (_db, deliveries) => void ids.push(...deliveries.map(({ id }) => id)),
@@ -98,6 +100,21 @@ describe.each(STORES.filter(({ available }) => available))('a finding that nobod
     await seen(14)
     expect(told(first).at(-1)).toMatch(/^reopened/)
     expect(told(second)).toHaveLength(4)
+
+    // The system goes to another team: whoever was told still hears the end, and nobody else's route brings it to strangers.
+    const moved = await follow()
+    await moved(2)
+    const strict = sinks.routes().map((route) => ({ ...route, tiers: ['low' as const], minSeverity: 'critical' as const }))
+    routes = () => strict
+    await moved(6.5, 'rejected')
+    expect(told(first).slice(-2)).toEqual(['opened medium', 'resolved medium'])
+    expect(told(second)).toHaveLength(4)
+    routes = () => strict.map((route) => ({ ...route, events: ['opened' as const] }))
+    const deaf = await follow()
+    await deaf(2)
+    await deaf(6.5, 'rejected')
+    expect(told(first).slice(-1)).toEqual(['resolved medium'])
+    routes = () => sinks.routes()
 
     const quick = await follow()
     await quick(2)

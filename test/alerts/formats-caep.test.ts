@@ -86,6 +86,13 @@ describe('caep', () => {
     expect(claimsOf(REFUSED).events).toMatchObject({
       [CHANGE]: { credential_type: 'password', change_type: 'revoke', friendly_name: 'payroll login' },
     })
+    // The others end with the first answer that can be judged: too early to call a credential revoked.
+    const ended = FINDING_KINDS.filter((kind) => {
+      const events = claimsOf({ ...REFUSED, finding: { ...REFUSED.finding, kind } }).events
+      expect(Object.keys(events)).toHaveLength(1)
+      return CHANGE in events
+    })
+    expect(ended).toEqual(['residual_access', 'resurrected_access', 'shared_secret_not_rotated', 'handover_overdue'])
     for (const kind of FINDING_KINDS)
       for (const event of FINDING_EVENTS) {
         const { evidence: _e, ...unproven } = { ...ALERT, event, finding: { ...ALERT.finding, kind } }

@@ -78,7 +78,7 @@ describe.each(STORES.filter(({ available }) => available))('alerts on $name', ({
     (await listDeliveries(test.store.db, { limit: 1_000 })).find((each) => each.id === id)?.body
   const redrive = async () => {
     now = now.add({ seconds: 1 })
-    return (await redriveDeliveries(test.store.db, { sink: 'hook' }, now)).map(({ id }) => id)
+    return (await redriveDeliveries(test.store.db, { sink: 'hook', limit: 100 }, now)).map(({ id }) => id)
   }
 
   beforeAll(async () => {

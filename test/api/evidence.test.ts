@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from 'zod'
 import { addEvidenceRoutes } from '../../src/api/evidence.ts'
 import { EVIDENCE_ROUTES } from '../../src/api/evidence-routes.ts'
-import { openThrottle } from '../../src/api/evidence-throttle.ts'
 import { type AuditorTokens, readAuditorTokens } from '../../src/api/evidence-tokens.ts'
-import { type Health, openHealth } from '../../src/api/health.ts'
+import type { Server } from '../../src/api/server.ts'
+import { openThrottle } from '../../src/api/throttle.ts'
 import { canonicalJson } from '../../src/domain/leaf.ts'
 import { openCheckpoint } from '../../src/evidence/checkpoint.ts'
 import { entryHash } from '../../src/evidence/entry.ts'
@@ -20,6 +20,7 @@ import { latestCheckpoint } from '../../src/store/ledger.ts'
 import { forgetLooks, recordLook } from '../../src/store/looks.ts'
 import { openLogger } from '../../src/telemetry/logger.ts'
 import { type BundleHouse, openBundleHouse } from '../evidence/bundle-house.ts'
+import { openHealth } from '../servers/health.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 
 const GRC = `grc-${'Zq7'.repeat(12)}`
@@ -51,7 +52,7 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))(
   ({ open }) => {
     let at: TestStore
     let house: BundleHouse
-    let health: Health
+    let health: Server
     let tokens: AuditorTokens
     let clock: Temporal.Instant
     let period: string

@@ -1,20 +1,22 @@
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Health, type HealthOptions, isLoopback, openHealth } from '../../src/api/health.ts'
+import type { Server } from '../../src/api/server.ts'
 import { RevenantError } from '../../src/domain/error.ts'
+import { isLoopback } from '../../src/domain/loopback.ts'
 import { openHeartbeat } from '../../src/telemetry/heartbeat.ts'
 import { openLogger } from '../../src/telemetry/logger.ts'
 import { startTelemetry } from '../../src/telemetry/start.ts'
+import { type HealthServerOptions, openHealth } from '../servers/health.ts'
 import { failOnLeaks } from '../telemetry/leaks.ts'
 
 failOnLeaks()
 
 const MARK = 'Zq7mark3dSecretZq7'
 let lines: string[] = []
-let open: Health | undefined
+let open: Server | undefined
 
-async function health(options: Partial<HealthOptions> = {}): Promise<Health> {
+async function health(options: Partial<HealthServerOptions> = {}): Promise<Server> {
   lines = []
   const logger = openLogger({ level: 'debug', fields: {}, write: (line) => void lines.push(line) })
   open = await openHealth({
@@ -150,7 +152,7 @@ describe('/metrics', () => {
     const response = await ask('/metrics')
     expect([response.status, await response.json()]).toEqual([500, { status: 'internal error' }])
     expect(lines.join('')).not.toContain(MARK)
-    expect(lines.join('')).toContain('a health page failed')
+    expect(lines.join('')).toContain('a page failed')
   })
 })
 
@@ -160,7 +162,7 @@ describe('manners', () => {
     const { headers } = await ask(path)
     expect(Object.fromEntries(headers)).toMatchObject({
       'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
@@ -185,13 +187,17 @@ describe('manners', () => {
     }
   })
   it.each([
-    ['an unknown path', `GET /nowhere-${MARK} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`, 404],
-    ['a path that cannot be decoded', `GET /%zz${MARK} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`, 400],
+    ['an unknown path', `GET /nowhere-${MARK} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`, 404],
+    ['a path that cannot be decoded', `GET /%zz${MARK} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`, 400],
     ['garbage', `\u0016\u0003\u0001${MARK}\r\n\r\n`, 400],
-    ['a method nobody knows', `STEAL /healthz HTTP/1.1\r\nhost: x\r\n\r\n`, 400],
-    ['headers past 8 KiB', `GET /healthz HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(9_000)}\r\n\r\n`, 400],
-    ['a body', `POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n{`, 405],
-    ['two lengths', 'GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n', 400],
+    ['a method nobody knows', `STEAL /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n`, 400],
+    ['headers past 16 KiB', `GET /healthz HTTP/1.1\r\nhost: localhost\r\na: ${'x'.repeat(17_000)}\r\n\r\n`, 400],
+    [
+      'a body',
+      `POST /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n{`,
+      405,
+    ],
+    ['two lengths', 'GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n', 400],
   ])('answers %s with a number and no echo', async (_what, bytes, status) => {
     await health()
     const answer = await raw(bytes)
@@ -205,7 +211,7 @@ describe('manners', () => {
     const { port, hostname } = new URL(server.address)
     const socket = connect(Number(port), hostname)
     await new Promise((resolve) => socket.once('connect', resolve))
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
     await new Promise((resolve) => socket.once('data', resolve))
     const gone = new Promise((resolve) => socket.once('close', resolve))
     await server.close()

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Health, openHealth } from '../../src/api/health.ts'
 import { addLedgerRoutes } from '../../src/api/ledger.ts'
+import type { Server } from '../../src/api/server.ts'
 import { openCheckpoint } from '../../src/evidence/checkpoint.ts'
 import { isSame, leafHash, rootOf, verifyInclusion } from '../../src/evidence/merkle.ts'
 import { type Node, readInclusion, readRoot } from '../../src/evidence/merkle-proof.ts'
@@ -8,13 +8,14 @@ import { hashInTile, parseBundle, placeOf, tilePath, widthOf } from '../../src/e
 import { appendLedger } from '../../src/store/ledger.ts'
 import { openLogger } from '../../src/telemetry/logger.ts'
 import { type LedgerHouse, openLedgerHouse, someLeaves } from '../evidence/house.ts'
+import { openHealth } from '../servers/health.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 
 const SIZE = 601
 
 describe('the published log', () => {
   let at: TestStore
-  let health: Health
+  let health: Server
   let house: LedgerHouse
   beforeAll(async () => {
     const [embedded] = STORES

@@ -64,7 +64,7 @@ async function measure(name: string, db: Db): Promise<void> {
     ...{ actor: 'bench', action: RETENTION_APPLIED, subject: 'observations', at: Temporal.Now.instant() },
     detail: { before },
   })
-  await rate(`${name}: ledger verify`, size, () => checkLedger({ db, keys, origin }))
+  await rate(`${name}: ledger verify`, size, () => checkLedger({ db, keys, origin, now: () => Temporal.Now.instant() }))
 }
 
 const server = await startPostgres({})

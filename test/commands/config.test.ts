@@ -46,6 +46,16 @@ describe('config', { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout)).toEqual({ file: 'good.yaml', ok: true, systems: 1, sinks: 1 })
   })
 
+  it('check warns of incidents that nothing would close, and passes the file', async () => {
+    const pager = '{ name: on-call, sink: pagerduty, secret: "env:PAGER", events: [opened, reopened] }'
+    house.write('left-open.yaml', `${GOOD}  - ${pager}\n`)
+    const { exit, stdout } = await house.run(['config', 'check'], { config: 'left-open.yaml' })
+    expect(exit).toBe(0)
+    expect(stdout).toMatch(/: no faults\. 1 system, 2 receivers of alerts\.\n {2}warning: alerts\[1\]\.events: .*add resolved/)
+    const asJson = await house.run(['config', 'check', '--json'], { config: 'left-open.yaml' })
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ ok: true, warnings: [{ path: 'alerts[1].events' }] })
+  })
+
   it('check lists every fault with its line, and quotes no value', async () => {
     const { exit, stdout, stderr } = await house.run(['config', 'check'], { config: 'bad.yaml' })
     expect([exit, stdout]).toEqual([2, ''])

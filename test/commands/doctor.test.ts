@@ -7,7 +7,7 @@ import { documents, importTokens, openTokenHouse, QUICK, type TokenHouse } from 
 describe('doctor', { timeout: 120_000 }, () => {
   let house: TokenHouse
   beforeAll(async () => {
-    house = await openTokenHouse({ CANARY: '{"token":"canary-token"}', BROKEN: 'not an object' })
+    house = await openTokenHouse({ CANARY: '{"token":"canary-token"}', BROKEN: 'not an object', PAGER: 'a'.repeat(32) })
     house.api.live.set('canary-token', 'canary')
     await importTokens(house, { anna: 'token-of-anna' })
   })
@@ -73,6 +73,21 @@ describe('doctor', { timeout: 120_000 }, () => {
     expect(exit).toBe(0)
     for (const name of ['systems', 'alerts'])
       expect(checks.get(name)).toMatchObject({ level: 'warn', mend: expect.stringMatching(/\w/) })
+  })
+
+  it('warns where incidents would be opened that nothing closes', async () => {
+    const pager = { sink: 'pagerduty', secret: 'env:PAGER' }
+    const alerts = [
+      { name: 'left-open', ...pager, events: ['opened', 'escalated'] },
+      { name: 'closed', ...pager, events: ['opened', 'resolved'] },
+      { name: 'all', ...pager },
+      { name: 'keeps-nothing', sink: 'stdout', events: ['opened'] },
+    ]
+    const { exit, checks } = await check([house.system(canary)], { alerts })
+    expect(exit).toBe(0)
+    expect(checks.get('alerts left-open')).toMatchObject({ level: 'warn', mend: expect.stringContaining('resolved') })
+    for (const name of ['closed', 'all', 'keeps-nothing'])
+      expect([name, checks.get(`alerts ${name}`)?.level]).toEqual([name, 'ok'])
   })
 
   it('warns where no canary backs a rejection', async () => {

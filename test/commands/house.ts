@@ -44,7 +44,9 @@ export const QUICK = { confirmRejections: 1 }
 /** Imports leavers, each with one token at `api`. */
 export async function importTokens(house: TokenHouse, tokens: Readonly<Record<string, string>>): Promise<void> {
   const people = Object.keys(tokens)
-  house.write('leavers.jsonl', lines(people.map((external_id) => ({ external_id, terminated_at: LEFT }))))
+  // Each a second after the one before, so that lists of leavers have one order.
+  const leftAt = (n: number) => new Date(Date.parse(LEFT) + n * 1_000).toISOString()
+  house.write('leavers.jsonl', lines(people.map((external_id, n) => ({ external_id, terminated_at: leftAt(n) }))))
   house.write('held.jsonl', lines(people.map((identity) => ({ identity, system: 'api', secret: { token: tokens[identity] } }))))
   for (const words of [
     ['identities', 'leavers.jsonl'],

@@ -47,11 +47,24 @@ describe('a good file', () => {
         retention: { observationsMs: 400 * DAY },
         ledger: { publish: false, anchorEveryMs: 3_600_000, anchors: [] },
         evidence: { auditorTokens: [] },
+        access: { serve: true, sessions: { idleMs: DAY / 3, longestMs: DAY } },
         systems: [],
         alerts: [],
         telemetry: { logLevel: 'info' },
       })
     }
+  })
+
+  it.each([
+    'listen: 127.8.9.1:1',
+    'listen: localhost:1',
+    'listen: "[::1]:1"',
+    'listen: 0.0.0.0:1\naccess: { serve: false }',
+    'listen: 0.0.0.0:1\naccess: { tls: { cert: a.pem, key: b.pem } }',
+    'listen: "[::]:1"\naccess: { proxy: { trust: [10.0.0.5, "fd00::/8"] } }',
+    'access: { oidc: { issuer: "http://127.0.0.1:9", clientId: r, roles: [{ claim: a, value: b, role: admin }] } }',
+  ])('may say where it is reached: %s', async (text) => {
+    await expect(parseConfig(text, 'f.yaml', checks)).resolves.toBeDefined()
   })
 
   it('keeps what it says, and fills its systems from its defaults', async () => {
@@ -200,7 +213,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are access, alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
     ],
   ],
   [
@@ -257,6 +270,41 @@ const BAD: [name: string, text: string, faults: string[]][] = [
   ],
   ['an empty cadence', 'policy: { cadence: [] }', ['1:20 policy.cadence: must have at least one row']],
   ['a bad address', 'listen: localhost', ['1:9 listen: must be HOST:PORT, e.g. 127.0.0.1:8480 or [::1]:8480']],
+  [
+    'an address that other machines reach, in clear',
+    'listen: 0.0.0.0:8480',
+    [
+      '1:9 listen: can be reached from other machines: give access.tls, or access.proxy where one speaks TLS before it, or access.serve: false for health and metrics alone',
+    ],
+  ],
+  [
+    'a provider in clear beyond this machine',
+    'access: { oidc: { issuer: "http://login.example.com", clientId: r, roles: [{ claim: a, value: b, role: admin }] } }',
+    ['1:27 access.oidc.issuer: must be an https:// URL: http:// is for a provider on this machine alone'],
+  ],
+  [
+    'a secret of a client that is written out',
+    'access: { oidc: { issuer: "https://login.example.com", clientId: r, clientSecret: hunter2, roles: [{ claim: a, value: b, role: admin }] } }',
+    ['1:83 access.oidc.clientSecret: must be a reference (env:NAME or file:/absolute/path), never the secret itself'],
+  ],
+  [
+    'a provider that nobody could sign in with',
+    'access: { oidc: { issuer: "https://login.example.com", clientId: r, scopes: [email], roles: [] } }',
+    [
+      '1:77 access.oidc.scopes: must have openid among them',
+      '1:93 access.oidc.roles: must name at least one: nobody else could sign in',
+    ],
+  ],
+  [
+    'a proxy whose network is too small',
+    'access: { proxy: { trust: [10.0.0.0/33] } }',
+    ['1:28 access.proxy.trust[0]: must be an IP address or a network such as 10.0.0.0/8'],
+  ],
+  [
+    'a proxy that is no address',
+    'access: { proxy: { trust: [proxy.internal] } }',
+    ['1:28 access.proxy.trust[0]: must be an IP address or a network such as 10.0.0.0/8'],
+  ],
   ['a port past the last', 'listen: localhost:70000', ['1:9 listen: must have a port of at most 65535']],
   [
     'a database that is not Postgres',

@@ -160,7 +160,7 @@ conformance<HttpServer>({
     valid: { secret: () => ({ token: LIVE }), expect: { ...ACCEPTED, principal: 'octocat' } },
     'wrong secret': {
       secret: () => ({ token: `ghp_${'Zz9'.repeat(12)}` }),
-      expect: { verdict: 'rejected', reason: 'token_revoked', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'token_revoked', strength: 'weak' },
     },
     'unknown principal': { not: 'a token names no principal' },
     'disabled account': {
@@ -234,11 +234,11 @@ conformance<HttpServer>({
     valid: { secret: () => ({ username: 'alice', password: 'right' }), expect: ACCEPTED },
     'wrong secret': {
       secret: () => ({ username: 'alice', password: 'wrong' }),
-      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
     },
     'unknown principal': {
       secret: () => ({ username: 'mallory', password: 'wrong' }),
-      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
     },
     'disabled account': NO_STATE,
     'locked account': NO_STATE,

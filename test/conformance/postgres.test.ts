@@ -33,11 +33,11 @@ conformance<World>({
     },
     'wrong secret': {
       secret: () => ({ username: 'leaver', password: 'marked-6b1f5a-wrong' }),
-      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
     },
     'unknown principal': {
       secret: () => ({ username: 'nobody-here', password: PASSWORD }),
-      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
     },
     'disabled account': {
       secret: () => ({ username: 'disabled', password: PASSWORD }),
@@ -47,7 +47,7 @@ conformance<World>({
     // VALID UNTIL hides behind 28P01: the server does not say that the password was once right.
     'expired account': {
       secret: () => ({ username: 'expired', password: PASSWORD }),
-      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
     },
     'open server': {
       secret: () => ({ username: 'trusting', password: 'marked-6b1f5a-anything' }),

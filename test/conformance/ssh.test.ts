@@ -87,7 +87,7 @@ conformance<Sshd<Alias>>({
     'locked account': { secret: password('locked'), expect: REFUSED },
     'expired account': {
       secret: password('expired'),
-      expect: { verdict: 'rejected', reason: 'account_expired', strength: 'strong' },
+      expect: { verdict: 'rejected', reason: 'account_expired', strength: 'weak' },
     },
     'open server': { secret: password('empty'), expect: OPEN },
   },
@@ -106,7 +106,7 @@ conformance<Sshd<Alias>>({
     'disabled account': { secret: key('denied'), expect: UNLISTED },
     // passwd -l locks the password and nothing else: the classic gap of offboarding.
     'locked account': { secret: key('locked'), expect: { verdict: 'accepted', reason: 'authenticated' } },
-    'expired account': { secret: key('expired'), expect: { verdict: 'rejected', reason: 'account_expired', strength: 'strong' } },
+    'expired account': { secret: key('expired'), expect: { verdict: 'rejected', reason: 'account_expired', strength: 'weak' } },
     'open server': { secret: key('empty'), expect: OPEN },
   },
 })

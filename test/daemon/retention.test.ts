@@ -5,7 +5,7 @@ import { newId } from '../../src/domain/id.ts'
 import { checkLedger } from '../../src/evidence/check-ledger.ts'
 import { retentionHorizon } from '../../src/store/audit.ts'
 import { appendLedger } from '../../src/store/ledger.ts'
-import { type LedgerHouse, openLedgerHouse } from '../evidence/house.ts'
+import { idAt, type LedgerHouse, openLedgerHouse } from '../evidence/house.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 
 const DAY_MS = 86_400_000
@@ -30,11 +30,12 @@ describe.each(STORES)('retention on $name', { timeout: 60_000 }, ({ available, o
     >[0])
   }
   /** A control as it is stored, with its entry: its digest does not matter here, since its row will be gone. */
-  const control = async () => {
+  const control = async (ageDays: number) => {
     const { db } = at.store
-    const id = newId()
+    const then = Temporal.Now.instant().subtract({ milliseconds: ageDays * DAY_MS })
+    const id = idAt(then)
     await sql`insert into control (id, observed_at, trial_id, system_id, control, verdict, reason, strength, wire, latency_ms, transport, leaf)
-      values (${id}::uuid, now(), ${newId()}::uuid, ${newId()}::uuid, 'stranger', 'rejected', 'invalid_credentials', 'strong', '{}', 1, 'verified', ${Buffer.alloc(32)}::bytea)`.execute(
+      values (${id}::uuid, ${then.toString()}::timestamptz, ${newId()}::uuid, ${newId()}::uuid, 'stranger', 'rejected', 'invalid_credentials', 'strong', '{}', 1, 'verified', ${Buffer.alloc(32)}::bytea)`.execute(
       db,
     )
     await appendLedger(db, 'control', [{ ref: id, digest: '00'.repeat(32) }])
@@ -43,7 +44,7 @@ describe.each(STORES)('retention on $name', { timeout: 60_000 }, ({ available, o
   }
   const faults = async () => {
     const { keys, origin } = await house.sequencer.signers()
-    const report = await checkLedger({ db: at.store.db, keys, origin })
+    const report = await checkLedger({ db: at.store.db, keys, origin, now: () => Temporal.Now.instant() })
     return { gone: report.gone, faults: report.faults.map(({ where, what }) => `${where} ${what}`) }
   }
 
@@ -52,15 +53,15 @@ describe.each(STORES)('retention on $name', { timeout: 60_000 }, ({ available, o
     const now = Temporal.Now.instant()
     await apply(now)
     expect(await retentionHorizon(db)).toBeUndefined()
-    const id = await control()
+    const id = await control(40)
     await db.deleteFrom('control').where('id', '=', id).execute()
     expect(await faults()).toEqual({ gone: 0, faults: [expect.stringMatching(`row control ${id} .* is missing`)] })
 
-    await control()
-    const later = now.add({ milliseconds: 40 * DAY_MS })
-    await apply(later)
-    expect(await db.selectFrom('control').selectAll().execute()).toEqual([])
-    const before = later.subtract({ milliseconds: 30 * DAY_MS }).round({ smallestUnit: 'millisecond', roundingMode: 'floor' })
+    const young = await control(20)
+    await control(50)
+    await apply(now)
+    expect(await db.selectFrom('control').select('id').execute()).toEqual([{ id: young }])
+    const before = now.subtract({ milliseconds: 30 * DAY_MS }).round({ smallestUnit: 'millisecond', roundingMode: 'floor' })
     expect((await retentionHorizon(db))?.epochMilliseconds).toBe(before.epochMilliseconds)
     const { detail } = await db
       .selectFrom('audit')
@@ -69,9 +70,11 @@ describe.each(STORES)('retention on $name', { timeout: 60_000 }, ({ available, o
       .executeTakeFirstOrThrow()
     expect(detail).toMatchObject({ controls: 1, trials: 0 })
     await house.sequencer.run()
-    expect(await faults()).toEqual({ gone: 2, faults: [] })
+    // What is younger than that did not go by itself.
+    await db.deleteFrom('control').where('id', '=', young).execute()
+    expect(await faults()).toEqual({ gone: 2, faults: [expect.stringMatching(`row control ${young} .* is missing`)] })
     // Nothing more to remove: nothing is logged.
-    await apply(later)
+    await apply(now)
     expect(await db.selectFrom('audit').select('id').where('action', '=', 'retention.applied').execute()).toHaveLength(1)
   })
 })

@@ -205,6 +205,9 @@ export async function openBundleHouse(db: Db): Promise<BundleHouse> {
     at: Temporal.Instant,
   ) => {
     const id = newId()
+    const over = now.subtract({ hours: 1 })
+    const edges = [{ event: 'opened', state: 'open', at } as const, { event: 'resolved', state: 'resolved', at: over } as const]
+    const told = state === 'resolved' ? edges : edges.slice(0, 1)
     await db
       .insertInto('finding')
       .values({
@@ -217,59 +220,50 @@ export async function openBundleHouse(db: Db): Promise<BundleHouse> {
         identity_id: of.identity ?? null,
         credential_id: of.credential ?? null,
         episode: 1,
-        sequence: 1,
+        sequence: told.length,
         opened_at: at.toString(),
         last_seen_at: now.toString(),
-        resolved_at: state === 'resolved' ? now.subtract({ hours: 1 }).toString() : null,
+        alerted_at: (state === 'resolved' ? over : at).toString(),
+        resolved_at: state === 'resolved' ? over.toString() : null,
       })
       .execute()
-    const event = {
-      id: newId(),
-      finding_id: id,
-      sequence: 1,
-      event: 'opened',
-      at,
-      severity,
-      state: 'open',
-      observation_id: null,
-      trace_id: null,
-      actor: null,
-      note: null,
-    } as const
-    await db
-      .insertInto('finding_event')
-      .values({ ...event, at: at.toString() })
-      .execute()
-    await log('finding', event.id, findingEventFacts(event))
+    for (const [at, edge] of told.entries()) {
+      const event = {
+        ...{ id: newId(), finding_id: id, kind, sequence: at + 1, severity },
+        ...{ system_id: of.system ?? null, identity_id: of.identity ?? null, credential_id: of.credential ?? null },
+        ...{ observation_id: null, trace_id: null, actor: null, note: null },
+        ...edge,
+      }
+      await db
+        .insertInto('finding_event')
+        .values({ ...event, at: event.at.toString() })
+        .execute()
+      await log('finding', event.id, findingEventFacts(event))
+    }
     return id
   }
 
   const closed = left.anna.add({ milliseconds: HOUR })
+  const dead = closed.add({ minutes: 10 })
+  const [opened, blurred] = [now.subtract({ minutes: 30 }), now.subtract({ minutes: 20 })]
+  const judged = { reason: 'invalid_credentials', strength: 'strong', assurance: 'controlled' }
   await credential('anna', 'payroll', {
-    verdict: 'rejected',
-    reason: 'invalid_credentials',
-    strength: 'strong',
-    assurance: 'controlled',
-    rejections: 2,
-    first_rejected_at: closed.toString(),
-    dead_at: closed.toString(),
-    observed_at: now.toString(),
-    judged_at: now.toString(),
+    ...{ ...judged, verdict: 'rejected', rejections: 2, observed_at: dead.toString(), judged_at: dead.toString() },
+    ...{ first_rejected_at: closed.toString(), dead_at: dead.toString() },
+    accepted_at: left.anna.add({ minutes: 10 }).toString(),
   })
   await credential('anna', 'wiki', {
-    verdict: 'accepted',
-    reason: 'authenticated',
-    strength: 'strong',
-    assurance: 'controlled',
-    accepted_at: now.toString(),
-    observed_at: now.toString(),
-    judged_at: now.toString(),
+    ...{ ...judged, verdict: 'accepted', reason: 'authenticated' },
+    ...{ observed_at: opened.toString(), judged_at: opened.toString(), accepted_at: opened.toString() },
   })
-  await credential('bert', 'wiki', { verdict: 'inconclusive', reason: 'unreachable', observed_at: now.toString(), failures: 3 })
+  await credential('bert', 'wiki', {
+    ...{ ...judged, verdict: 'inconclusive', reason: 'unreachable', observed_at: blurred.toString(), failures: 3 },
+  })
   await observe('anna', 'payroll', left.anna.add({ minutes: 10 }), 'accepted')
   await observe('anna', 'payroll', closed, 'rejected')
-  await observe('anna', 'wiki', now.subtract({ minutes: 30 }), 'accepted')
-  await observe('bert', 'wiki', now.subtract({ minutes: 20 }), 'inconclusive')
+  await observe('anna', 'payroll', dead, 'rejected')
+  await observe('anna', 'wiki', opened, 'accepted')
+  await observe('bert', 'wiki', blurred, 'inconclusive')
   await control('payroll', 'stranger', 'rejected')
   await control('payroll', 'canary', 'accepted')
   await control('wiki', 'stranger', 'rejected')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newId } from '../../src/domain/id.ts'
 import type { ReportScope } from '../../src/evidence/bundle/request.ts'
 import { signCheckpoint } from '../../src/evidence/checkpoint.ts'
 import { newSigner } from '../../src/evidence/note-key.ts'
@@ -10,8 +11,10 @@ import { openBundle } from '../../src/evidence/verify/source.ts'
 import { verifyBundle } from '../../src/evidence/verify/verify.ts'
 import { audit, RETENTION_APPLIED } from '../../src/store/audit.ts'
 import { logStretch } from '../../src/store/evidence.ts'
+import { appendLedger } from '../../src/store/ledger.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { type BundleHouse, openBundleHouse } from './bundle-house.ts'
+import { idAt } from './house.ts'
 
 async function verify(folder: string) {
   const source = await openBundle(folder)
@@ -51,11 +54,11 @@ describe.each(STORES)('bundles on $name', { timeout: 120_000 }, ({ available, op
 
   when('hold everything of the period, and verify', async () => {
     const folder = await bundle()
-    expect(entries(folder)).toEqual({ observation: 4, control: 3, finding: 4, exemption: 1, operator: 1, gap: 1, key: 1 })
+    expect(entries(folder)).toEqual({ observation: 5, control: 3, finding: 5, exemption: 1, operator: 1, gap: 1, key: 1 })
     const result = await verify(folder)
     expect(result.firstFalse).toBeUndefined()
     expect(result.checks.find(({ name }) => name === 'completeness')?.detail).toContain('nothing was left out')
-    expect(readdirSync(join(folder, 'proofs'))).toHaveLength(4)
+    expect(readdirSync(join(folder, 'proofs'))).toHaveLength(5)
   })
 
   when.each<[string, () => Partial<ReportScope>, Record<string, number>]>([
@@ -67,13 +70,13 @@ describe.each(STORES)('bundles on $name', { timeout: 120_000 }, ({ available, op
     [
       'a system',
       () => ({ system: { name: 'payroll', id: house.ids.systems.payroll } }),
-      { observation: 2, control: 2, finding: 1, key: 1 },
+      { observation: 3, control: 2, finding: 2, key: 1 },
     ],
     ['a requirement', () => ({ framework: 'nist_800_53', control: 'AC-3' }), { control: 3, exemption: 1, operator: 1, key: 1 }],
     [
       'another requirement',
       () => ({ framework: 'nist_800_53', control: 'IA-4' }),
-      { observation: 4, control: 3, finding: 1, exemption: 1, operator: 1, key: 1 },
+      { observation: 5, control: 3, finding: 1, exemption: 1, operator: 1, key: 1 },
     ],
   ])('hold what concerns %s, and verify', async (_what, scope, expected) => {
     const folder = await bundle(scope())
@@ -137,6 +140,7 @@ describe.each(STORES)('bundles on $name', { timeout: 120_000 }, ({ available, op
     expect(result.checks.find(({ name }) => name === 'entries')?.problems).toMatchObject([
       { line: 2, what: expect.stringContaining('was changed in the database') },
       { line: 3, what: expect.stringContaining('was removed from the database') },
+      { file: 'statements/contradicted.csv', what: expect.stringContaining('not borne out by the log') },
     ])
     expect(readFileSync(join(folder, 'README.txt'), 'utf8')).toMatch(/ALTERED {2}1:.*\nREMOVED {2}1:/)
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('1 rows of the database say something else')
@@ -150,13 +154,16 @@ describe.each(STORES)('bundles on $name', { timeout: 120_000 }, ({ available, op
     const of = async (scope: Partial<ReportScope>) => {
       const folder = await bundle(scope)
       const rows = readFileSync(join(folder, 'entries/gone.csv'), 'utf8').trim().split('\n').slice(1)
-      return { rows: rows.map((row) => [row.split(',')[1], row.split(',')[4]]), holds: (await verify(folder)).holds }
+      const { holds, manifest } = await verify(folder)
+      return { rows: rows.map((row) => [row.split(',')[1], row.split(',')[4]]), holds, contradicted: manifest?.contradicted ?? 0 }
     }
-    expect(await of(anna)).toEqual({ rows: [['control', 'removed']], holds: false })
+    expect(await of(anna)).toEqual({ rows: [['control', 'removed']], holds: false, contradicted: 0 })
     await db.updateTable('observation').set({ identity_id: ids.bert }).where('identity_id', '=', ids.anna).execute()
     const moved = await of(anna)
     expect(moved.holds).toBe(false)
     expect(moved.rows.filter(([, why]) => why === 'altered').length).toBeGreaterThan(0)
+    // Nor does the check state of a credential rest on what is said to be somebody else's.
+    expect(moved.contradicted).toBeGreaterThan(0)
     const back = Object.entries(ids.credentials).filter(([name]) => name.startsWith('anna@'))
     for (const [, credential] of back)
       await db.updateTable('observation').set({ identity_id: ids.anna }).where('credential_id', '=', credential).execute()
@@ -171,17 +178,46 @@ describe.each(STORES)('bundles on $name', { timeout: 120_000 }, ({ available, op
       return { rows: rows.map((row) => [row.split(',')[1], row.split(',')[4]]), holds: (await verify(folder)).holds }
     }
     const now = Temporal.Now.instant()
-    const applied = (before: Temporal.Instant) =>
-      audit(db, {
-        ...{ actor: 'daemon x', action: RETENTION_APPLIED, subject: 'observations', at: now },
-        detail: { before: before.toString() },
-      })
-    await applied(now.subtract({ hours: 24 * 400 }))
-    await sequencer.run()
-    expect(await why()).toEqual({ rows: [['control', 'removed']], holds: false })
+    const days = (count: number) => now.subtract({ hours: 24 * count })
+    const word = (before: Temporal.Instant, at: Temporal.Instant) => ({
+      ...{ actor: 'daemon x', action: RETENTION_APPLIED, subject: 'observations', at },
+      detail: { before: before.toString() },
+    })
+    const applied = async (before: Temporal.Instant, at = now) => {
+      await audit(db, word(before, at))
+      await sequencer.run()
+    }
+    // A control of sixty days ago, gone since; that of the test before is younger, and stays removed.
+    await appendLedger(db, 'control', [{ ref: idAt(days(60)), digest: '00'.repeat(32) }])
+    await applied(days(400))
+    const both = [
+      ['control', 'removed'],
+      ['control', 'removed'],
+    ]
+    expect(await why()).toEqual({ rows: both, holds: false })
+    // Words past the log, of a time to come, and farther than any configuration lets a retention reach.
+    for (const [before, at] of [
+      [days(31), now],
+      ['2099-01-01T00:00:00Z', days(40)],
+    ] as const) {
+      const { detail, ...row } = word(Temporal.Instant.from(before), at)
+      await db
+        .insertInto('audit')
+        .values({ ...row, id: newId(), at: row.at.toString(), detail: JSON.stringify(detail) })
+        .execute()
+    }
+    await applied(Temporal.Instant.from('2099-01-01T00:00:00Z'), Temporal.Instant.from('2099-06-01T00:00:00Z'))
     await applied(now)
-    await sequencer.run()
-    expect(await why()).toEqual({ rows: [['control', 'gone']], holds: true })
+    await applied(days(29))
+    expect(await why()).toEqual({ rows: both, holds: false })
+    await applied(days(31))
+    expect(await why()).toEqual({
+      rows: [
+        ['control', 'removed'],
+        ['control', 'gone'],
+      ],
+      holds: false,
+    })
     await db.deleteFrom('finding_event').where('event', '=', 'opened').execute()
     expect(await why()).toMatchObject({ holds: false, rows: expect.arrayContaining([['finding', 'removed']]) })
   })

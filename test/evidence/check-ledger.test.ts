@@ -50,13 +50,13 @@ describe.each(STORES.slice(0, 2))('a stored ledger on $name', ({ open }) => {
 
   async function faults(): Promise<string[]> {
     const { keys, origin } = await house.sequencer.signers()
-    const report = await checkLedger({ db: db(), keys, origin })
+    const report = await checkLedger({ db: db(), keys, origin, now: () => Temporal.Now.instant() })
     return report.faults.map(({ where, what }) => `${where} ${what}`)
   }
 
   it('that nobody touched holds', async () => {
     const { keys, origin } = await house.sequencer.signers()
-    const report = await checkLedger({ db: db(), keys, origin })
+    const report = await checkLedger({ db: db(), keys, origin, now: () => Temporal.Now.instant() })
     expect(report).toMatchObject({ size: 601, rows: 601, gone: 0, faults: [] })
     expect(report.checkpoints).toBeGreaterThan(1)
   })

@@ -197,6 +197,7 @@ describe.each(STORES)('facts on $name', ({ available, open }) => {
     expect(storedFacts.trial(stored)).toEqual([trialFacts(trial)])
     expect(storedFacts.trial({ ...stored, finished_at: null })).toEqual([])
     const event = {
+      ...{ kind: 'residual_access' as const, system_id: newId(), identity_id: newId(), credential_id: null },
       ...{ id: newId(), finding_id: newId(), sequence: 1, event: 'opened' as const, at: NOW, severity: 'high' as const },
       ...{ state: 'open' as const, observation_id: null, trace_id: null, actor: null, note: 'n' },
     }

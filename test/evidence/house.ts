@@ -33,3 +33,9 @@ export function openLedgerHouse(db: Db, batch?: number): LedgerHouse {
 export function someLeaves(count: number): { ref: string; digest: string }[] {
   return Array.from({ length: count }, (_, at) => ({ ref: newId(), digest: at.toString(16).padStart(64, '0') }))
 }
+
+/** An id as it would have been made then: the log tells by it how old a row is. */
+export function idAt(at: Temporal.Instant): string {
+  const hex = at.epochMilliseconds.toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}${newId().slice(13)}`
+}

@@ -10,6 +10,7 @@ import { openSequencer } from '../../src/evidence/sequencer.ts'
 import { openSigners, type SignersOptions, takeUpKey } from '../../src/evidence/signers.ts'
 import { parseTlogProof } from '../../src/evidence/tlog-proof.ts'
 import type { Db } from '../../src/store/db.ts'
+import { logStretch } from '../../src/store/evidence.ts'
 import { addCheckpoint, appendLedger, latestCheckpoint, outboxSize } from '../../src/store/ledger.ts'
 import { entriesFrom, entriesOf, thinCheckpoints } from '../../src/store/ledger-read.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
@@ -101,6 +102,25 @@ describe.each(STORES)('the sequencer on $name', ({ available, name, open }) => {
     expect(await entriesOf(db(), second[1]?.ref ?? '')).toMatchObject([{ index: 5, kind: 'finding' }])
     expect(await expectWhole(ring)).toBe(6)
     expect(await sequencer.run()).toBe(0)
+  })
+
+  when('times rise with the index, whatever the clocks of replicas say', async () => {
+    const ring: KeyObject[] = []
+    const { signers } = sequencerOf(db(), ring)
+    const boundary = NOW.add({ hours: 1 })
+    const sizeBefore = async () => (await logStretch(db(), boundary, boundary.add({ hours: 1 }))).first
+    const sizes: number[] = []
+    for (const seconds of [-30, 1, -1, -3_600, 5]) {
+      await appendLedger(db(), 'observation', leaves(1))
+      await openSequencer({ db: db(), openSigners: signers, now: () => boundary.add({ seconds }) }).run()
+      sizes.push(await sizeBefore())
+    }
+    // What was before the boundary once is all that ever is.
+    expect(new Set(sizes.slice(1)).size).toBe(1)
+    const times = (await entriesFrom(db(), 0, 10)).map(({ at: time }) => time.epochMilliseconds)
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    const checkpoints = await db().selectFrom('ledger_checkpoint').select('at').orderBy('size').execute()
+    expect(checkpoints.map(({ at: time }) => time.since(boundary).total('seconds'))).toEqual([-30, 1, 1, 1, 5])
   })
 
   when('what a transaction rolls back was never logged', async () => {

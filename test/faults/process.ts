@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '../..')
 
 /** Starts the real daemon, as an operator does. */
 export function launchDaemon(configPath: string, env: Record<string, string> = {}): DaemonProcess {
-  const child = spawn(process.execPath, ['src/main.ts', '-c', configPath, 'run'], {
+  const child = spawn(process.execPath, ['--import=./src/compile-cache.mjs', 'src/main.ts', '-c', configPath, 'run'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

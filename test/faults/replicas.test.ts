@@ -59,7 +59,7 @@ async function settle(db: Db): Promise<void> {
   )
   await eventually(
     'alerts not delivered',
-    45_000,
+    20_000,
     () => undelivered(db),
     (n) => n === 0,
   )

@@ -57,6 +57,47 @@ describe.each(STORES)('findings on $name', (kind) => {
     expect(await countActiveFindings(db())).toEqual([{ kind: 'residual_access', severity: 'medium', count: 1 }])
   })
 
+  it.skipIf(!kind.available)(
+    'stay silent under the exemption of access that came back, though later acceptances are ordinary',
+    async () => {
+      const id = newId()
+      const back = (minutes: number, kindOfAccess: 'resurrected_access' | 'residual_access') =>
+        signal(id, true, minutes, {
+          signal: { holds: true, kind: kindOfAccess, severity: 'high', at: NOW.add({ minutes }), exempt: false },
+        })
+      await apply(signal(id, true), signal(id, false, 1), signal(id, false, 2), back(3, 'resurrected_access'))
+      await addExemption(db(), {
+        id: newId(),
+        finding_kind: 'resurrected_access',
+        credential_id: id,
+        owner: 'dba@example.com',
+        reason: 'to be moved',
+        starts_at: NOW.toString(),
+        ends_at: NOW.add({ hours: 1 }).toString(),
+        created_at: NOW.toString(),
+        created_by: 'anna',
+      })
+      edges = []
+      await apply(back(4, 'residual_access'))
+      await apply(back(5, 'residual_access'))
+      expect(edges).toEqual([])
+      expect(await all()).toMatchObject([{ kind: 'resurrected_access', state: 'acknowledged', exempted: true }])
+      await apply(back(90, 'residual_access'))
+      expect(edges).toMatchObject([{ event: 'reopened', finding: { kind: 'resurrected_access' } }])
+    },
+  )
+
+  it.skipIf(!kind.available)('tell an end that was proven from one that was said', async () => {
+    const [id, observationId] = [newId(), newId()]
+    await apply(signal(id, true, 0, { observationId }), signal(id, false, 1, { observationId: newId() }))
+    edges = []
+    await apply(signal(id, false, 2, { signal: { holds: false, at: NOW.add({ minutes: 2 }), needed: 1 } }))
+    expect(edges.map(({ event, observationId: own }) => [event, own])).toEqual([['resolved', undefined]])
+    const proof = newId()
+    await apply(signal(id, true, 3), signal(id, false, 4), signal(id, false, 5, { observationId: proof }))
+    expect(edges.at(-1)).toMatchObject({ event: 'resolved', observationId: proof })
+  })
+
   it.skipIf(!kind.available)('and their alerts stand or fall together', async () => {
     const id = newId()
     const failing: Raise = async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { atLeast, FINDING_KINDS, type FindingEvent, SEVERITIES } from '../../src/domain/finding.ts'
-import { type Episode, type Signal, type Transition, transition } from '../../src/findings/transition.ts'
+import { type Episode, remind, type Signal, type Transition, transition } from '../../src/findings/transition.ts'
 
 const DAY = 86_400_000
 const POLICY = { remindEveryMs: DAY }
@@ -146,6 +146,14 @@ describe('transition, whatever happens', () => {
     })
   })
 
+  it('says to the end of an episode that access came back, whatever later acceptances are', () => {
+    always(({ before, finding, signal }) => {
+      if (before === undefined || before.state === 'resolved' || finding === undefined) return
+      if (before.kind === 'resurrected_access') expect(finding.kind).toBe('resurrected_access')
+      else if (signal.holds) expect(finding.kind).toBe(signal.kind)
+    })
+  })
+
   it('is pure, and the same acceptance twice in a row makes no second event', () => {
     always(({ before, finding, event, signal }) => {
       expect(transition(before, signal, POLICY)).toEqual({ finding, event })
@@ -162,6 +170,62 @@ describe('transition, whatever happens', () => {
       if (signal.holds || (before !== undefined && before.state !== 'resolved')) return
       expect(finding).toEqual(before)
       expect(event).toBeUndefined()
+    })
+  })
+})
+
+describe('remind, whenever it is asked', () => {
+  /** A finding as some history left it, and a moment after its last signal. */
+  const stale = fc.record({ history, later: fc.integer({ min: 0, max: 3 * DAY }), severity: fc.constantFrom(...SEVERITIES) })
+  const ever = (holds: (before: Episode, moved: Transition, severity: Episode['severity'], at: Temporal.Instant) => void) => {
+    let asked = 0
+    fc.assert(
+      fc.property(stale, ({ history: steps, later, severity }) => {
+        const last = play(steps).at(-1)
+        if (last?.finding === undefined) return
+        // Acknowledged after the last signal, where the history ends so.
+        const finding: Episode =
+          steps.at(-1)?.do === 'acknowledge' && last.finding.state === 'open'
+            ? { ...last.finding, state: 'acknowledged' }
+            : last.finding
+        const at = last.signal.at.add({ milliseconds: later })
+        const moved = remind(finding, severity, at, POLICY)
+        if (moved.event !== undefined) asked++
+        holds(finding, moved, severity, at)
+      }),
+      { numRuns: 500 },
+    )
+    expect(asked, 'findings that were reminded of').toBeGreaterThan(20)
+  }
+
+  it('tells of what is open, neither exempt nor acknowledged, and was told of long enough ago: of that always', () => {
+    ever((before, { event }, _severity, at) => {
+      const age = before.alertedAt === undefined ? 0 : at.epochMilliseconds - before.alertedAt.epochMilliseconds
+      expect(event !== undefined).toBe(before.state === 'open' && !before.exempted && age >= DAY)
+    })
+  })
+
+  it('says that it escalated exactly where it is more severe than it was', () => {
+    ever((before, { event, finding }, severity) => {
+      if (event === undefined) return
+      const isWorse = SEVERITIES.indexOf(severity) !== SEVERITIES.indexOf(before.severity) && atLeast(severity, before.severity)
+      expect([event, finding?.severity]).toEqual(isWorse ? ['escalated', severity] : ['reminded', before.severity])
+    })
+  })
+
+  it('changes nothing but the severity, the number and the time of the last alert', () => {
+    ever((before, { event, finding }, _severity, at) => {
+      if (event === undefined) expect(finding).toEqual(before)
+      else expect(finding).toEqual({ ...before, severity: finding?.severity, sequence: before.sequence + 1, alertedAt: at })
+    })
+  })
+
+  it('does not tell twice, neither by itself nor when the same is seen at that moment', () => {
+    ever((_before, { event, finding }, severity, at) => {
+      if (event === undefined || finding === undefined) return
+      expect(remind(finding, severity, at, POLICY)).toEqual({ finding, event: undefined })
+      const seen: Signal = { holds: true, kind: finding.kind, severity: finding.severity, at, exempt: false }
+      expect(transition(finding, seen, POLICY).event).toBeUndefined()
     })
   })
 })

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { newId } from '../../src/domain/id.ts'
 import { type Jobs, openJobs, type TrialJob } from '../../src/jobs/jobs.ts'
+import { openOrphanWatch } from '../../src/jobs/orphan-watch.ts'
+import { openClaims } from '../../src/store/claims.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 
 /** Waits until a condition holds, and says whether it came to hold. */
@@ -304,5 +307,86 @@ describe('two processes on one Postgres', () => {
     await two.workTrials('taken', 1, async () => void started.push('two'))
     expect(await eventually(() => two.enqueueTrial(db(), 'taken', job))).toBe(true)
     expect(await within(3_000, () => started.includes('two'))).toBe(true)
+  })
+
+  it('make the delivery of one that was killed within seconds, though its heartbeat may be new', {
+    timeout: 60_000,
+  }, async () => {
+    const jobs = await open()
+    const made: string[] = []
+    await jobs.prepareDeliveries(['hook'])
+    const orphan = newId()
+    await jobs.enqueueDelivery(db(), { deliveryId: orphan, sink: 'hook', attempts: 0 })
+    // Taken by a process that is no more.
+    await sql`
+      update pgboss.job set state = 'active', started_on = now() - interval '5 s', heartbeat_on = now() + interval '1 h'
+      where name = 'deliver.hook' and data->>'deliveryId' = ${orphan}
+    `.execute(db())
+    await jobs.workDeliveries('hook', 1, async ({ deliveryId }) => void made.push(deliveryId))
+    expect(await within(20_000, () => made.length > 0)).toBe(true)
+    expect(made).toEqual([orphan])
+  })
+
+  it('leave alone what another one makes, however often they look', { timeout: 60_000 }, async () => {
+    const jobs = await open()
+    const made: string[] = []
+    const ends: (() => void)[] = []
+    await jobs.prepareDeliveries(['slow'])
+    await jobs.workDeliveries('slow', 1, async ({ deliveryId }) => {
+      made.push(deliveryId)
+      await new Promise<void>((resolve) => ends.push(resolve))
+    })
+    await jobs.enqueueDelivery(db(), { deliveryId: newId(), sink: 'slow', attempts: 0 })
+    expect(await within(5_000, () => made.length === 1)).toBe(true)
+    await sleep(1_200)
+    const claims = openClaims(test.store.queueConnection)
+    const said: string[] = []
+    const watch = openOrphanWatch({
+      boss: { fail: async (_queue, id) => void said.push(id) },
+      db: db(),
+      claims,
+      claimKey: (data) => `deliver:${z.object({ deliveryId: z.uuid() }).parse(data).deliveryId}`,
+      queues: () => ['deliver.slow'],
+      freed: () => said.push('freed'),
+      onError: (error) => said.push(String(error)),
+    })
+    for (let look = 0; look < 3; look++) await watch.look()
+    expect(said).toEqual([])
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% claims'`.execute(db())
+    await sleep(100)
+    for (let look = 0; look < 2; look++) await watch.look()
+    expect(said.slice(-2), 'at the second look without its claim').toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), 'freed'])
+    watch.close()
+    await claims.close()
+    for (const end of ends) end()
+  })
+
+  it('look at a delivery again later that another worker is making, and not a thousand times meanwhile', {
+    timeout: 60_000,
+  }, async () => {
+    const jobs = await open()
+    let made = 0
+    const ends: (() => void)[] = []
+    await jobs.prepareDeliveries(['double'])
+    await jobs.workDeliveries('double', 2, async () => {
+      made++
+      await new Promise<void>((resolve) => ends.push(resolve))
+    })
+    const deliveryId = newId()
+    // Two jobs of one delivery, as a message that was full leaves them behind.
+    for (const attempts of [0, 1]) await jobs.enqueueDelivery(db(), { deliveryId, sink: 'double', attempts })
+    expect(await within(5_000, () => made === 1)).toBe(true)
+    await sleep(1_000)
+    const counts = async () => {
+      const { rows } = await sql<{ retries: number; jobs: number }>`
+        select sum(retry_count)::int as retries, count(*)::int as jobs from pgboss.job where name = 'deliver.double'
+      `.execute(db())
+      return rows[0]
+    }
+    expect(await counts()).toEqual({ retries: 0, jobs: 3 })
+    expect(made).toBe(1)
+    ends[0]?.()
+    expect(await within(6_000, () => made === 2)).toBe(true)
+    for (const end of ends) end()
   })
 })

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
 import { catalogueProbe } from '../../src/probe/catalogue.ts'
+import { parseCatalogueEntry } from '../../src/probe/catalogue-entry.ts'
+import { readsCode } from '../../src/probe/predicate.ts'
 import { replay } from '../conformance/replay.ts'
 import { type Asked, basicOf, openHttp } from '../servers/hostile-http.ts'
 import { drive, driveRow } from './drive.ts'
@@ -95,6 +97,8 @@ describe('what each entry sends', () => {
     ],
     ['cloudflare', 'alive', ({ url }) => expect(url).toBe('/user/tokens/verify')],
     ['cloudflare', 'an account’s token', ({ url }) => expect(url).toBe(`/accounts/${'0'.repeat(32)}/tokens/verify`)],
+    ['cloudflare', 'alive, an account’s', ({ url }) => expect(url).toBe(`/accounts/${'0'.repeat(32)}/tokens/verify`)],
+    ['cloudflare', 'alive, a user’s', ({ url }) => expect(url).toBe('/user/tokens/verify')],
     [
       'cloudflare',
       'global key',
@@ -148,6 +152,60 @@ describe('what each entry sends', () => {
     } finally {
       await server.stop()
     }
+  })
+})
+
+describe('kinds of token that share a field', () => {
+  const ACCOUNT = { accountId: '0'.repeat(32) }
+  const token = (prefix: string) => ({ token: `${prefix}ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm` })
+  const formOf = async (kind: string, secret: unknown, target: object = {}) =>
+    (await loadProbe(kind)).bind(target).secret(secret).form
+  it.each([
+    ['an account’s token without the account', token('cfat_'), {}],
+    ['one without a prefix, where all are the account’s', token(''), { owner: 'account' }],
+  ])('cloudflare does not send %s', async (_, secret, target) => {
+    const { judgement, asked } = await drive(
+      'cloudflare',
+      (baseUrl) => ({ baseUrl, ...target }),
+      secret,
+      () => ({ status: 500 }),
+    )
+    expect(asked).toEqual([])
+    expect(judgement).toMatchObject({ verdict: 'inconclusive', reason: 'secret_unavailable' })
+  })
+  it.each<[string, object, string]>([
+    ['', { ...ACCOUNT, owner: 'user' }, '/user/tokens/verify'],
+    ['', { ...ACCOUNT, owner: 'account' }, `/accounts/${ACCOUNT.accountId}/tokens/verify`],
+    ['cfut_', { ...ACCOUNT, owner: 'account' }, '/user/tokens/verify'],
+    ['cfat_', { ...ACCOUNT, owner: 'user' }, `/accounts/${ACCOUNT.accountId}/tokens/verify`],
+  ])('cloudflare: the prefix "%s" at %j goes to %s', async (prefix, target, url) => {
+    const { asked } = await drive(
+      'cloudflare',
+      (baseUrl) => ({ baseUrl, ...target }),
+      token(prefix),
+      () => ({ status: 500 }),
+    )
+    expect(asked.map((one) => one.url)).toEqual([url])
+  })
+  it.each<[string, unknown, unknown, boolean, object?]>([
+    ['cloudflare', token('cfut_'), token('cfut_A'), true],
+    ['cloudflare', token('cfut_'), token('cfat_'), false, ACCOUNT],
+    ['cloudflare', token('cfat_'), token('cfat_A'), true, ACCOUNT],
+    // Nobody says whose these are: no canary vouches for them, not even one of the same look.
+    ['cloudflare', token(''), token(''), false],
+    ['cloudflare', token(''), token(''), false, ACCOUNT],
+    ['cloudflare', token(''), token('A'), true, { owner: 'user' }],
+    ['cloudflare', token(''), token('cfut_'), true, { owner: 'user' }],
+    ['cloudflare', token(''), token('cfut_'), false, { ...ACCOUNT, owner: 'account' }],
+    ['cloudflare', { email: 'a@b.example', globalKey: 'k1' }, { email: 'c@d.example', globalKey: 'k2' }, true],
+    ['cloudflare', { email: 'a@b.example', globalKey: 'k1' }, token('cfut_'), false],
+    ['github', { token: 'ghp_a' }, { token: 'github_pat_a' }, true],
+    ['github', { token: 'ghp_a' }, { token: 'ghs_a' }, false],
+    ['docker-hub', { username: 'a', password: 'dckr_pat_a' }, { username: 'b', password: 'dckr_pat_b' }, true],
+    ['docker-hub', { username: 'a', password: 'dckr_pat_a' }, { username: 'b', password: 'hunter2' }, false],
+    ['docker-hub', { username: 'a', password: 'hunter1' }, { username: 'b', password: 'hunter2' }, true],
+  ])('%s: a canary %j vouches for %j: %s', async (kind, canary, credential, vouches, target) => {
+    expect((await formOf(kind, canary, target)) === (await formOf(kind, credential, target))).toBe(vouches)
   })
 })
 
@@ -405,6 +463,27 @@ function messageOf(run: () => unknown): string {
 }
 
 describe('every entry', () => {
+  it('rejects strongly only by a code, of a known source, that the documentation lists with its proof', () => {
+    const strong = FILES.flatMap((file) => {
+      const { kind, requests, rules } = parseCatalogueEntry(readFileSync(new URL(file, FOLDER), 'utf8'), file)
+      return [...requests.flatMap((request) => request.rules), ...rules]
+        .filter(
+          ({ verdict, strength, when }) =>
+            verdict === 'rejected' && (strength ?? (readsCode(when) ? 'strong' : 'weak')) === 'strong',
+        )
+        .map((rule) => ({ ...rule, kind }))
+    })
+    for (const { kind, when, source } of strong) {
+      expect([kind, source, readsCode(when)]).toEqual([kind, source, true])
+      expect(source).not.toMatch(/memory|public/)
+    }
+    const page = readFileSync(new URL('../../docs/catalogue.md', import.meta.url), 'utf8')
+    const listed = [...page.matchAll(/^\| `([a-z-]+)` \| [^|]+ \| `([a-z_]+)` \| strong \|/gm)].map(
+      ([, kind, reason]) => `${kind} ${reason}`,
+    )
+    const inCatalogue = listed.filter((of) => FILES.includes(`${of.split(' ')[0]}.yaml`))
+    expect(inCatalogue.toSorted()).toEqual(strong.map(({ kind, reason }) => `${kind} ${reason}`).toSorted())
+  })
   it.each(FILES)('%s says where each rule comes from and carries no code', (file) => {
     const text = readFileSync(new URL(file, FOLDER), 'utf8')
     expect(text.match(/verdict:/g)?.length).toBe(text.match(/source:/g)?.length)

@@ -8,11 +8,25 @@ describe('docker-registry', () => {
   it.each(REGISTRY_ROWS)('$name: $verdict / $reason', async (row) => {
     const { judgement, registry, token, text } = await driveRegistry(row)
     expect(judgement).toMatchObject({ verdict: row.verdict, reason: row.reason })
+    if (row.verdict === 'rejected') expect(judgement.strength).toBe(row.strength)
     expect(judgement.principal).toBe(row.principal)
     expect([registry.length, token.length]).toEqual(row.asks)
     expect(registry[0]?.headers.authorization).toBeUndefined()
     expect(text).not.toContain(SECRET.password)
     if (token[0] !== undefined) expect(token[0].url).toBe('/token?service=registry.example')
+  })
+
+  it('a canary vouches for its own kind of password, and for none whose kind cannot be told', async () => {
+    const probe = await loadProbe('docker-registry')
+    const formOf = (password: string, target: object = {}) =>
+      probe.bind({ url: 'https://registry.example', ...target }).secret({ username: 'alice', password }).form
+    expect(formOf('glpat-ABCDEFGHIJKLMNOPQRST')).toBe(formOf('glpat-TSRQPONMLKJIHGFEDCBA'))
+    expect(formOf('glpat-ABCDEFGHIJKLMNOPQRST')).not.toBe(formOf('dckr_pat_ABCDEFGHIJKLMNOPQRST'))
+    expect(formOf('glpat-ABCDEFGHIJKLMNOPQRST')).not.toBe(formOf('correct horse battery'))
+    expect(formOf('correct horse battery')).not.toBe(formOf('correct horse battery'))
+    const noSecondFactor = { passwordIsProof: true }
+    expect(formOf('correct horse battery', noSecondFactor)).toBe(formOf('another password', noSecondFactor))
+    expect(formOf('correct horse battery', noSecondFactor)).not.toBe(formOf('glpat-ABCDEFGHIJKLMNOPQRST', noSecondFactor))
   })
 
   it('nobody shows an open token server', async () => {

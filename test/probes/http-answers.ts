@@ -206,8 +206,44 @@ const GENERIC: AnswerRow[] = [
     ['rejected', 'invalid_credentials', 'strong'],
     {
       cases: ['v386'],
+      target: (origin) => ({
+        ...basicTarget(origin),
+        reject: [{ when: { status: 401, challenge: { scheme: 'basic' } }, strength: 'strong' }],
+      }),
+    },
+  ),
+  basic(
+    '401 where the operator names the scheme and vouches for nothing',
+    { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } },
+    ['rejected', 'invalid_credentials', 'weak'],
+    {
       target: (origin) => ({ ...basicTarget(origin), reject: [{ when: { status: 401, challenge: { scheme: 'basic' } } }] }),
     },
+  ),
+  ...(
+    [
+      ['a code', { json: { '/error/code': 'key_revoked' } }, 'strong'],
+      ['a number', { json: { '/code': { in: [41, 42] } } }, 'strong'],
+      ['a header', { header: { 'x-error': 'revoked' } }, 'strong'],
+      ['an attribute', { challenge: { scheme: 'basic', params: { realm: 'revoked' } } }, 'strong'],
+      ['a sentence', { json: { '/message': 'This key was revoked' } }, 'weak'],
+      ['a part of a sentence', { json: { '/message': { contains: 'revoked' } } }, 'weak'],
+      ['a pattern', { json: { '/error/code': { matches: '^key_' } } }, 'weak'],
+      ['something that is there', { json: { '/error/code': { exists: true } } }, 'weak'],
+      ['no success', { json: { '/ok': false } }, 'weak'],
+      ['a text', { text: 'revoked' }, 'weak'],
+    ] as const
+  ).map(([what, inside, strength]) =>
+    key(
+      `rejected by ${what}`,
+      {
+        status: 403,
+        headers: { 'x-error': 'revoked', 'www-authenticate': 'Basic realm="revoked"' },
+        body: { ok: false, code: 41, error: { code: 'key_revoked' }, message: 'This key was revoked' },
+      },
+      ['rejected', 'invalid_credentials', strength],
+      { target: (origin) => ({ ...keyTarget(origin), reject: [{ when: { status: 403, ...inside } }] }) },
+    ),
   ),
   basic(
     '401 of Apache, Require user',
@@ -249,7 +285,7 @@ const GENERIC: AnswerRow[] = [
   cookie(
     'to the identity provider',
     { status: 302, headers: { location: 'https://idp.example/saml' } },
-    ['rejected', 'session_invalid', 'strong'],
+    ['rejected', 'session_invalid', 'weak'],
     { cases: ['v400'] },
   ),
   cookie('login page with 200', { status: 200, headers: HTML, body: LOGIN }, ['inconclusive', 'ambiguous'], { cases: ['v401'] }),
@@ -275,7 +311,7 @@ const GITHUB: AnswerRow[] = [
   github(
     'revoked',
     { status: 401, body: { message: 'Bad credentials', documentation_url: 'https://docs.github.com/rest' } },
-    ['rejected', 'token_revoked', 'strong'],
+    ['rejected', 'token_revoked', 'weak'],
     { cases: ['v572'] },
   ),
   github(
@@ -371,6 +407,17 @@ const GITLAB: AnswerRow[] = [
     ['rejected', 'token_expired', 'strong'],
     { cases: ['v588'] },
   ),
+  gitlab(
+    'impersonation switched off',
+    { status: 401, body: invalid('Token is an impersonation token but impersonation was disabled.') },
+    ['rejected', 'token_invalid', 'weak'],
+  ),
+  gitlab('no longer known', { status: 401, body: invalid('Bad Access Token.') }, ['rejected', 'token_invalid', 'strong']),
+  gitlab(
+    'a proof of possession is missing',
+    { status: 401, body: { error: 'dpop_error', error_description: 'DPoP header is missing' } },
+    ['inconclusive', 'challenge'],
+  ),
   gitlab('unknown', { status: 401, body: { message: '401 Unauthorized' } }, ['rejected', 'invalid_credentials', 'weak'], {
     cases: ['v590'],
   }),
@@ -383,7 +430,7 @@ const GITLAB: AnswerRow[] = [
   gitlab(
     'blocked',
     { status: 403, body: { message: '403 Forbidden - Your account has been blocked.' } },
-    ['rejected', 'account_disabled', 'strong'],
+    ['rejected', 'account_disabled', 'weak'],
     { cases: ['v592'] },
   ),
   gitlab(
@@ -421,7 +468,7 @@ const SLACK: AnswerRow[] = [
   ),
   slack('deactivated', no('account_inactive'), ['rejected', 'account_disabled', 'strong'], { cases: ['v599'] }),
   slack('revoked', no('token_revoked'), ['rejected', 'token_revoked', 'strong'], { cases: ['v600'] }),
-  slack('expired', no('token_expired'), ['rejected', 'token_expired', 'strong'], { cases: ['v601'] }),
+  slack('expired', no('token_expired'), ['rejected', 'token_expired', 'weak'], { cases: ['v601'] }),
   slack('invalid, or an address outside the list', no('invalid_auth'), ['rejected', 'token_invalid', 'weak']),
   slack('network policy', no('accesslimited'), ['inconclusive', 'ip_blocked'], { cases: ['v604'] }),
   ...['ekm_access_denied', 'org_login_required', 'team_access_not_granted'].map((error) =>
@@ -444,10 +491,10 @@ const SLACK_WEBHOOK: AnswerRow[] = [
   ...['no_text', 'invalid_payload'].map((body) =>
     hook(body, { status: 400, headers: plain, body }, ['accepted', 'authenticated', 'strong'], { cases: ['v609'] }),
   ),
-  hook('removed', { status: 404, headers: plain, body: 'no_service' }, ['rejected', 'token_revoked', 'strong'], {
+  hook('removed', { status: 404, headers: plain, body: 'no_service' }, ['rejected', 'token_revoked', 'weak'], {
     cases: ['v610'],
   }),
-  hook('invalid', { status: 403, headers: plain, body: 'invalid_token' }, ['rejected', 'token_revoked', 'strong'], {
+  hook('invalid', { status: 403, headers: plain, body: 'invalid_token' }, ['rejected', 'token_revoked', 'weak'], {
     cases: ['v610'],
   }),
   hook('archived', { status: 410, headers: plain, body: 'channel_is_archived' }, ['rejected', 'token_revoked', 'weak']),
@@ -460,7 +507,7 @@ const NPM: AnswerRow[] = [
     cases: ['v674'],
     principal: 'alice',
   }),
-  npm('revoked', { status: 401 }, ['rejected', 'token_revoked', 'strong'], { cases: ['v675'] }),
+  npm('revoked', { status: 401 }, ['rejected', 'token_revoked', 'weak'], { cases: ['v675'] }),
   npm('one-time password', { status: 401, headers: { 'www-authenticate': 'OTP' } }, ['inconclusive', 'mfa_required']),
   npm('address', { status: 401, headers: { 'www-authenticate': 'ipaddress' } }, ['inconclusive', 'ip_blocked']),
   npm('403', { status: 403 }, ['inconclusive', 'ambiguous'], { cases: ['v677'] }),
@@ -486,7 +533,7 @@ const VAULT: AnswerRow[] = [
   vault(
     'dead, newer',
     { status: 403, body: errors('2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n') },
-    ['rejected', 'token_invalid', 'strong'],
+    ['rejected', 'token_invalid', 'weak'],
     { cases: ['v681'] },
   ),
   vault('sealed', { status: 503, body: errors('Vault is sealed') }, ['inconclusive', 'server_error'], { cases: ['v684'] }),
@@ -521,7 +568,7 @@ const JIRA: AnswerRow[] = [
   jira(
     'dead, served anonymously',
     { status: 200, headers: { 'x-seraph-loginreason': 'AUTHENTICATED_FAILED' }, body: {} },
-    ['rejected', 'token_invalid', 'strong'],
+    ['rejected', 'token_invalid', 'weak'],
     { cases: ['v613'] },
   ),
   jira(
@@ -558,7 +605,7 @@ const JIRA: AnswerRow[] = [
 const admin = rowsOf('atlassian-admin', api, { token: 'ABCDEFGHIJKLMNOPQRSTUVWX' })
 const ATLASSIAN_ADMIN: AnswerRow[] = [
   admin('alive', { status: 200, body: { data: [{ id: 'o' }] } }, ['accepted', 'authenticated', 'strong']),
-  admin('dead', { status: 401 }, ['rejected', 'invalid_credentials', 'strong'], { cases: ['v618'] }),
+  admin('dead', { status: 401 }, ['rejected', 'invalid_credentials', 'weak'], { cases: ['v618'] }),
 ]
 
 const datadog = rowsOf('datadog', api, { apiKey: '0123456789abcdef0123456789abcdef' })
@@ -577,6 +624,10 @@ const DATADOG: AnswerRow[] = [
 const cloudflare = rowsOf('cloudflare', api, { token: 'ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm' })
 const GLOBAL = { secret: { email: 'alice@example.com', globalKey: '0123456789abcdef0123456789abcdef01234' } }
 const verify = (status: string) => ({ success: true, errors: [], result: { id: 'ed17574386854bf78a67040be0a770b0', status } })
+const atAccount = (origin: string) => ({ baseUrl: origin, accountId: '0'.repeat(32) })
+/** A user's token says so, whatever else the target has. */
+const USERS = { target: atAccount, secret: { token: `cfut_${'ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm'}0a1b2c3d` } }
+const ACCOUNTS = { target: atAccount, secret: { token: `cfat_${'ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm'}0a1b2c3d` } }
 const CLOUDFLARE: AnswerRow[] = [
   cloudflare('alive', { status: 200, headers: { server: 'cloudflare' }, body: verify('active') }, [
     'accepted',
@@ -585,18 +636,25 @@ const CLOUDFLARE: AnswerRow[] = [
   ]),
   cloudflare('disabled', { status: 200, body: verify('disabled') }, ['rejected', 'token_revoked', 'strong']),
   cloudflare('expired', { status: 200, body: verify('expired') }, ['rejected', 'token_expired', 'strong']),
-  cloudflare('invalid', { status: 401, body: { success: false, errors: [{ code: 1000, message: 'Invalid API Token' }] } }, [
-    'rejected',
-    'token_invalid',
-    'strong',
-  ]),
+  ...Object.entries({ unsaid: {}, user: USERS, 'an account': ACCOUNTS }).map(([whose, more]) =>
+    cloudflare(
+      `invalid, ${whose}`,
+      { status: 401, body: { success: false, errors: [{ code: 1000, message: 'Invalid API Token' }] } },
+      ['rejected', 'token_invalid', 'weak'],
+      more,
+    ),
+  ),
+  cloudflare('another code', { status: 401, body: { success: false, errors: [{ code: 10000 }] } }, ['inconclusive', 'ambiguous']),
+  cloudflare('401 without a code', { status: 401 }, ['inconclusive', 'ambiguous']),
+  cloudflare('alive, a user’s', { status: 200, body: verify('active') }, ['accepted', 'authenticated'], USERS),
+  cloudflare('alive, an account’s', { status: 200, body: verify('active') }, ['accepted', 'authenticated'], ACCOUNTS),
   cloudflare(
     'address filter',
     { status: 403, headers: { server: 'cloudflare' }, body: { success: false, errors: [{ code: 9109 }] } },
     ['inconclusive', 'ambiguous'],
   ),
   cloudflare('an account’s token', { status: 200, body: verify('active') }, ['accepted', 'authenticated'], {
-    target: (origin) => ({ baseUrl: origin, accountId: '0'.repeat(32) }),
+    target: atAccount,
   }),
   cloudflare(
     'global key',
@@ -607,7 +665,7 @@ const CLOUDFLARE: AnswerRow[] = [
   cloudflare(
     'global key dead',
     { status: 403, body: { success: false, errors: [{ code: 9103 }] } },
-    ['rejected', 'invalid_credentials', 'strong'],
+    ['rejected', 'invalid_credentials', 'weak'],
     GLOBAL,
   ),
 ]
@@ -621,7 +679,9 @@ const OKTA: AnswerRow[] = [
     ['accepted', 'authenticated', 'strong'],
     { cases: ['v543'], principal: 'alice@example.com' },
   ),
-  okta('dead', { status: 401, body: code('E0000011') }, ['rejected', 'token_invalid', 'strong'], { cases: ['v544'] }),
+  okta('dead, or outside the zone', { status: 401, body: code('E0000011') }, ['rejected', 'token_invalid', 'weak'], {
+    cases: ['v544'],
+  }),
   okta('role missing', { status: 403, body: code('E0000006') }, ['accepted', 'insufficient_scope', 'strong'], {
     cases: ['v545'],
   }),
@@ -650,7 +710,7 @@ const DOCKER_HUB: AnswerRow[] = [
   hub(
     'refused',
     { status: 401, body: { detail: 'Incorrect authentication credentials' } },
-    ['rejected', 'invalid_credentials', 'strong'],
+    ['rejected', 'invalid_credentials', 'weak'],
     { cases: ['v673'] },
   ),
 ]

@@ -142,8 +142,13 @@ describe('what a bind is answered', () => {
 
   it.each(['525', '532', '533'])('sub-code %s is read in every directory', async (data) => {
     const diagnostic = `80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data ${data}, v1db1`
-    const reasons: Record<string, string> = { '525': 'user_not_found', '532': 'password_expired', '533': 'account_disabled' }
-    expect(await ask(answering({ code: 49, diagnostic }))).toMatchObject({ reason: reasons[data], wire: { subCode: data } })
+    const meanings: Record<string, object> = {
+      // Seen from no Windows: the others are, from Samba.
+      '525': { reason: 'user_not_found', strength: 'weak' },
+      '532': { reason: 'password_expired', strength: 'strong' },
+      '533': { reason: 'account_disabled', strength: 'strong' },
+    }
+    expect(await ask(answering({ code: 49, diagnostic }))).toMatchObject({ ...meanings[data], wire: { subCode: data } })
   })
 
   it.each<[string, (id: number) => Buffer | 'hang up', string]>([

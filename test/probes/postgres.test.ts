@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,7 +35,9 @@ function both(target: () => Record<string, unknown>, username: string, right: Ex
   }
 }
 
-const REFUSED: Expected = { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' }
+/** SCRAM: a role whose password is stored as an MD5 hash is told the same. Also PgBouncer, which has no code but a text. */
+const REFUSED: Expected = { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' }
+const PROVEN: Expected = { ...REFUSED, strength: 'strong' }
 
 const have15 = needs('postgresql-15', postgres15)
 const havePgbouncer = needs('pgbouncer', pgbouncerFile)
@@ -82,6 +85,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
     for (const name of ['app', 'closed', 'private', 'tlsdb']) await server.query(`create database ${name}`)
     await server.query(`
       create role leaver login password '${RIGHT}';
+      create role stale login password '${RIGHT}';
       create role disabled nologin password '${RIGHT}';
       create role limited login password '${RIGHT}' connection limit 0;
       create role expired login password '${RIGHT}' valid until '2020-01-01';
@@ -89,7 +93,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
       create role clear login password '${RIGHT}';
       create role trusting login; create role refused login password '${RIGHT}'; create role directory login; create role idented login;
       create role certed login; create role certaswell login password '${RIGHT}';
-      set password_encryption = 'md5'; create role md5er login password '${RIGHT}';
+      set password_encryption = 'md5'; create role md5er login password '${RIGHT}'; create role md5stray login password '${RIGHT}';
       alter database closed allow_connections false;
       revoke connect on database private from public;
     `)
@@ -111,7 +115,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
         `gone = host=127.0.0.1 port=${gone}`,
         `forced = host=127.0.0.1 port=${server.port} dbname=app user=clear password=${RIGHT}`,
       ],
-      users: { leaver: RIGHT, disabled: RIGHT, clear: RIGHT },
+      users: { leaver: RIGHT, disabled: RIGHT, clear: RIGHT, stale: WRONG, md5er: `md5${hash('md5', `${RIGHT}md5er`)}` },
     }
     pooler = await startPgbouncer(options)
     poolerMd5 = await startPgbouncer({ ...options, settings: { auth_type: 'md5' } })
@@ -257,7 +261,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
         REFUSED,
       ),
     v022:
-      POOLER ?? both(atPooler(), 'disabled', { verdict: 'rejected', reason: 'account_disabled', strength: 'strong' }, REFUSED),
+      POOLER ?? both(atPooler(), 'disabled', { verdict: 'rejected', reason: 'account_disabled', strength: 'weak' }, REFUSED),
     v699: {
       expect: { verdict: 'inconclusive', reason: 'unreachable' },
       run: async () => {
@@ -293,7 +297,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
   })
 
   const MORE: Record<string, { target?: () => Record<string, unknown>; username: string; right: Expected; wrong?: Expected }> = {
-    MD5: { username: 'md5er', right: { verdict: 'accepted', reason: 'authenticated' } },
+    MD5: { username: 'md5er', right: { verdict: 'accepted', reason: 'authenticated' }, wrong: PROVEN },
     'cleartext over TLS': { target: atTls(), username: 'clear', right: { verdict: 'accepted', reason: 'authenticated' } },
     'cleartext in clear, where the target spells it': {
       username: 'clear',
@@ -320,6 +324,8 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
       username: 'leaver',
       right: { verdict: 'accepted', reason: 'insufficient_privilege' },
     },
+    // Alive wherever a line of pg_hba.conf says md5: why a refusal by SCRAM is weak.
+    'a role with an MD5 hash and a line that wants SCRAM': { username: 'md5stray', right: REFUSED },
     'a role without password': { username: 'passwordless', right: REFUSED },
     'VALID UNTIL in the past': { username: 'expired', right: REFUSED },
     'ident without an ident server': {
@@ -383,6 +389,21 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
         const refused = await attempt({ port, database }, 'leaver', WRONG)
         expect(refused.verdict, `${database} ${JSON.stringify(refused)}`).not.toBe('accepted')
       }
+    })
+
+    it('a right password that its file has as an MD5 hash, asked for SCRAM: the same text, before the password is out', async () => {
+      const judgement = await attempt({ port: pooler?.port, database: 'app' }, 'md5er', RIGHT)
+      checkJudgement(judgement, { verdict: 'inconclusive', reason: 'ambiguous' })
+      expect(judgement.wire).toMatchObject({ stage: 'challenged', sqlstate: '08P01' })
+      checkJudgement(await attempt({ port: poolerMd5?.port, database: 'app' }, 'md5er', RIGHT), {
+        verdict: 'accepted',
+        reason: 'authenticated',
+      })
+    })
+
+    it('a right password that its file does not have yet: the text of a wrong one', async () => {
+      checkJudgement(await attempt({ port: pooler?.port, database: 'app' }, 'stale', RIGHT), REFUSED)
+      checkJudgement(await attempt(at({ database: 'app' })(), 'stale', RIGHT), { verdict: 'accepted', reason: 'authenticated' })
     })
 
     it('a user that the pooler logs in as somebody else', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { loadProbe } from '../../probes/registry.ts'
 import type { Reason } from '../../src/domain/reason.ts'
-import type { Verdict } from '../../src/domain/verdict.ts'
+import type { Strength, Verdict } from '../../src/domain/verdict.ts'
 import { replay } from '../conformance/replay.ts'
 import { type Asked, basicOf, type Given, openHttp } from '../servers/hostile-http.ts'
 
@@ -15,6 +15,7 @@ export interface RegistryRow {
   target?: object
   verdict: Verdict
   reason: Reason
+  strength?: Strength
   principal?: string
   /** How often each is asked. */
   asks: [registry: number, token: number]
@@ -49,6 +50,7 @@ export const REGISTRY_ROWS: readonly RegistryRow[] = [
     registry: basicAt,
     verdict: 'rejected',
     reason: 'invalid_credentials',
+    strength: 'weak',
     asks: [2, 0],
   },
   {
@@ -71,6 +73,7 @@ export const REGISTRY_ROWS: readonly RegistryRow[] = [
     }),
     verdict: 'rejected',
     reason: 'token_invalid',
+    strength: 'strong',
     asks: [2, 0],
   },
   {
@@ -131,6 +134,20 @@ export const REGISTRY_ROWS: readonly RegistryRow[] = [
     token: () => ({ status: 401, body: { details: 'incorrect username or password' } }),
     verdict: 'rejected',
     reason: 'invalid_credentials',
+    strength: 'weak',
+    asks: [1, 1],
+  },
+  {
+    name: 'GitLab, a right password beside a second factor',
+    secret: SECRET,
+    registry: bearerAt,
+    token: () => ({
+      status: 401,
+      body: { errors: [{ code: 'UNAUTHORIZED', message: 'HTTP Basic: Access denied. … you’re required to use a token' }] },
+    }),
+    verdict: 'rejected',
+    reason: 'invalid_credentials',
+    strength: 'weak',
     asks: [1, 1],
   },
   {

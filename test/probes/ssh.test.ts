@@ -194,8 +194,8 @@ describe('SSH', () => {
     v225: openssh(['leaver', 'key', ACCEPTED]),
     v226: openssh(['locked', 'key', ACCEPTED]),
     v227: openssh(
-      ['expired', 'key', { verdict: 'rejected', reason: 'account_expired', strength: 'strong' }],
-      ['expired', 'right', { verdict: 'rejected', reason: 'account_expired', strength: 'strong' }],
+      ['expired', 'key', { verdict: 'rejected', reason: 'account_expired', strength: 'weak' }],
+      ['expired', 'right', { verdict: 'rejected', reason: 'account_expired', strength: 'weak' }],
       ['expired', 'wrong', REFUSED],
       ['expired', 'other key', UNLISTED],
     ),

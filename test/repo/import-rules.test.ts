@@ -30,6 +30,13 @@ const CASES: readonly { rule: string; file: string; imports: string; to: string 
   { rule: 'intake-imports', file: 'src/intake/bad.ts', imports: '../scan/plan.ts', to: 'src/scan/plan.ts' },
   { rule: 'api-imports', file: 'src/api/bad.ts', imports: '../daemon/runtime.ts', to: 'src/daemon/runtime.ts' },
   { rule: 'lab-imports', file: 'src/lab/bad.ts', imports: '../store/db.ts', to: 'src/store/db.ts' },
+  { rule: 'dashboard-imports', file: 'src/dashboard/bad.ts', imports: '../store/db.ts', to: 'src/store/db.ts' },
+  {
+    rule: 'dashboard-types',
+    file: 'src/dashboard/bad-code.ts',
+    imports: '../api/schemas/finding.ts',
+    to: 'src/api/schemas/finding.ts',
+  },
   { rule: 'migrations-imports', file: 'migrations/bad.ts', imports: '../src/store/db.ts', to: 'src/store/db.ts' },
   { rule: 'registry-imports', file: 'probes/registry.ts', imports: '../src/config/config.ts', to: 'src/config/config.ts' },
   {

@@ -8,6 +8,7 @@ import type { TrialDeps } from '../../src/scan/deps.ts'
 import { openRateLimiter } from '../../src/scan/rate.ts'
 import type { ScanSystem } from '../../src/scan/system.ts'
 import type { Db } from '../../src/store/db.ts'
+import { takePlaces } from '../../src/store/rate.ts'
 import { syncSystems } from '../../src/store/system.ts'
 import type { TokenApi } from '../servers/token-api.ts'
 
@@ -91,9 +92,10 @@ export async function openHouse(
     probe: bound,
     tier: 'standard',
     realm: name,
+    sharesRealm: false,
     attribution: 'revenant/test',
     http: dispatcher,
-    rate: openRateLimiter({ count: options.rate ?? 1_000_000, perMs: 1_000 }),
+    rate: openRateLimiter({ count: options.rate ?? 1_000_000, perMs: 1_000 }, (places) => takePlaces(db, row.id, places)),
     limits: {
       concurrency: options.concurrency ?? 4,
       failuresPerPrincipal: { count: 3, perMs: 86_400_000 },
@@ -102,6 +104,7 @@ export async function openHouse(
     },
     controls: {
       canary: canary === undefined ? undefined : async () => bound.secret({ token: canary }),
+      canaryAccount: undefined,
       subject: `${bound.origin} ${canary}`,
       validForMs: options.validForMs ?? 900_000,
       confirmationValidForMs: 86_400_000,

@@ -9,11 +9,13 @@ import { openRateLimiter } from '../../src/scan/rate.ts'
 import { isOther } from '../../src/scan/replay.ts'
 import { runTrial } from '../../src/scan/trial.ts'
 import { countTry, reserveTries } from '../../src/store/lockout-budget.ts'
+import { takePlaces } from '../../src/store/rate.ts'
 import { holdSystem } from '../../src/store/system.ts'
 import { type SshServer, startSshServer } from '../servers/sshServer.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
 import { type House, openHouse, POLICY } from './house.ts'
+import { openTimeLine } from './time-line.ts'
 
 const never = new AbortController().signal
 const MINUTE = 60_000
@@ -112,7 +114,7 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('limits on $name'
     await run()
     expect(await tries('anna')).toBe(1)
     await leaver('bert')
-    house.system.rate = openRateLimiter({ count: 1, perMs: HOUR })
+    house.system.rate = openRateLimiter({ count: 1, perMs: HOUR }, (places) => takePlaces(db(), house.system.id, places))
     await house.system.rate.acquire(never)
     const stop = new AbortController()
     setTimeout(() => stop.abort(), 150)
@@ -236,27 +238,20 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('limits on $name'
 
 describe('a rate', () => {
   it('is not used up by whoever is called off', async () => {
-    const limiter = openRateLimiter(
-      { count: 1, perMs: 60_000 },
-      () => 0,
-      (ms, signal) => (signal.aborted ? Promise.reject(new Error('called off')) : Promise.resolve(void waits.push(ms))),
-    )
-    const waits: number[] = []
+    const line = openTimeLine({ count: 1, perMs: 60_000 })
+    const limiter = line.open()
     await limiter.acquire(never)
     for (let n = 0; n < 5; n++) await expect(limiter.acquire(AbortSignal.abort())).rejects.toThrow('called off')
     await limiter.acquire(never)
-    expect(waits).toEqual([60_000])
+    expect(line.now()).toBe(60_000)
   })
 
   it('waits no longer than a timer can', async () => {
-    const waits: number[] = []
-    const limiter = openRateLimiter(
-      { count: 1, perMs: 2_592_000_000 },
-      () => 0,
-      async (ms) => void waits.push(ms),
-    )
+    const line = openTimeLine({ count: 1, perMs: 2_592_000_000 })
+    const limiter = line.open()
     for (let n = 0; n < 3; n++) await limiter.acquire(never)
-    expect(waits).toEqual([2 ** 31 - 1, 2 ** 31 - 1])
+    expect(line.now()).toBe(2 * 2_592_000_000)
+    expect(Math.max(...line.waits)).toBe(2 ** 31 - 1)
   })
 })
 

@@ -6,7 +6,7 @@ import { openBundle } from '../../src/evidence/verify/source.ts'
 import type { House } from '../servers/revenant.ts'
 import type { Marks } from './marks.ts'
 import type { Note, Receivers } from './receivers.ts'
-import type { Run } from './world.ts'
+import type { Run } from './run.ts'
 
 /** The published log: its checkpoint, and every tile of the lowest level and of entries. */
 export async function readLedger(address: string, note: Note): Promise<void> {

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** As `npm start` has it. */
+const CACHED = `--import=${fileURLToPath(new URL('../../src/compile-cache.mjs', import.meta.url))}`
 
 export interface Ran {
   exit: number | null
@@ -79,7 +81,7 @@ export function openHouse(env: Readonly<Record<string, string>> = {}): House {
   }
   const start = (args: readonly string[], options: RunOptions = {}): StartedProcess => {
     const config = options.config ?? 'revenant.yaml'
-    const child = spawn(process.execPath, [MAIN, ...(config === false ? [] : ['--config', config]), ...args], {
+    const child = spawn(process.execPath, [CACHED, MAIN, ...(config === false ? [] : ['--config', config]), ...args], {
       cwd: options.cwd === undefined ? folder : path(options.cwd),
       env: { PATH: process.env.PATH ?? '', HOME: folder, TMPDIR: path('tmp'), ...env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],

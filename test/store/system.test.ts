@@ -30,6 +30,8 @@ describe.each(STORES)('systems on $name', (kind) => {
     if (row === undefined) throw new Error(`no system ${name}`)
     return row
   }
+  const BY = { actor: 'test', at: NOW }
+  const pin = (id: string, peer: string, origin = 'https://a.example') => pinPeer(db(), id, { origin, peer }, BY)
   const controls = {
     trialId: newId(),
     assurance: 'explicit' as const,
@@ -41,11 +43,11 @@ describe.each(STORES)('systems on $name', (kind) => {
   }
 
   it.skipIf(!kind.available)(
-    'keep their id, and what they are bound to, when their address changes; controls and peer are void',
+    'keep their id, what they are bound to and its peer, when their address changes; controls are void',
     async () => {
       const first = (await syncSystems(db(), [entry('a'), entry('b')], NOW)).get('a')
       await saveControls(db(), first?.id ?? '', controls)
-      expect(await pinPeer(db(), first?.id ?? '', 'SHA256:one')).toBe('SHA256:one')
+      expect(await pin(first?.id ?? '', 'SHA256:one')).toBe('SHA256:one')
       await syncSystems(db(), [entry('a', { tier: 'critical' }), entry('b')], NOW)
       expect(await named('a')).toMatchObject({ id: first?.id, tier: 'critical', controls, pinned_peer: 'SHA256:one' })
       await syncSystems(db(), [entry('a', { origin: 'https://moved.example' }), entry('b')], NOW)
@@ -54,10 +56,23 @@ describe.each(STORES)('systems on $name', (kind) => {
         origin: 'https://moved.example',
         bound_origin: 'https://a.example',
         controls: null,
-        pinned_peer: null,
+        pinned_peer: 'SHA256:one',
       })
-      await rebindSystem(db(), first?.id ?? '', 'https://moved.example')
-      expect((await named('a')).bound_origin).toBe('https://moved.example')
+      expect(await pin(first?.id ?? '', 'SHA256:two', 'https://moved.example'), 'it is not bound there').toBe('SHA256:one')
+      await syncSystems(db(), [entry('a'), entry('b')], NOW)
+      expect((await named('a')).pinned_peer, 'there and back').toBe('SHA256:one')
+      await db()
+        .transaction()
+        .execute((tx) => rebindSystem(tx, first?.id ?? '', 'https://moved.example', BY))
+      expect(await named('a')).toMatchObject({ bound_origin: 'https://moved.example', pinned_peer: null })
+      expect(await pin(first?.id ?? '', 'SHA256:late'), 'seen at the old address').toBe('SHA256:late')
+      expect((await named('a')).pinned_peer).toBeNull()
+      const told = await db().selectFrom('audit').select(['actor', 'action', 'subject', 'detail']).orderBy('id').execute()
+      const peer = { origin: 'https://a.example', peer: 'SHA256:one' }
+      expect(told).toEqual([
+        { actor: 'test', action: 'system.pin', subject: 'a', detail: peer },
+        { actor: 'test', action: 'system.unpin', subject: 'a', detail: peer },
+      ])
     },
   )
 
@@ -95,7 +110,7 @@ describe.each(STORES)('systems on $name', (kind) => {
   it.skipIf(!kind.available)('pin the first peer for good', async () => {
     await syncSystems(db(), [entry('a')], NOW)
     const { id } = await named('a')
-    const pinned = await Promise.all(['SHA256:one', 'SHA256:two', 'SHA256:three'].map((peer) => pinPeer(db(), id, peer)))
+    const pinned = await Promise.all(['SHA256:one', 'SHA256:two', 'SHA256:three'].map((peer) => pin(id, peer)))
     expect(new Set(pinned).size).toBe(1)
     expect((await named('a')).pinned_peer).toBe(pinned[0])
   })

@@ -1,6 +1,6 @@
 import type { Alert } from '../../domain/alert.ts'
 import { RevenantError } from '../../domain/error.ts'
-import type { Severity } from '../../domain/finding.ts'
+import type { FindingKind, Severity } from '../../domain/finding.ts'
 import { fitAlert } from '../fit-alert.ts'
 import { linkOf } from './link.ts'
 import { type Format, type FormatContext, MAX_BODY_BYTES } from './rendered.ts'
@@ -13,7 +13,8 @@ const CAEP = 'https://schemas.openid.net/secevent/caep/event-type'
  *
  * Which event is honest? Nothing was revoked, so an open finding is no `session-revoked` and no `credential-change`: it is what we think of
  * the subject, a `risk-level-change`. The level is never lowered, since another door of the same person may stand open: the end of a
- * finding is a `credential-change` with `revoke` where an answer refused the credential, else the same level, to be looked at again.
+ * finding is a `credential-change` with `revoke` where as many answers refused the credential as the policy takes for a proof, else the same
+ * level, to be looked at again.
  *
  * Throws CONFIG_INVALID where the context has no signer.
  */
@@ -85,9 +86,17 @@ function common(alert: Alert, context: FormatContext) {
   }
 }
 
-/** An answer of this event refused the credential. */
-function isProvenEnd({ event, evidence, credential }: Alert): boolean {
-  return event === 'resolved' && evidence?.verdict === 'rejected' && credential !== undefined
+/** Findings that as many refusals as the policy asks for have closed; others end with the first answer that can be judged. */
+const PROVEN_KINDS: ReadonlySet<FindingKind> = new Set<FindingKind>([
+  'residual_access',
+  'resurrected_access',
+  'shared_secret_not_rotated',
+  'handover_overdue',
+])
+
+/** The answer that ended this finding refused the credential, and was the last one that a proof needed. */
+function isProvenEnd({ event, evidence, credential, finding }: Alert): boolean {
+  return event === 'resolved' && PROVEN_KINDS.has(finding.kind) && evidence?.verdict === 'rejected' && credential !== undefined
 }
 
 /** RFC 9493, in the formats that CAEP's interoperability profile asks of receivers: `email`, else `opaque`. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { below, documentOf, httpSink, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
+import { documentOf, httpSink } from './http.ts'
+import { below, urlField } from './http-address.ts'
+import { isSuccess, jsonOf, type KnownCode, refusedBy, unexpected } from './http-answer.ts'
 import {
   commonFields,
   formatField,

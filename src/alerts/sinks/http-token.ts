@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Http, type HttpAnswer, isSuccess, jsonOf, refused, unexpected } from './http.ts'
+import type { Http } from './http.ts'
+import { type HttpAnswer, isSuccess, jsonOf, refused, unexpected } from './http-answer.ts'
 import type { SinkError } from './sink.ts'
 
 /** An OAuth 2.0 access token, fetched when first needed and kept until it is nearly over. */

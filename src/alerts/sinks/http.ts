@@ -1,14 +1,12 @@
 import type { Agent, Dispatcher } from 'undici'
-import { z } from 'zod'
-import { RevenantError } from '../../domain/error.ts'
-import { parseReference, REFERENCE_FORMS } from '../../domain/reference.ts'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
 import { retryAfterMs } from '../webhook/retry-after.ts'
+import { addressOf } from './http-address.ts'
+import { type HttpAnswer, isSuccess } from './http-answer.ts'
 import {
   durationMs,
   type Message,
   type Receipt,
-  resolved,
   type Sink,
   type SinkDeps,
   SinkError,
@@ -22,8 +20,6 @@ const DEFAULT_TIMEOUT = '20s'
 const DRAIN_MS = 1_000
 /** Answers of these protocols are a few hundred bytes; what is longer is another protocol. */
 const MOST_ANSWER_BYTES = 65_536
-/** The document is at fault, and the next try would send the same one. */
-const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 422])
 
 /** What an HTTP sink says of itself, beside how it delivers. */
 export interface HttpSinkOptions {
@@ -55,16 +51,6 @@ export interface HttpRequest {
   body: string | Uint8Array
   /** Whose answers' bodies matter: nobody's (the default), a refusal's, every one. */
   read?: 'nothing' | 'refusal' | 'all'
-}
-
-export interface HttpAnswer {
-  stage: string
-  status: number
-  retryAfterMs: number | undefined
-  /** Lower case, without parameters; empty where there is none. */
-  contentType: string
-  /** Undefined: longer than such an answer can be, or broken off after a status that decides anyway. */
-  body: Buffer | undefined
 }
 
 /** Opens an HTTP sink: its connections, its TLS and its address, as the entry says. */
@@ -104,115 +90,13 @@ export function httpSink(entry: HttpEntry, deps: SinkDeps, options: HttpSinkOpti
   }
 }
 
-/**
- * The SinkError of an answer that is no success. Of the body only what the caller found in a list of known codes goes on.
- *
- * @param facts.retry left out: everything but 400, 413 and 422, which the document itself has caused; a wrong set-up gets mended
- */
-export function refused(name: string, answer: HttpAnswer, facts: Refusal = {}): SinkError {
-  const { stage, status } = answer
-  const retry = facts.retry ?? !FINAL_STATUSES.has(status)
-  const at = stage === 'request' ? {} : { stage }
-  const code = facts.code === undefined ? {} : { code: facts.code }
-  const said = facts.code === undefined ? `${status}` : `${status} (${facts.code})`
-  const place = stage === 'request' ? '' : ` (${stage})`
-  return new SinkError(
-    'SINK_REFUSED',
-    `sink ${name}: the receiver answered ${said}${place}${facts.disables ? ' and wants no more alerts' : ''}`,
-    {
-      retry,
-      retryAfterMs: retry ? answer.retryAfterMs : undefined,
-      disables: facts.disables,
-      detail: { ...at, status, ...code },
-      advice: facts.advice,
-    },
-  )
-}
-
-/** A code that a receiver answers with, and what follows from it. */
-export interface KnownCode {
-  /** Left out: as the status says. */
-  retry?: boolean
-  advice: string
-}
-
-/** `refused`, by the table of a vendor's codes; a code that is not in it is not passed on. */
-export function refusedBy(
-  name: string,
-  answer: HttpAnswer,
-  codes: Readonly<Record<string, KnownCode>>,
-  said: string | number | undefined,
-): SinkError {
-  const known = said !== undefined && Object.hasOwn(codes, said) ? codes[said] : undefined
-  return refused(name, answer, known === undefined ? {} : { ...known, code: said })
-}
-
-interface Refusal {
-  retry?: boolean | undefined
-  disables?: boolean
-  /** A code of the receiver's that our own tables know. */
-  code?: string | number | undefined
-  advice?: string | undefined
-}
-
-/** The SinkError of a success whose body is not what the protocol promises: a proxy, a login page, another service. */
-export function unexpected(name: string, { stage, status }: HttpAnswer): SinkError {
-  const detail = { ...(stage === 'request' ? {} : { stage }), status, error: 'UNEXPECTED_ANSWER' }
-  return new SinkError('SINK_REFUSED', `sink ${name}: the answer ${status} is not one of this protocol`, { retry: true, detail })
-}
-
-/** The body of an answer as JSON of this shape; undefined for anything else. */
-export function jsonOf<Schema extends z.ZodType>({ body }: HttpAnswer, schema: Schema): z.output<Schema> | undefined {
-  if (body === undefined) return undefined
-  try {
-    return schema.safeParse(JSON.parse(body.toString())).data
-  } catch {
-    return undefined
-  }
-}
-
 /** The body of a message as a value, for receivers that take it within a document of their own; text stays text. */
 export function documentOf({ rendered }: Message): unknown {
   return /^application\/(?:[\w.-]+\+)?json\b/.test(rendered.contentType) ? JSON.parse(rendered.body) : rendered.body
 }
 
-/** A page for people: no API answers so, but proxies and sign-in services do, and with 200. */
-export function isPage({ contentType }: HttpAnswer): boolean {
-  return contentType === 'text/html'
-}
-
-export function isSuccess({ status }: HttpAnswer): boolean {
-  return status >= 200 && status < 300
-}
-
 export function userAgent({ context }: SinkDeps): Record<string, string> {
   return { 'user-agent': `${context.product.name}/${context.product.version}` }
-}
-
-/** `to`: a URL, or a reference to one, since many hold a secret. */
-export function urlField(description: string) {
-  return z
-    .string()
-    .refine(
-      (value) => isHttpUrl(value) || parseReference(value) !== undefined,
-      `give an https:// (or, in clear, http://) URL without user, password or fragment, or a reference to one (${REFERENCE_FORMS})`,
-    )
-    .describe(description)
-}
-
-/** A URL that is no secret and cannot be a reference. */
-export function plainUrlField(description: string) {
-  return z
-    .string()
-    .refine(isHttpUrl, 'give an https:// (or, in clear, http://) URL without user, password or fragment')
-    .describe(description)
-}
-
-/** A path below an address that an entry gives as a base, with or without a slash at its end. */
-export function below(base: string, path: string): string {
-  const url = new URL(base)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`
-  return url.href
 }
 
 type HttpEntry = Parameters<typeof tlsMaterial>[0] & { to: string; timeout?: string | undefined }
@@ -232,7 +116,7 @@ async function exchange(one: HttpRequest & { url: string }, { agent, entry, deps
     const client = await agent()
     const answer = await client.request({ origin, path: `${pathname}${search}`, method: 'POST', headers, body: one.body, signal })
     const { statusCode: status } = answer
-    const succeeded = status >= 200 && status < 300
+    const succeeded = isSuccess({ status })
     const wanted = one.read === 'all' || (one.read === 'refusal' && !succeeded)
     return {
       stage,
@@ -286,18 +170,4 @@ function checkSize(name: string, { rendered }: Message, mostBytes: number | unde
     retry: false,
     detail: { error: 'TOO_LARGE', bytes, mostBytes },
   })
-}
-
-/** Many receivers put a secret into the path: their URL is a reference, and is never quoted. */
-function addressOf(entry: HttpEntry, deps: SinkDeps): string {
-  if (isHttpUrl(entry.to)) return entry.to
-  const url = resolved(entry, deps, ['to']).to?.trim() ?? ''
-  if (!isHttpUrl(url))
-    throw new RevenantError('CONFIG_INVALID', `sink ${entry.name}: to (${entry.to}) does not hold an https:// or http:// URL`)
-  return url
-}
-
-function isHttpUrl(value: string): boolean {
-  const url = URL.parse(value)
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && !value.includes('#')
 }

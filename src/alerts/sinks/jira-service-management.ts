@@ -2,7 +2,9 @@ import { z } from 'zod'
 import type { Severity } from '../../domain/finding.ts'
 import { plain } from '../plain.ts'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { below, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
+import { httpSink } from './http.ts'
+import { below, urlField } from './http-address.ts'
+import { isSuccess, jsonOf, refused, unexpected } from './http-answer.ts'
 import {
   commonFields,
   formatField,

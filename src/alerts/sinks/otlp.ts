@@ -3,7 +3,9 @@ import type { ISerializer } from '@opentelemetry/otlp-transformer'
 import { z } from 'zod'
 import type { Severity } from '../../domain/finding.ts'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { below, documentOf, type HttpAnswer, httpSink, isSuccess, refused, unexpected, urlField } from './http.ts'
+import { documentOf, httpSink } from './http.ts'
+import { below, urlField } from './http-address.ts'
+import { type HttpAnswer, isSuccess, refused, unexpected } from './http-answer.ts'
 import {
   commonFields,
   formatField,

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { documentOf, httpSink, isSuccess, jsonOf, refused, unexpected, urlField } from './http.ts'
+import { documentOf, httpSink } from './http.ts'
+import { urlField } from './http-address.ts'
+import { isSuccess, jsonOf, refused, unexpected } from './http-answer.ts'
 import { commonFields, formatField, requiredSecret, resolvedSecret, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 
 export const pagerdutyEntry = z

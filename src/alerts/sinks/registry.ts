@@ -21,8 +21,10 @@ import { openSyslog, syslogEntry } from './syslog.ts'
 import { openTeams, teamsEntry } from './teams.ts'
 import { openWebhook, webhookEntry } from './webhook.ts'
 
-/** Receivers that make an incident of each key and close it by that key: a group would never be closed, a sign of life never ends. */
+/** Receivers that take what they are told of one finding together: a group or a sign of life is none. */
 const ALONE = { alone: true } as const
+/** Receivers that open an incident of each key and close it by that key: a group would never be closed, a sign of life never ends. */
+const INCIDENTS = { alone: true, closes: true } as const
 
 /** Every sink: a new one is a file here and a row in this table, and the configuration knows it. */
 export const SINKS = {
@@ -37,9 +39,9 @@ export const SINKS = {
   otlp: define(otlpEntry, openOtlp),
   slack: define(slackEntry, openSlack),
   teams: define(teamsEntry, openTeams),
-  pagerduty: define(pagerdutyEntry, openPagerduty, ALONE),
+  pagerduty: define(pagerdutyEntry, openPagerduty, INCIDENTS),
   ssf: define(ssfEntry, openSsf, ALONE),
-  'jira-service-management': define(jiraServiceManagementEntry, openJiraServiceManagement, ALONE),
+  'jira-service-management': define(jiraServiceManagementEntry, openJiraServiceManagement, INCIDENTS),
   kafka: define(kafkaEntry, openKafka),
   nats: define(natsEntry, openNats),
   amqp: define(amqpEntry, openAmqp),
@@ -63,13 +65,13 @@ export function openSink(entry: SinkEntry, deps: SinkDeps): Sink {
   return SINKS[entry.sink].open(entry, deps)
 }
 
-/** @param traits `alone`: it takes one alert a message and no signs of life */
+/** @param traits `alone`: it takes one alert a message and no signs of life; `closes`: it keeps an incident until it is told of the end */
 function define<Schema extends z.ZodObject>(
   schema: Schema,
   open: (entry: z.output<Schema>, deps: SinkDeps) => Sink,
-  { alone = false }: { alone?: boolean } = {},
+  { alone = false, closes = false }: { alone?: boolean; closes?: boolean } = {},
 ) {
-  return { schema, alone, open: (entry: unknown, deps: SinkDeps): Sink => open(schema.parse(entry), deps) }
+  return { schema, alone, closes, open: (entry: unknown, deps: SinkDeps): Sink => open(schema.parse(entry), deps) }
 }
 
 function anyOf<Schema extends z.core.$ZodTypeDiscriminable>([first, ...rest]: readonly Schema[]) {

@@ -2,7 +2,9 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { below, documentOf, httpSink, isSuccess, plainUrlField, refused, unexpected, urlField } from './http.ts'
+import { documentOf, httpSink } from './http.ts'
+import { below, plainUrlField, urlField } from './http-address.ts'
+import { isSuccess, refused, unexpected } from './http-answer.ts'
 import { type TokenRefusal, tokenSource } from './http-token.ts'
 import {
   commonFields,

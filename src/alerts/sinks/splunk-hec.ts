@@ -2,18 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import {
-  below,
-  documentOf,
-  type Http,
-  httpSink,
-  isSuccess,
-  jsonOf,
-  type KnownCode,
-  refusedBy,
-  unexpected,
-  urlField,
-} from './http.ts'
+import { documentOf, type Http, httpSink } from './http.ts'
+import { below, urlField } from './http-address.ts'
+import { isSuccess, jsonOf, type KnownCode, refusedBy, unexpected } from './http-answer.ts'
 import {
   commonFields,
   formatField,

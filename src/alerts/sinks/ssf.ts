@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { openSigner } from '../formats/signer.ts'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
+import { httpSink } from './http.ts'
+import { urlField } from './http-address.ts'
+import { isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected } from './http-answer.ts'
 import {
   commonFields,
   formatField,

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { httpSink, isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected, urlField } from './http.ts'
+import { httpSink } from './http.ts'
+import { urlField } from './http-address.ts'
+import { isPage, isSuccess, jsonOf, type KnownCode, refusedBy, unexpected } from './http-answer.ts'
 import { commonFields, formatField, type Sink, type SinkDeps, tlsFields } from './sink.ts'
 
 export const teamsEntry = z

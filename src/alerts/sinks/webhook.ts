@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { MAX_BODY_BYTES } from '../formats/rendered.ts'
 import { type SigningKey, sign, signingKeys } from '../webhook/signature.ts'
 import { CERTIFICATE_PAIR } from './entry-rules.ts'
-import { httpSink, isSuccess, refused, urlField } from './http.ts'
+import { httpSink } from './http.ts'
+import { urlField } from './http-address.ts'
+import { isSuccess, refused } from './http-answer.ts'
 import { commonFields, type Message, resolved, type Sink, type SinkDeps, secretField, tlsFields } from './sink.ts'
 
 export const webhookEntry = z

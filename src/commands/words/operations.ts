@@ -52,6 +52,11 @@ export function addOperations(program: Command, act: Act): void {
     .option('--json', 'one JSON document a line', false)
     .action(act(async (c, options: { json: boolean }) => (await import('../doctor.ts')).doctor(c, options)))
   program
+    .command('health')
+    .description('ask the running daemon whether it is alive, for the health check of a container: exit 0 or 1')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../health.ts')).health(c, options)))
+  program
     .command('config')
     .description('the configuration file')
     .command('check')

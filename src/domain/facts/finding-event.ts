@@ -1,4 +1,4 @@
-import type { FindingState, Severity } from '../finding.ts'
+import type { FindingKind, FindingState, Severity } from '../finding.ts'
 import type { Facts } from '../leaf.ts'
 import { msOf } from './instant.ts'
 
@@ -6,6 +6,11 @@ import { msOf } from './instant.ts'
 export interface FindingEventFields {
   id: string
   finding_id: string
+  /** Of the finding when this came to pass, like the three ids: whose door it was. */
+  kind: FindingKind
+  system_id: string | null
+  identity_id: string | null
+  credential_id: string | null
   sequence: number | null
   event: string
   at: Temporal.Instant
@@ -21,14 +26,18 @@ export function findingEventFacts(row: FindingEventFields): Facts {
   return {
     actor: row.actor,
     at_ms: msOf(row.at),
+    credential_id: row.credential_id,
     event: row.event,
     finding_id: row.finding_id,
     id: row.id,
+    identity_id: row.identity_id,
+    kind: row.kind,
     note: row.note,
     observation_id: row.observation_id,
     sequence: row.sequence,
     severity: row.severity,
     state: row.state,
+    system_id: row.system_id,
     trace_id: row.trace_id,
     type: 'finding',
   }

@@ -33,3 +33,19 @@ export function twinRow(index: number, facts: Facts, columns: readonly string[])
 export function twinHeader(columns: readonly string[]): string {
   return csvRow(['index', ...columns, 'more'])
 }
+
+/** The cells of one row as `csvRow` writes them, without their quotes; undefined for what it would not write. */
+export function csvCells(row: string): string[] | undefined {
+  const cells: string[] = []
+  for (let at = 0; at <= row.length; ) {
+    CELL.lastIndex = at
+    const [whole, quoted, plain = ''] = CELL.exec(row) ?? []
+    if (whole === undefined) return undefined
+    cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'))
+    at += whole.length + 1
+    if (at <= row.length && row[at - 1] !== ',') return undefined
+  }
+  return cells
+}
+
+const CELL = /"((?:[^"]|"")*)"|([^",\r\n]*)/y

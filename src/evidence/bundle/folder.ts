@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type Blocks, blocksOf } from './blocks.ts'
+import { blockBytesOf } from './format.ts'
 
 /** One written file, as the manifest lists it. */
 export interface WrittenFile {
   path: string
   bytes: number
   sha256: string
+  blocks?: Blocks
 }
 
 /** A file that is written piece by piece. */
@@ -35,7 +39,7 @@ export function openBundleFolder(folder: string): BundleFolder {
   const written: WrittenFile[] = []
   const made = new Set<string>([''])
   const opened = new Set<FileHandle>()
-  const create = async (path: string): Promise<FileWriter> => {
+  const create = async (path: string, whole?: Uint8Array): Promise<FileWriter> => {
     const parent = dirname(path)
     if (!made.has(parent)) {
       await mkdir(join(folder, parent), { recursive: true })
@@ -69,14 +73,18 @@ export function openBundleFolder(folder: string): BundleFolder {
         await flushGathered()
         opened.delete(handle)
         await handle.close()
-        written.push({ path, bytes, sha256: digest.digest('hex') })
+        // How long its blocks are depends on how long it is, which is known only now.
+        const blockBytes = blockBytesOf(path, bytes)
+        const again = () => (whole === undefined ? createReadStream(join(folder, path)) : [whole])
+        const blocks = blockBytes === undefined ? {} : { blocks: await blocksOf(again(), blockBytes) }
+        written.push({ path, bytes, sha256: digest.digest('hex'), ...blocks })
       },
     }
   }
   return {
-    create,
+    create: (path) => create(path),
     put: async (path, content) => {
-      const file = await create(path)
+      const file = await create(path, typeof content === 'string' ? Buffer.from(content) : content)
       await file.write(content)
       await file.close()
     },

@@ -1,5 +1,8 @@
 import { z } from 'zod'
 import { LEDGER_KINDS } from '../../domain/ledger.ts'
+import { decodeCount } from '../base64.ts'
+import { sha256 } from '../merkle.ts'
+import { type Blocks, blockBytesFor, blocksOf, blocksSchema } from './blocks.ts'
 
 /** The first line of the note that signs a manifest. No checkpoint begins with it, so that neither can stand for the other. */
 export const MANIFEST_NOTE = 'revenant-bundle-manifest/v1'
@@ -15,6 +18,7 @@ export const PATHS = {
   checkpoint: 'log/checkpoint',
   consistency: 'log/consistency.txt',
   gone: 'entries/gone.csv',
+  contradicted: 'statements/contradicted.csv',
   assessment: 'oscal/assessment-results.json',
   poam: 'oscal/poam.json',
 } as const
@@ -59,20 +63,61 @@ export const manifestSchema = z.strictObject({
   altered: count,
   /** Entries whose rows are missing, though no retention removed them. */
   removed: count,
+  /** Rows that statements are made from and that the log does not bear out: see `statements/contradicted.csv`. */
+  contradicted: count,
   /** Size of the older checkpoint that `log/consistency.txt` starts from. */
   consistentFrom: count.optional(),
-  files: z.array(z.strictObject({ path: z.string(), bytes: count, sha256: hex })),
+  /** By path. `blocks` only helps to say where a file is false: its SHA-256 says whether. */
+  files: z.array(z.strictObject({ path: z.string(), bytes: count, sha256: hex, blocks: blocksSchema.optional() })),
 })
 export type Manifest = z.infer<typeof manifestSchema>
+export type ListedFile = Manifest['files'][number]
+
+/** Blocks of one file at most: 54 characters each in the list of files. */
+const MOST_BLOCKS = 16_384
+/** Larger files of entries do without: the log holds each line, and of a pair of files each tells what the other was. */
+const MOST_ENTRIES_BYTES = 4 * 1024 * 1024
+
+/** The length of the blocks that the list of files keeps of a file; undefined for one of which it keeps none. */
+export function blockBytesOf(path: string, bytes: number): number | undefined {
+  // A proof is made again from the tiles. The blocks of the list itself stand in its note.
+  if (bytes === 0 || path.startsWith('proofs/') || path === PATHS.manifest) return undefined
+  // Tiles are many, and small: one block each.
+  if (path.startsWith(`${LOG_FOLDER}tile/`)) return bytes
+  if (path.startsWith('entries/') && path !== PATHS.gone && bytes > MOST_ENTRIES_BYTES) return undefined
+  return blockBytesFor(bytes, MOST_BLOCKS)
+}
 
 /** True for a bundle that was made before its period had ended: what was logged afterwards is not in it. */
 export function isUnfinished({ period, madeAt }: Pick<Manifest, 'period' | 'madeAt'>): boolean {
   return Temporal.Instant.compare(period.to, madeAt) > 0
 }
 
-/** The text that the log's key signs for a manifest. */
-export function manifestText(sha256: string): string {
-  return `${MANIFEST_NOTE}\n${sha256}\n`
+/** What the log's key signs of a manifest. */
+export interface ManifestText {
+  sha256: string
+  bytes: number
+  blocks: Blocks
+}
+
+/** A line of the note: its blocks are larger than those of other files, so that it stays one that can be read. */
+const MOST_MANIFEST_BLOCKS = 64
+
+/** The text that the log's key signs for a manifest: what it is, SHA-256, then size, length of its blocks and their sums. */
+export async function manifestText(manifest: Uint8Array): Promise<string> {
+  const blocks = await blocksOf([manifest], blockBytesFor(manifest.length, MOST_MANIFEST_BLOCKS))
+  const digest = Buffer.from(sha256(manifest)).toString('hex')
+  return `${MANIFEST_NOTE}\n${digest}\n${manifest.length} ${blocks.bytes} ${blocks.sums}\n`
+}
+
+/** Reads what `manifestText` wrote; undefined for anything else. */
+export function parseManifestText(text: string): ManifestText | undefined {
+  const [note, digest, line = '', end, ...more] = text.split('\n')
+  const [size = '', blockBytes = '', sums = '', ...others] = line.split(' ')
+  const [bytes, blocks] = [decodeCount(size), blocksSchema.safeParse({ bytes: decodeCount(blockBytes), sums }).data]
+  const parsed = hex.safeParse(digest).data
+  if (note !== MANIFEST_NOTE || end !== '' || more.length > 0 || others.length > 0) return undefined
+  return parsed === undefined || bytes === undefined || blocks === undefined ? undefined : { sha256: parsed, bytes, blocks }
 }
 
 function isInstant(text: string): boolean {

@@ -2,7 +2,19 @@ import { isUnfinished, type Manifest } from './format.ts'
 
 /** README.txt of a bundle: what each file is and how to verify them, for somebody who knows nothing of Revenant. */
 export function readmeText(
-  { period, filters, log, entries, gone, altered, removed, madeAt, madeBy, consistentFrom }: Omit<Manifest, 'files'>,
+  {
+    period,
+    filters,
+    log,
+    entries,
+    gone,
+    altered,
+    removed,
+    contradicted,
+    madeAt,
+    madeBy,
+    consistentFrom,
+  }: Omit<Manifest, 'files'>,
   vkeys: readonly string[],
 ): string {
   const chosen = Object.entries(filters).map(([name, value]) => `${name} ${value}`)
@@ -21,6 +33,11 @@ export function readmeText(
       ? [`ALTERED  ${altered}: their rows in the database say something else than what was logged; see entries/gone.csv`]
       : []),
     ...(removed > 0 ? [`REMOVED  ${removed}: their rows are missing, and no retention removed them; see entries/gone.csv`] : []),
+    ...(contradicted > 0
+      ? [
+          `FALSE    ${contradicted} rows that the statements are made from are not borne out by the log; see statements/contradicted.csv`,
+        ]
+      : []),
     ...(isUnfinished({ period, madeAt })
       ? ['Open     the period had not ended when this was made: what was logged later is not in here']
       : []),

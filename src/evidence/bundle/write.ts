@@ -1,21 +1,23 @@
 import { RevenantError } from '../../domain/error.ts'
 import { LEDGER_KINDS } from '../../domain/ledger.ts'
+import { retentionHorizon } from '../../store/audit.ts'
 import { type EvidenceFilter, isFiltered, ledgerVkeys, logStretch, NAMES, namesPage } from '../../store/evidence.ts'
 import { latestCheckpoint } from '../../store/ledger.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint.ts'
-import { sha256, verifyConsistency } from '../merkle.ts'
+import { contradictions } from '../claims.ts'
+import { verifyConsistency } from '../merkle.ts'
 import { readConsistency, readInclusion } from '../merkle-proof.ts'
 import { assessmentResults } from '../oscal/assessment.ts'
 import { poam } from '../oscal/poam.ts'
-import { reportHtml } from '../report/html.ts'
+import { type ReportedEntries, reportHtml } from '../report/html.ts'
 import { signNote } from '../signed-note.ts'
 import { STATEMENT_NAMES, STATEMENTS, statementRows } from '../statements.ts'
 import { SUMMARY_COLUMNS, type Summary, summarise, summaryCells } from '../summary.ts'
 import { formatTlogProof } from '../tlog-proof.ts'
 import { formatConsistency } from './consistency.ts'
 import { csvRow } from './csv.ts'
-import { type WrittenEntries, writeEntries } from './entries.ts'
-import { type BundleFolder, openBundleFolder } from './folder.ts'
+import { writeEntries } from './entries.ts'
+import { type BundleFolder, type FileWriter, openBundleFolder } from './folder.ts'
 import { LOG_FOLDER, type Manifest, manifestText, PATHS, proofPath } from './format.ts'
 import { readmeText } from './readme.ts'
 import { type BundleRequest, controlsIn, evidenceFilter, type ReportDeps, type ReportScope, statementScope } from './request.ts'
@@ -74,8 +76,9 @@ async function writeInto(
     request.since === undefined ? undefined : await writeConsistency(folder, request.since, head, request, read)
   await writeNames(deps, folder, filter)
   await writeStatements(deps, folder, scope)
+  const contradicted = await writeContradicted(deps, folder, filter)
   const summary = await summarise(deps, scope)
-  await writeReports(deps, folder, scope, summary, written)
+  await writeReports(deps, folder, scope, summary, { ...written, contradicted })
   const draft: Omit<Manifest, 'files'> = {
     format: 'revenant-bundle',
     version: 1,
@@ -91,6 +94,7 @@ async function writeInto(
     gone: written.gone,
     altered: written.altered,
     removed: written.removed,
+    contradicted,
     ...(consistentFrom === undefined ? {} : { consistentFrom }),
   }
   await folder.put(PATHS.readme, readmeText(draft, vkeys))
@@ -109,7 +113,7 @@ async function seal(
   const newest = signers.signers.at(-1)
   if (newest === undefined) throw new RevenantError('KEY_UNKNOWN', 'the key ring holds no key that signs the ledger')
   await folder.put(PATHS.manifest, text)
-  await folder.put(PATHS.note, signNote(manifestText(Buffer.from(sha256(text)).toString('hex')), [newest]))
+  await folder.put(PATHS.note, signNote(await manifestText(text), [newest]))
   return { manifest, paths: folder.written().map(({ path }) => path) }
 }
 
@@ -183,12 +187,27 @@ async function writeStatements(deps: ReportDeps, folder: BundleFolder, scope: Re
   }
 }
 
+/** What the statements say and the log does not bear out; answers how many rows. No file where there is none. */
+async function writeContradicted({ db, now }: ReportDeps, folder: BundleFolder, filter: EvidenceFilter): Promise<number> {
+  let [count, file]: [number, FileWriter | undefined] = [0, undefined]
+  for await (const { table, id, what } of contradictions({ ...filter, db, now: now(), horizon: await retentionHorizon(db) })) {
+    if (file === undefined) {
+      file = await folder.create(PATHS.contradicted)
+      await file.write(csvRow(['table', 'id', 'what']))
+    }
+    count += 1
+    await file.write(csvRow([table, id, what]))
+  }
+  await file?.close()
+  return count
+}
+
 async function writeReports(
   deps: ReportDeps,
   folder: BundleFolder,
   scope: ReportScope,
   summary: Summary,
-  written: WrittenEntries,
+  written: ReportedEntries,
 ): Promise<void> {
   await folder.put(PATHS.summary, [SUMMARY_COLUMNS, ...summary.rows.map(summaryCells)].map(csvRow).join(''))
   await pour(folder, PATHS.assessment, assessmentResults(deps, scope, summary, { inBundle: true }))

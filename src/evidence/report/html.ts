@@ -16,12 +16,15 @@ const LISTED = 200
 const MOST_BARS = 92
 const DAY_MS = 86_400_000
 
+/** The entries of a bundle, and how many rows that its statements are made from the log does not bear out. */
+export type ReportedEntries = WrittenEntries & { contradicted: number }
+
 /** The report of a bundle for people: one HTML page without scripts or anything from elsewhere, in pieces. */
 export async function* reportHtml(
   deps: ReportDeps,
   scope: ReportScope,
   summary: Summary,
-  written: WrittenEntries,
+  written: ReportedEntries,
 ): AsyncGenerator<string> {
   const { from, to } = scope
   const chosen = [scope.framework, scope.control, scope.identity?.name, scope.system?.name].filter((name) => name !== undefined)
@@ -38,7 +41,7 @@ export async function* reportHtml(
   yield `<h2>What this rests on</h2><p>Each figure is counted from the database when this page was made. The observations, controls, findings and gaps behind it are in <code>entries/</code>, each provable against the signed log; <code>README.txt</code> says how. A refusal proves that a credential was not accepted by that system at that time; what could not be judged is never counted as refused.</p>\n</body></html>\n`
 }
 
-function headline({ checks }: Summary, { counts, gone, altered, removed }: WrittenEntries): string {
+function headline({ checks }: Summary, { counts, gone, altered, removed, contradicted }: ReportedEntries): string {
   const revocation = checks.find(({ check }) => check === 'revocation')
   const { subjects = 0, passed = 0, failed = 0 } = revocation ?? {}
   const figures: [string, number][] = [
@@ -53,11 +56,15 @@ function headline({ checks }: Summary, { counts, gone, altered, removed }: Writt
     altered + removed === 0
       ? ''
       : `<p class="warning">${altered} rows of the database say something else than what was logged, and ${removed} are missing: see entries/gone.csv.</p>`
+  const untrue =
+    contradicted === 0
+      ? ''
+      : `<p class="warning">${contradicted} rows of the database that this page and the statements are made from are not borne out by the log: see statements/contradicted.csv.</p>`
   const old =
     gone === 0
       ? ''
       : `<p>The facts of ${gone} entries are past their retention: the log keeps their digests (entries/gone.csv).</p>`
-  return `<div class="figures">${cards}</div>${warning}${old}`
+  return `<div class="figures">${cards}</div>${warning}${untrue}${old}`
 }
 
 const STATES = { passed: 'passed', failed: 'failed', not_judged: 'not judged' } as const

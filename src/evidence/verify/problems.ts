@@ -14,14 +14,22 @@ export const CHECK_NAMES = [
 ] as const
 export type CheckName = (typeof CHECK_NAMES)[number]
 
-/** One thing that is false, as narrowly as the digests tell. */
+/** Bytes of a file, from 0, the last one included. */
+export interface Stretch {
+  from: number
+  to: number
+}
+
+/** One thing that is false. */
 export interface Problem {
   check: CheckName
   file: string
   /** From 1. */
   line?: number
-  /** Of the first byte of what is false, from 0. */
+  /** The first byte that is not as it should be, from 0. */
   offset?: number
+  /** Instead of `offset`: the first false byte lies somewhere in here. */
+  stretch?: Stretch
   what: string
 }
 
@@ -69,4 +77,10 @@ export async function attempt<Value>(
     problems.add({ ...at, what: error.message })
     return undefined
   }
+}
+
+/** For callers that must not go on without a value. Throws `EVIDENCE_INVALID`. */
+export function must<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined) throw new RevenantError('EVIDENCE_INVALID', what)
+  return value
 }

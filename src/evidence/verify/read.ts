@@ -1,5 +1,6 @@
 import { createHash, type Hash as Hasher } from 'node:crypto'
 import { RevenantError } from '../../domain/error.ts'
+import type { Stretch } from './problems.ts'
 import type { BundleSource } from './source.ts'
 
 /** Digests of the files that were read to their end, by path: every file is read once. */
@@ -51,6 +52,11 @@ export interface Line {
   offset: number
   /** False for a last line that no newline ends. */
   ended: boolean
+}
+
+/** From the first byte of a line to its newline. */
+export function stretchOf({ offset, bytes, ended }: Line): Stretch {
+  return { from: offset, to: Math.max(offset, offset + bytes.length - (ended ? 0 : 1)) }
 }
 
 /** No line of ours is near this. */

@@ -20,17 +20,21 @@ const MAX_FILES = 5_000_000
 /** Deflate cannot do better than 1032 to 1; what claims to is made to fill a disk. */
 const MAX_RATIO = 1_032
 
-/** Opens a bundle. Throws `EVIDENCE_INVALID` for what is none: unreadable, links, paths that lead out, sizes that cannot be. */
-export async function openBundle(path: string): Promise<BundleSource> {
+/**
+ * Opens a bundle. Throws `EVIDENCE_INVALID` for what is none: unreadable, links, paths that lead out, sizes that cannot be.
+ *
+ * @param called what errors call it
+ */
+export async function openBundle(path: string, called = path): Promise<BundleSource> {
   try {
     const found = await lstat(path)
     if (found.isDirectory()) return await openFolder(path)
-    if (found.isFile()) return await openZip(path)
+    if (found.isFile()) return await openZip(path, called)
   } catch (error) {
     if (error instanceof RevenantError) throw error
-    throw unusable(`${path} cannot be read: ${errnoWords(error) ?? toError(error).message}`)
+    throw unusable(`${called} cannot be read: ${errnoWords(error) ?? toError(error).message}`)
   }
-  throw unusable(`${path} is neither a folder nor a ZIP file`)
+  throw unusable(`${called} is neither a folder nor a ZIP file`)
 }
 
 async function openFolder(root: string): Promise<BundleSource> {
@@ -55,7 +59,7 @@ async function openFolder(root: string): Promise<BundleSource> {
   }
 }
 
-async function openZip(path: string): Promise<BundleSource> {
+async function openZip(path: string, called: string): Promise<BundleSource> {
   // Strict names: yauzl itself refuses absolute paths, `..` and backslashes.
   const zip = await openPromise(path, {
     strictFileNames: true,
@@ -63,7 +67,7 @@ async function openZip(path: string): Promise<BundleSource> {
     lazyEntries: true,
     autoClose: false,
   }).catch((error: unknown) => {
-    throw unusable(`${path} is no ZIP file that can be read: ${errorCode(error) ?? toError(error).message}`)
+    throw unusable(`${called} is no ZIP file that can be read: ${errorCode(error) ?? toError(error).message}`)
   })
   try {
     const entries = await readEntries(zip)

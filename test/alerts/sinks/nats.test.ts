@@ -1,38 +1,37 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { createAccount, createOperator, createUser, type KeyPair } from '@nats-io/nkeys'
-import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from '@nats-io/transport-node'
 import { describe, expect, it } from 'vitest'
+import type { SinkDeps } from '../../../src/alerts/sinks/sink.ts'
 import { newId } from '../../../src/domain/id.ts'
 import { NATS_SERVER, type NatsOptions, startNats } from '../../servers/nats.ts'
 import { needs } from '../../servers/require.ts'
-import { freePort } from '../../servers/spawned.ts'
 import { ALERT } from '../sample.ts'
-import {
-  authority,
-  clientPair,
-  deliverMany,
-  expectNoHandles,
-  expectOrder,
-  keep,
-  numbered,
-  openEntry,
-  PASSWORD,
-  receiptOf,
-  serverPair,
-  sized,
-  stranger,
-} from './brokers.ts'
+import { brokerSinkSuite } from './broker-suite.ts'
+import { authority, clientPair, keep, openEntry, PASSWORD, receiptOf, serverPair, sized } from './brokers.ts'
 import { failureOf, MARK, message } from './deps.ts'
 
 const SUBJECT = 'security.revenant'
+const user = createUser()
+const asUser = { authenticator: nkeyAuthenticator(user.getSeed()) }
 
 describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nats-server)', () => {
   /** A server with a stream for the subject, and a client of the test's own that reads what it holds. */
   async function nats(options: NatsOptions = {}, as: ConnectionOptions = {}, stream: object = {}) {
     const server = keep(await startNats(options))
-    const reader: NatsConnection = await connect({ servers: `127.0.0.1:${server.port}`, ...as })
+    const reader: NatsConnection = await connect({
+      servers: `127.0.0.1:${server.port}`,
+      // Some tests stop the server for a while.
+      reconnectTimeWait: 50,
+      maxReconnectAttempts: -1,
+      ...as,
+    })
     keep({ close: () => reader.close() })
     const manager = await jetstreamManager(reader)
     await manager.streams.add({ name: 'ALERTS', subjects: ['security.>'], storage: StorageType.File, ...stream })
@@ -68,33 +67,6 @@ describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nat
     expect(stored?.header.get('revenant-severity')).toBe('critical')
   })
 
-  it('keeps each finding’s order in 200 deliveries at once, over one connection', async () => {
-    const server = await nats()
-    await deliverMany(openEntry(to(server.port)))
-    const stored = await server.stored()
-    expectOrder(
-      stored.map(({ header }) => ({ key: header.get('revenant-dedup'), sequence: Number(header.get('revenant-sequence')) })),
-    )
-  })
-
-  it('fails while the server is down and delivers to it once it is back', async () => {
-    const server = await nats()
-    const sink = openEntry(to(server.port))
-    await receiptOf(sink, numbered(1))
-    await server.stop()
-    // Whether the client has noticed yet decides the code.
-    expect(await failureOf(sink, numbered(2))).toMatchObject({ code: 'SINK_UNREACHABLE', retry: true })
-    await server.start()
-    expect(await receiptOf(sink, numbered(2))).toEqual({ sequence: 2 })
-  })
-
-  it('goes to the next server of the cluster when the first is down', async () => {
-    const server = await nats()
-    const dead = await freePort()
-    const sink = openEntry({ ...to(server.port), to: `nats://127.0.0.1:${dead},nats://127.0.0.1:${server.port}` })
-    expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
-  })
-
   it('is not delivered where no stream listens to the subject, or another than the one named', async () => {
     const server = await nats()
     expect(await failureOf(openEntry(to(server.port, { subject: 'elsewhere' })))).toMatchObject({
@@ -127,43 +99,14 @@ describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nat
     expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
   })
 
-  const user = createUser()
-  const seed = Buffer.from(user.getSeed()).toString()
   it.each([
-    [
-      'a password',
-      `users: [{ user: revenant, password: "${PASSWORD}" }]`,
-      { user: 'revenant', pass: PASSWORD },
-      { username: 'revenant' },
-      PASSWORD,
-      `${MARK}-wrong`,
-    ],
-    ['a token', `token: "${PASSWORD}"`, { token: PASSWORD }, { auth: 'token' }, PASSWORD, `${MARK}-wrong`],
-    ['an nkey', `users: [{ nkey: ${user.getPublicKey()} }]`, undefined, { auth: 'nkey' }, seed, undefined],
-  ])('signs in with %s, and is refused with a wrong one', async (_, authorization, as, entry, right, wrong) => {
-    const nkeys = await import('@nats-io/transport-node')
-    const server = await nats({ authorization }, as ?? { authenticator: nkeys.nkeyAuthenticator(Buffer.from(seed)) })
-    const sink = openEntry(to(server.port, { ...entry, secret: 'env:X' }), { secret: right })
-    expect(await receiptOf(sink)).toMatchObject({ sequence: 1 })
-    const other = wrong ?? Buffer.from(createUser().getSeed()).toString()
-    const failed = await failureOf(openEntry(to(server.port, { ...entry, secret: 'env:X' }), { secret: other }))
-    expect(failed).toMatchObject({ code: 'SINK_REFUSED', retry: true, detail: { error: 'AUTHORIZATION' } })
-    expect(JSON.stringify(failed)).not.toContain(other)
+    ['a password', `users: [{ user: revenant, password: "${PASSWORD}" }]`, { user: 'revenant', pass: PASSWORD }],
+    ['a token', `token: "${PASSWORD}"`, { token: PASSWORD }],
+    ['an nkey', `users: [{ nkey: ${user.getPublicKey()} }]`, asUser],
+  ])('is refused without %s', async (_, authorization, as) => {
+    const server = await nats({ authorization }, as)
     expect(await failureOf(openEntry(to(server.port)))).toMatchObject({
       code: 'SINK_REFUSED',
-      detail: { error: 'AUTHORIZATION' },
-    })
-  })
-
-  it('signs in with a .creds file, and is refused with another account’s', async () => {
-    const { authorization: resolver, creds, otherCreds } = operatorMode()
-    const admin = { authenticator: credsAuthenticator(Buffer.from(creds)) }
-    const server = await nats({ resolver }, admin)
-    const entry = to(server.port, { auth: 'creds', secret: 'file:/creds' })
-    expect(await receiptOf(openEntry(entry, { secret: creds }))).toMatchObject({ sequence: 1 })
-    expect(await failureOf(openEntry(entry, { secret: otherCreds }))).toMatchObject({
-      code: 'SINK_REFUSED',
-      retry: true,
       detail: { error: 'AUTHORIZATION' },
     })
   })
@@ -178,14 +121,11 @@ describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nat
   })
 
   const tls = { tls: { ca: authority.cert } }
-  it('speaks TLS with a verified server and with no other', async () => {
+  it('speaks TLS with the server by another of its names, and with none that speaks in clear', async () => {
     const server = await nats({ tls: serverPair }, tls)
     const entry = { ...to(server.port), to: `tls://127.0.0.1:${server.port}`, ca: 'file:/ca' }
-    expect(await receiptOf(openEntry(entry, { ca: authority.cert }))).toMatchObject({ sequence: 1 })
-    expect(await receiptOf(openEntry({ ...entry, to: `tls://localhost:${server.port}` }, { ca: authority.cert }))).toMatchObject({
-      duplicate: 'yes',
-    })
-    expect(await failureOf(openEntry(entry, { ca: stranger.cert }))).toMatchObject({ code: 'SINK_UNREACHABLE', retry: true })
+    const named = openEntry({ ...entry, to: `tls://localhost:${server.port}` }, { ca: authority.cert })
+    expect(await receiptOf(named)).toMatchObject({ sequence: 1 })
     // A server that does not offer TLS is no server.
     const clear = await nats()
     expect(await failureOf(openEntry({ ...entry, to: `tls://127.0.0.1:${clear.port}` }, { ca: authority.cert }))).toMatchObject({
@@ -206,44 +146,81 @@ describe.skipIf(!needs('nats-server', NATS_SERVER))('nats (needs the package nat
     expect((await server.stored()).length).toBe(1)
   })
 
-  it('fails within its timeout on a peer that never greets, stops when the caller aborts, and when it is closed', async () => {
-    const peer = createServer(() => undefined).listen(0, '127.0.0.1')
-    await once(peer, 'listening')
-    const sockets: Socket[] = []
-    peer.on('connection', (socket) => sockets.push(socket))
-    keep({
-      close: async () => {
-        for (const socket of sockets) socket.destroy()
-        peer.close()
+  const suited = async (
+    options: NatsOptions = {},
+    as: ConnectionOptions = {},
+    more: object = {},
+    deps: Partial<SinkDeps> = {},
+  ) => {
+    const server = await nats(options, as)
+    const secure = options.tls === undefined ? {} : { to: `tls://127.0.0.1:${server.port}`, ca: 'file:/ca' }
+    return {
+      entry: { ...to(server.port), ...secure, ...more },
+      deps: { ca: authority.cert, ...deps },
+      stored: async () =>
+        (await server.stored()).map(({ header }) => ({
+          key: header.get('revenant-dedup'),
+          sequence: Number(header.get('revenant-sequence')),
+        })),
+      stop: () => server.stop(),
+      start: () => server.start(),
+    }
+  }
+  const refused = { detail: { error: 'AUTHORIZATION' } }
+  const secret = 'env:X'
+  const wrong = { secret: `${MARK}-wrong` }
+  brokerSinkSuite({
+    kind: 'nats',
+    scheme: 'nats',
+    open: (secure) => (secure ? suited({ tls: serverPair }, tls) : suited()),
+    // Whether the client has noticed yet decides which.
+    gone: expect.stringMatching(/^ECONN(RESET|REFUSED)$/),
+    signIns: [
+      {
+        name: 'a password',
+        open: async () => {
+          const authorization = `users: [{ user: revenant, password: "${PASSWORD}" }]`
+          const as = { user: 'revenant', pass: PASSWORD }
+          return { ...(await suited({ authorization }, as, { username: 'revenant', secret }, { secret: PASSWORD })), wrong }
+        },
+        refused,
       },
-    })
-    const { port } = peer.address() as AddressInfo
-    expect(await failureOf(openEntry(to(port, { timeout: '300ms' })))).toMatchObject({
-      code: 'SINK_UNREACHABLE',
-      retry: true,
-      detail: { error: 'TIMEOUT' },
-    })
-    const abort = new AbortController()
-    setTimeout(() => abort.abort(), 50)
-    expect(await failureOf(openEntry(to(port, { timeout: '1s' })), message(), abort.signal)).toMatchObject({
-      detail: { error: 'ABORTED' },
-    })
-    const sink = openEntry(to(port, { timeout: '1s' }))
-    const pending = failureOf(sink)
-    await sink.close()
-    expect(await pending).toMatchObject({ retry: true, detail: { error: 'CLOSED' } })
-  })
-
-  it('leaves nothing open once it is closed', async () => {
-    const server = await nats()
-    const before = process.getActiveResourcesInfo()
-    const sink = openEntry(to(server.port))
-    await receiptOf(sink)
-    await sink.close()
-    expect(await failureOf(sink)).toMatchObject({ retry: true, detail: { error: 'CLOSED' } })
-    await expectNoHandles(before)
+      {
+        name: 'a token',
+        open: async () => {
+          const as = { token: PASSWORD }
+          const own = await suited({ authorization: `token: "${PASSWORD}"` }, as, { auth: 'token', secret }, { secret: PASSWORD })
+          return { ...own, wrong }
+        },
+        refused,
+      },
+      {
+        name: 'an nkey',
+        open: async () => {
+          const authorization = `users: [{ nkey: ${user.getPublicKey()} }]`
+          const own = await suited({ authorization }, asUser, { auth: 'nkey', secret }, { secret: seedOf(user) })
+          return { ...own, wrong: { secret: seedOf(createUser()) } }
+        },
+        refused,
+      },
+      {
+        name: 'a .creds file',
+        open: async () => {
+          const { authorization: resolver, creds, otherCreds } = operatorMode()
+          const as = { authenticator: credsAuthenticator(Buffer.from(creds)) }
+          const own = await suited({ resolver }, as, { auth: 'creds', secret: 'file:/creds' }, { secret: creds })
+          return { ...own, wrong: { secret: otherCreds } }
+        },
+        refused,
+      },
+    ],
+    at: (port) => ({ entry: to(port), deps: {} }),
   })
 })
+
+function seedOf(user: KeyPair): string {
+  return Buffer.from(user.getSeed()).toString()
+}
 
 /** An operator, an account with JetStream and a user of it, as JWTs (NATS ADR-14), and a user of an account that the server does not know. */
 function operatorMode() {
@@ -254,7 +231,7 @@ function operatorMode() {
   const credsOf = (issuer: KeyPair) => {
     const own = createUser()
     const token = jwt(issuer, own, { type: 'user', pub: {}, sub: {}, subs: -1, data: -1, payload: -1 })
-    const seed = Buffer.from(own.getSeed()).toString()
+    const seed = seedOf(own)
     return `-----BEGIN NATS USER JWT-----\n${token}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
   }
   const systemJwt = jwt(operator, system, { type: 'account', limits: unlimited })

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { REFERENCES } from '../../domain/reference.ts'
+import {
+  count,
+  credentialRef,
+  deadline,
+  findingKind,
+  findingState,
+  id,
+  identityRef,
+  instant,
+  lastAnswer,
+  pageOf,
+  privilege,
+  severity,
+  standing,
+  systemRef,
+  text,
+} from './common.ts'
+
+const schemes = z.enum(Object.keys(REFERENCES))
+
+export const credential = z.strictObject({
+  ...credentialRef.shape,
+  identity: identityRef,
+  system: systemRef,
+  principal: text().nullable().describe('Who the system should say it is'),
+  privilege: privilege().describe('What it may do there'),
+  shared: z.boolean().describe('Others hold it too: it has to be rotated'),
+  standing: standing().describe('How it stands'),
+  ...lastAnswer,
+  dueAt: instant().nullable().describe('When it is tried next. Null: it is not tried'),
+  revokedAfterMs: z.number().nullable().describe('From the termination to the first proven refusal that no acceptance followed'),
+  deadline: deadline.nullable().describe('Null: its identity is here, or the credential is retired'),
+  retiredAt: instant().nullable().describe('When it was taken off the list'),
+})
+export type Credential = z.infer<typeof credential>
+export const credentialPage = pageOf(credential)
+export type CredentialPage = z.infer<typeof credentialPage>
+
+/** One credential: all but its secret. */
+export const credentialDetail = z.strictObject({
+  ...credential.shape,
+  secret: z
+    .strictObject({
+      kept: z.enum(['sealed', 'reference', 'none']).describe('`none`: it is shredded'),
+      scheme: schemes.nullable().describe('Of the reference'),
+      origin: text().describe('What it opens for, and nothing else'),
+    })
+    .describe('How the secret is kept'),
+  handoverBy: instant().nullable().describe('When the old secret has to be dead that an automation was moved away from'),
+  judgedAt: instant().nullable().describe('The last answer that proved something'),
+  acceptedAt: instant().nullable().describe('The last acceptance'),
+  confirmedAt: instant().nullable().describe('The last refusal of a made-up secret for the same account'),
+  firstRejectedAt: instant().nullable().describe('The first proven refusal since the last acceptance'),
+  deadAt: instant().nullable().describe('When enough proven refusals had come'),
+  verifyBy: instant().nullable().describe('When the lack of a judgement becomes a finding'),
+  rejections: count().describe('Proven refusals in a row'),
+  failures: count().describe('Answers in a row that proved nothing'),
+  attempts: count().describe('Tries so far'),
+  findings: z
+    .array(
+      z.strictObject({
+        id: id().describe('Of the finding'),
+        kind: findingKind(),
+        severity: severity(),
+        state: findingState(),
+        exempted: z.boolean().describe('An exemption silences it'),
+        openedAt: instant().describe('When it was first seen'),
+      }),
+    )
+    .describe('What was found about it, the newest first'),
+  createdAt: instant().describe('When it became known'),
+  updatedAt: instant().describe('When its source last changed it'),
+})
+export type CredentialDetail = z.infer<typeof credentialDetail>

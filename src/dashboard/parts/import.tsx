@@ -1,0 +1,127 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { ImportAnswer } from '../../api/schemas/actions.ts'
+import { ApiError, addressOf, send } from '../api.ts'
+import { countOf } from '../words.ts'
+import { Field } from './field.tsx'
+import { Problem } from './states.tsx'
+
+export interface ImportProps {
+  what: 'identities' | 'credentials'
+  /** A few rows that show the columns. */
+  example: string
+  onDone(): void
+}
+
+interface Given {
+  name: string
+  text: Blob
+  type: string
+}
+
+/** Takes a file or pasted rows, checks them without writing, imports them, and tells every bad row. */
+export function Import({ what, example, onDone }: ImportProps): JSX.Element {
+  const [text, setText] = useState('')
+  const [file, setFile] = useState<File>()
+  const [busy, setBusy] = useState(false)
+  const [answer, setAnswer] = useState<ImportAnswer>()
+  const [error, setError] = useState<ApiError>()
+  const given = givenOf(file, text)
+  const run = async (dryRun: boolean) => {
+    if (given === undefined) return
+    setBusy(true)
+    setError(undefined)
+    try {
+      const path = addressOf(`/v1/import/${what}`, { dryRun, name: given.name })
+      const said = await send<ImportAnswer>('POST', path, { upload: { file: given.text, type: given.type } })
+      setAnswer(said)
+      if (!dryRun) onDone()
+    } catch (problem) {
+      setAnswer(undefined)
+      setError(problem instanceof ApiError ? problem : new ApiError(0, String(problem)))
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <div class="stack tight">
+      <Field label={`File with ${what}, CSV or JSON Lines`}>
+        <input
+          type="file"
+          accept=".csv,.jsonl,.ndjson,text/csv,application/x-ndjson"
+          onChange={(event) => setFile(event.currentTarget.files?.[0])}
+        />
+      </Field>
+      {file === undefined ? (
+        <Field label="Or rows, pasted">
+          <textarea
+            class="mono"
+            rows={4}
+            value={text}
+            placeholder={example}
+            spellcheck={false}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </Field>
+      ) : undefined}
+      <div class="row">
+        <button type="button" class="button first" disabled={busy || given === undefined} onClick={() => run(false)}>
+          {busy ? 'Working …' : `Import ${what}`}
+        </button>
+        <button type="button" class="button" disabled={busy || given === undefined} onClick={() => run(true)}>
+          Only check
+        </button>
+      </div>
+      {error === undefined ? undefined : <Problem error={error} />}
+      {answer === undefined ? undefined : <Outcome answer={answer} />}
+    </div>
+  )
+}
+
+/** JSON Lines begin with a brace; a file's name tells as well. */
+function givenOf(file: File | undefined, text: string): Given | undefined {
+  if (file !== undefined)
+    return {
+      name: file.name,
+      text: file,
+      type: /\.(?:jsonl|ndjson|json)$/i.test(file.name) ? 'application/x-ndjson' : 'text/csv',
+    }
+  if (text.trim() === '') return undefined
+  return { name: 'pasted', text: new Blob([text]), type: text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv' }
+}
+
+function Outcome({ answer }: { answer: ImportAnswer }): JSX.Element {
+  const { dryRun, read, created, updated, unchanged, skipped, reinstated, bad, badTotal, dueNow, stopped } = answer
+  const counts = [
+    `${created} new`,
+    `${updated} changed`,
+    `${unchanged} as they were`,
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ...(reinstated > 0 ? [`${reinstated} reinstated`] : []),
+  ]
+  return (
+    <div class="said stack tight" role="status">
+      <p>
+        <b>{dryRun ? 'Checked, nothing written' : 'Imported'}</b>: {countOf(read, 'row')}, {counts.join(', ')}.
+        {dueNow > 0 ? ` ${countOf(dueNow, 'credential')} due now.` : ''}
+        {stopped ? ' It was cut short.' : ''}
+      </p>
+      {badTotal === 0 ? undefined : (
+        <>
+          <p>
+            <b class="overdue">{countOf(badTotal, 'bad row')}</b>
+            {badTotal > bad.length ? `, the first ${bad.length}` : ''}:
+          </p>
+          <ul class="small">
+            {bad.map(({ line, field, message }) => (
+              <li key={`${line}${field ?? ''}`}>
+                line {line}
+                {field === null ? '' : `, ${field}`}: {message}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,33 @@
+import type { Severity } from '../domain/finding.ts'
+import type { Policy } from '../domain/policy.ts'
+import type { Queryable } from '../store/db.ts'
+import { lockStale, type StaleFinding } from '../store/overdue.ts'
+import { moveByTime, type Raise } from './apply.ts'
+import { severity } from './signals.ts'
+import { remind } from './transition.ts'
+
+/**
+ * Reminds of the open findings whose last alert is older than `policy.remindEvery`, or escalates those that have grown more severe, in the
+ * caller's transaction: of what cannot be judged no observation ever comes that would. Answers how many; `limit` at most.
+ */
+export async function remindFindings(
+  db: Queryable,
+  at: Temporal.Instant,
+  limit: number,
+  policy: Policy,
+  raise: Raise,
+): Promise<number> {
+  const alertedBefore = at.subtract({ milliseconds: policy.remindEveryMs })
+  const rows = await lockStale(db, { at, alertedBefore, limit })
+  return moveByTime(db, rows, at, (episode, row) => remind(episode, severityToday(row, at, policy), at, policy), raise)
+}
+
+/** What a signal of today would say. */
+function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy): Severity {
+  const { kind, tier, identityKind, privilege, terminatedAt } = row
+  if (tier !== null && identityKind !== null && privilege !== null && terminatedAt !== null) {
+    return severity({ at, tier, identityKind, privilege, terminatedAt, handoverBy: row.handoverBy ?? undefined }, kind, policy)
+  }
+  // What is about no credential has no deadline, so it does not age.
+  return row.severity
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Route } from '../../src/api/route.ts'
+import { ROUTES } from '../../src/api/routes.ts'
+import { may, ROLES, type Role } from '../../src/domain/access.ts'
+import { type AccessHouse, bearer, NO_RATE, openAccessHouse } from './access-house.ts'
+
+const NOBODY = '00000000-0000-7000-8000-000000000000'
+
+/** What changes something, but is open to whoever may read: one's own session. */
+const OWN = ['signIn', 'signOut']
+
+describe('who may do what', () => {
+  let house: AccessHouse
+  const tokens = new Map<Role, string>()
+  beforeAll(async () => {
+    house = await openAccessHouse({ rate: NO_RATE })
+    for (const role of ROLES) tokens.set(role, await house.token(role))
+  })
+  afterAll(() => house.stop())
+
+  /** An address of this route, with nothing there. */
+  const addressOf = ({ path }: Route) => path.replaceAll(/\{\w+\}/g, NOBODY)
+  const statusOf = async (answer: Promise<Response>) => {
+    const { status, body } = await answer
+    await body?.cancel()
+    return status
+  }
+  const fits = (route: Route, role: Role) => route.permission === 'anybody' || may(role, route.permission)
+
+  it('asks of whatever changes something more than that he may read', () => {
+    const weak = ROUTES.filter(
+      ({ method, permission }) => method !== 'GET' && (permission === 'read' || permission === 'anybody'),
+    )
+    expect(weak.map(({ id }) => id).toSorted()).toEqual(OWN)
+    const open = ROUTES.filter(({ permission }) => permission === 'anybody').map(({ id }) => id)
+    expect(open.toSorted()).toEqual(['finishOidc', 'listSignIns', 'signIn', 'startOidc'])
+  })
+
+  describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_name, route) => {
+    const url = addressOf(route)
+    const { method } = route
+
+    it('nobody', async () => {
+      for (const init of [{ method }, bearer(`rvt_${'x'.repeat(43)}`, { method })]) {
+        // Ten wrong tokens a minute are heard.
+        house.deps.access.throttle.failed = () => {}
+        const status = await statusOf(house.ask(url, init))
+        if (route.permission === 'anybody') expect([401, 403]).not.toContain(status)
+        else expect(status).toBe(401)
+      }
+    })
+
+    it.each(ROLES)('%s, by token and by session', async (role) => {
+      const browser = await house.browser(role)
+      const asked = [house.ask(url, bearer(tokens.get(role) ?? '', { method })), browser.ask(url, { method })]
+      for (const answer of asked) {
+        const status = await statusOf(answer)
+        if (fits(route, role)) expect([401, 403, 500]).not.toContain(status)
+        else expect(status).toBe(403)
+      }
+      if (method === 'GET' || route.permission === 'anybody') return
+      // Without its CSRF token a session changes nothing, whatever its role.
+      const forged = await house.browser(role)
+      forged.csrf = undefined
+      expect(await statusOf(forged.ask(url, { method }))).toBe(403)
+    })
+  })
+})

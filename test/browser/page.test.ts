@@ -1,0 +1,329 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  expectNothingWrong,
+  hasBrowser,
+  openBrowser,
+  overflow,
+  picture,
+  type TestBrowser,
+  type Visitor,
+  violations,
+} from './browser.ts'
+import { builtPage } from './built.ts'
+import { type LabHouse, openLabHouse } from './lab-house.ts'
+
+/** Findings that the lab ends with once everything was tried. */
+const FINDINGS = 7
+
+describe.skipIf(!hasBrowser)('the page (chromium)', { timeout: 120_000 }, () => {
+  let world: LabHouse
+  let browser: TestBrowser
+  let admin: Visitor
+  beforeAll(async () => {
+    await builtPage()
+    world = await openLabHouse()
+    browser = await openBrowser(world.daemon.address)
+    admin = await browser.signedIn(world.house, 'admin')
+    await admin.page.goto('/#/findings')
+    await admin.page.getByText(`${FINDINGS} shown`).waitFor()
+  }, 120_000)
+  afterAll(async () => {
+    await browser?.close()
+    await world?.stop()
+  })
+
+  const idOf = async (path: string, name: string): Promise<string> => {
+    const answer = await admin.page.request.get(path)
+    const { items }: { items: { id: string; name?: string; kind?: string; label?: string }[] } = await answer.json()
+    const found = items.find((item) => [item.name, item.kind, item.label].includes(name))
+    if (found === undefined) throw new Error(`no ${name} at ${path}`)
+    return found.id
+  }
+  // A test that fails half-way leaves no narrow or dark window behind.
+  beforeEach(async () => {
+    await admin.page.setViewportSize({ width: 1280, height: 900 })
+    await admin.page.emulateMedia({ colorScheme: 'light' })
+    admin.wrongs.length = 0
+  })
+  const open = async (page: Page, hash: string, heading: string | RegExp) => {
+    await page.goto(`/#/${hash}`)
+    await page.getByRole('heading', { name: heading, level: 1 }).waitFor()
+    await page.waitForFunction(() => document.querySelector('.ghosts') === null)
+  }
+
+  it.each([
+    ['overview', 'Overview', () => 'overview'],
+    ['findings', 'Findings', () => 'findings'],
+    ['finding', /Residual access/, async () => `findings/${await idOf('/v1/findings?kind=residual_access', 'residual_access')}`],
+    ['finding-of-a-system', /Open system/, async () => `findings/${await idOf('/v1/findings', 'open_system')}`],
+    ['exemptions', 'Exemptions', () => 'exemptions'],
+    ['identities', 'Identities', () => 'identities'],
+    ['identity', 'Maya Lindqvist', async () => `identities/${await idOf('/v1/identities', 'Maya Lindqvist')}`],
+    ['credential', /ssh key/, async () => `credentials/${await idOf('/v1/credentials', 'ssh key')}`],
+    ['systems', 'Systems', () => 'systems'],
+    ['system', 'payroll-db', async () => `systems/${await idOf('/v1/systems', 'payroll-db')}`],
+    ['evidence', 'Evidence', () => 'evidence'],
+    ['audit', 'Audit', () => 'audit'],
+    ['setup-guide', 'Setup', () => 'setup'],
+    ['setup-receivers', 'Setup', () => 'setup/receivers'],
+    ['setup-catalogue', 'Setup', () => 'setup/catalogue'],
+    ['setup-doctor', 'Setup', () => 'setup/doctor'],
+    ['setup-configuration', 'Setup', () => 'setup/configuration'],
+    ['access', 'Access', () => 'access'],
+    ['nowhere', 'There is nothing here', () => 'no/such/place'],
+  ])('%s: shown without a fault, accessible in both themes, from 360 pixels on', async (name, heading, hash) => {
+    const { page } = admin
+    await open(page, await hash(), heading)
+    expect(await page.getByRole('alert').count()).toBe(0)
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme })
+      expect(await violations(page)).toEqual([])
+      await picture(page, `${name}-${theme}`)
+    }
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect(await overflow(page)).toBe(0)
+    await picture(page, `${name}-narrow-dark`)
+    expect(await violations(page)).toEqual([])
+    await page.emulateMedia({ colorScheme: 'light' })
+    await picture(page, `${name}-narrow-light`)
+    expectNothingWrong(admin)
+  })
+
+  it('never tells what could not be judged as closed, and nothing by colour alone', async () => {
+    const { page } = admin
+    await open(page, `identities/${await idOf('/v1/identities', 'triage-agent')}`, 'triage-agent')
+    const badge = page.getByText('Not judged', { exact: true }).first()
+    const look = await badge.evaluate((element) => {
+      const { borderTopStyle, backgroundImage } = getComputedStyle(element)
+      return { borderTopStyle, hatched: backgroundImage.includes('gradient'), icon: element.querySelector('svg') !== null }
+    })
+    expect(look).toEqual({ borderTopStyle: 'dashed', hatched: true, icon: true })
+    const closed = await page.evaluate(
+      () =>
+        [...document.querySelectorAll('.badge:not(.doubt)')].filter((each) => getComputedStyle(each).borderTopStyle === 'dashed')
+          .length,
+    )
+    expect(closed).toBe(0)
+    const times = await page
+      .locator('main time')
+      .evaluateAll((all) => all.map((each) => [each.getAttribute('datetime'), each.getAttribute('title')]))
+    expect(times.length).toBeGreaterThan(3)
+    for (const [machine, hover] of times) {
+      expect(machine).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/)
+      expect(hover).toContain('UTC')
+    }
+  })
+
+  it('shows a door that closes while somebody looks, without being asked', async () => {
+    const { page } = admin
+    await open(
+      page,
+      `findings/${await idOf('/v1/findings?identity=agent-triage&kind=residual_access', 'residual_access')}`,
+      /triage-agent/,
+    )
+    await page.getByText('Live', { exact: true }).waitFor()
+    expect(await page.locator('.head .badge').textContent()).toBe('Open')
+    await world.lab.revoke('agent-key')
+    await page.locator('.head .badge', { hasText: 'Resolved' }).waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'Resolved' }).first().waitFor()
+    await open(page, 'findings', 'Findings')
+    await page.getByText(`${FINDINGS - 1} shown`).waitFor()
+    await world.lab.restore('agent-key')
+    await page.getByRole('link', { name: 'Access came back' }).waitFor()
+    expectNothingWrong(admin)
+  })
+
+  it('is worked with the keyboard: filters, picks, acknowledges many, exempts one and takes it back', async () => {
+    const { page } = await browser.signedIn(world.house, 'operator')
+    await open(page, 'findings?kind=residual_access&identity=maya.lindqvist', 'Findings')
+    await page.getByText('2 shown').waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('x')
+    await page.keyboard.press('j')
+    await page.keyboard.press('x')
+    await page.getByText('2 picked').waitFor()
+    await page.keyboard.press('a')
+    await page.getByLabel('Note, for the record').fill('ticket 4711')
+    await page.keyboard.press('Tab')
+    await page.getByRole('dialog').getByRole('button', { name: 'Acknowledge' }).press('Enter')
+    await page.getByText('2 findings acknowledged.').waitFor()
+    await expect.poll(() => page.locator('tbody .badge', { hasText: 'Acknowledged' }).count()).toBe(2)
+    await page.keyboard.press('k')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: /Maya Lindqvist/, level: 1 }).waitFor()
+    await page.getByText('ticket 4711').waitFor()
+    await page.keyboard.press('e')
+    await page.getByLabel('Who answers for it').fill('ciso@example.com')
+    await page.getByLabel('Why it is accepted').fill('the migration ends on Friday')
+    await page.getByRole('dialog').getByRole('button', { name: 'Exempt' }).press('Enter')
+    await page.locator('.head .badge', { hasText: 'Exempted' }).waitFor()
+    await page.getByText('ciso@example.com answers for it: the migration ends on Friday').waitFor()
+    await open(page, 'exemptions', 'Exemptions')
+    await page.getByRole('button', { name: 'Take back' }).click()
+    await page.getByLabel('Why, for the record').fill('done sooner')
+    await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click()
+    await page.locator('.badge', { hasText: 'Taken back' }).waitFor()
+    await open(page, 'findings', 'Findings')
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keys' }).getByLabel('Single letters are commands').uncheck()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('j')
+    expect(await page.locator('tr[data-cursor]').count()).toBe(0)
+  })
+
+  it('exports a bundle and verifies it; a byte that was changed is found', async () => {
+    const auditor = await browser.signedIn(world.house, 'auditor')
+    const { page } = auditor
+    await open(page, 'evidence', 'Evidence')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export' }).click()])
+    const path = world.house.path('bundle.zip')
+    await download.saveAs(path)
+    const holds = await world.house.run(['verify', path])
+    expect([holds.exit, holds.stderr]).toEqual([0, ''])
+    await page.getByLabel('Bundle, a ZIP').setInputFiles(path)
+    await page.getByRole('button', { name: 'Verify' }).click()
+    await page.locator('[data-verified="holds"]').waitFor()
+    const bytes = readFileSync(path)
+    bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1)
+    const changed = world.house.path('changed.zip')
+    writeFileSync(changed, bytes)
+    await page.getByLabel('Bundle, a ZIP').setInputFiles(changed)
+    await page.getByRole('button', { name: 'Verify' }).click()
+    await page.locator('[data-verified="false"], [role="alert"]').waitFor()
+    expect(await page.locator('[data-verified="holds"]').count()).toBe(0)
+  })
+
+  it('changes what trials do: pauses and resumes a system, scans, tests a receiver', async () => {
+    const { page } = admin
+    await open(page, `systems/${await idOf('/v1/systems', 'bastion')}`, 'bastion')
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByLabel('Why, for the record').fill('maintenance')
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('maintenance').waitFor()
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('button', { name: 'Pause' }).waitFor()
+    await page.getByRole('button', { name: 'Scan now' }).click()
+    await page.getByText(/due now,/).waitFor()
+    await open(page, 'setup/receivers', 'Setup')
+    await page.getByRole('button', { name: 'Test' }).click()
+    await page.getByRole('dialog', { name: 'receiver took the sample' }).getByRole('button', { name: 'Close' }).click()
+    expectNothingWrong(admin)
+  })
+
+  it.each([
+    {
+      role: 'viewer',
+      views: ['Overview', 'Findings', 'Identities', 'Systems', 'Evidence', 'Setup'],
+      acts: false,
+      exports: false,
+    },
+    {
+      role: 'auditor',
+      views: ['Overview', 'Findings', 'Identities', 'Systems', 'Evidence', 'Audit', 'Setup'],
+      acts: false,
+      exports: true,
+    },
+    {
+      role: 'operator',
+      views: ['Overview', 'Findings', 'Identities', 'Systems', 'Evidence', 'Setup'],
+      acts: true,
+      exports: true,
+    },
+  ] as const)('offers the role $role what it may do, and nothing else', async ({ role, views, acts, exports }) => {
+    const visitor = await browser.signedIn(world.house, role)
+    const { page } = visitor
+    const links = await page.getByRole('navigation', { name: 'Views' }).getByRole('link').allInnerTexts()
+    expect(links.map((text) => text.split('\n')[0])).toEqual(views)
+    const offered = async (name: string) => (await page.locator('main').getByRole('button', { name, exact: true }).count()) > 0
+    await open(page, `identities/${await idOf('/v1/identities', 'Maya Lindqvist')}`, 'Maya Lindqvist')
+    expect([await offered('Scan now'), await offered('Reinstate')]).toEqual([acts, acts])
+    await open(page, `findings/${await idOf('/v1/findings', 'open_system')}`, /Open system/)
+    expect([await offered('Acknowledge'), await offered('Exempt')]).toEqual([acts, acts])
+    await open(page, 'systems', 'Systems')
+    expect(await offered('Pause everything')).toBe(acts)
+    await open(page, 'evidence', 'Evidence')
+    expect([await offered('Export'), await offered('Verify')]).toEqual([exports, exports])
+    await open(page, 'setup', 'Setup')
+    expect((await page.getByRole('navigation', { name: 'Setup' }).getByRole('link').allInnerTexts()).includes('Guide')).toBe(acts)
+    expectNothingWrong(visitor)
+    // Whoever types the address is told so by the API, not by the page alone.
+    await page.goto('/#/access')
+    await page.getByText('Your role may not see this.').first().waitFor()
+    await visitor.context.close()
+  })
+
+  it('ends with the session: here, and where an administrator ended it', async () => {
+    const viewer = await browser.signedIn(world.house, 'viewer')
+    await open(admin.page, 'access', 'Access')
+    const row = admin.page.getByRole('row').filter({ hasText: 'viewer' }).first()
+    await row.getByRole('button', { name: 'End' }).click()
+    await admin.page.getByRole('dialog').getByRole('button', { name: 'Go on' }).click()
+    await viewer.page.goto('/#/identities')
+    await viewer.page.reload()
+    await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    expect(await violations(viewer.page)).toEqual([])
+    await picture(viewer.page, 'sign-in-light')
+    const other = await browser.signedIn(world.house, 'viewer')
+    await other.page.getByRole('button', { name: 'Sign out' }).click()
+    await other.page.getByText('You are signed out.').waitFor()
+    await other.page.reload()
+    await other.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    expectNothingWrong(other)
+    expectNothingWrong(admin)
+  })
+
+  it('shows a new token once, which then works', async () => {
+    const { page } = admin
+    await open(page, 'access', 'Access')
+    await page.getByRole('button', { name: 'New token' }).click()
+    await page.getByLabel('Name').fill('siem-pull')
+    await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click()
+    const token = (await page.locator('[data-token]').textContent())?.trim() ?? ''
+    expect(token).toMatch(/^rvt_/)
+    await page.getByRole('button', { name: 'I have it' }).click()
+    const answer = await fetch(`${world.daemon.address}/v1/findings`, { headers: { authorization: `Bearer ${token}` } })
+    expect(answer.status).toBe(200)
+    await page.reload()
+    await page.getByText('siem-pull').waitFor()
+    expect(await page.content()).not.toContain(token)
+    expectNothingWrong(admin)
+  })
+
+  it('can be walked with the keyboard alone', async () => {
+    const { page } = admin
+    await open(page, 'systems', 'Systems')
+    await page.reload()
+    await page.getByRole('link', { name: 'bastion' }).waitFor()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    const opener = page.getByRole('button', { name: 'Pause everything' })
+    await opener.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    expect(await violations(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await opener.evaluate((button) => button === document.activeElement)).toBe(true)
+    await page.getByRole('link', { name: 'bastion' }).press('Enter')
+    await page.getByRole('heading', { name: 'bastion', level: 1 }).waitFor()
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+    expectNothingWrong(admin)
+  })
+
+  it('follows the theme that is chosen, and keeps it', async () => {
+    const { page } = admin
+    await open(page, 'overview', 'Overview')
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+    const light = await ground()
+    await page.getByRole('radio', { name: 'Dark' }).check()
+    const dark = await ground()
+    expect(dark).not.toBe(light)
+    await page.reload()
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor()
+    expect(await ground()).toBe(dark)
+    await page.getByRole('radio', { name: 'Auto' }).check()
+    expect(await ground()).toBe(light)
+  })
+})
