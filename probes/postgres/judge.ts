@@ -99,6 +99,8 @@ function rowFor(code: string, routine: string, message: string, progress: Progre
       return AMBIGUOUS
     case 'answered':
       if (code === '28P01' && progress.method === 'scram-sha-256') return progress.sure === true ? UNPROVEN : AMBIGUOUS
+      // A pooler that has learned the code (PgBouncer 1.21) sends no routine, and judges by a file of its own.
+      if (code === '28P01' && routine !== 'auth_failed') return UNPROVEN
       return WEIGHED[code] ?? AMBIGUOUS
     case 'proven':
       // Only a pooler speaks up between its proof and its Ok, for itself or for the database behind it.

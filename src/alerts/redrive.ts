@@ -44,6 +44,12 @@ export async function redrive(filter: RedriveFilter, deps: RedriveDeps): Promise
   }
 }
 
-async function tell(tx: Queryable, { sink, id }: RedriveFilter, count: number, actor: string, at: Temporal.Instant): Promise<void> {
+async function tell(
+  tx: Queryable,
+  { sink, id }: RedriveFilter,
+  count: number,
+  actor: string,
+  at: Temporal.Instant,
+): Promise<void> {
   await audit(tx, { actor, action: 'alerts.redrive', subject: sink ?? id ?? 'all', detail: { count }, at })
 }

@@ -148,6 +148,7 @@ export const frameworksAnswer = z.strictObject({
       tested: z.int(),
       passed: z.int(),
       failed: z.int(),
+      late: z.int().describe('Revoked in the period, and later than the policy allows'),
       not_judged: z.int(),
       findings_opened: z.int(),
       findings_open: z.int(),

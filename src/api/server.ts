@@ -1,7 +1,13 @@
-import { createServer, type ServerOptions as HttpOptions } from 'node:http'
+import { createServer, type ServerOptions as HttpOptions, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIP } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerFactory,
+  type FastifyServerOptions,
+} from 'fastify'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { isLoopback, isLoopbackHost } from '../domain/loopback.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -18,6 +24,11 @@ export interface ServerOptions {
   names?: readonly string[]
   /** Adds what is served. */
   addPages(app: FastifyInstance): void | Promise<void>
+  /**
+   * Adds what is served under `/v1` when it is first asked for: until then neither its code nor its schemas are in memory. A failure is
+   * answered with 500, and the next request tries anew. Left out: `addPages` adds all.
+   */
+  addApi?(app: FastifyInstance): Promise<void>
   logger: Logger
 }
 
@@ -44,7 +55,8 @@ export interface Server {
  * @throws RevenantError `CONFLICT` when the address is taken, `CONFIG_INVALID` when it cannot be listened on
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const { app, renew } = buildServer(options)
+  const api = options.addApi === undefined ? undefined : openLater(options, options.addApi)
+  const { app, renew } = buildServer(options, api?.listener)
   addManners(app, options)
   await options.addPages(app)
   await listen(app, options)
@@ -52,8 +64,38 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     address: addressOf(app, options.tls === undefined ? 'http' : 'https'),
     exposed: boundTo(app).some(({ address }) => !isLoopback(address)),
     renew,
-    close: () => app.close(),
+    close: async () => {
+      // Connections are the outer one's: it ends them.
+      await app.close()
+      await api?.close()
+    },
   }
+}
+
+/** A second application behind the same port, made when it is first asked for. */
+function openLater(options: ServerOptions, add: (app: FastifyInstance) => Promise<void>) {
+  let opening: Promise<FastifyInstance> | undefined
+  const open = async (): Promise<FastifyInstance> => {
+    // It never listens: requests are handed to it.
+    const app = fastify(applicationOptions(options, (handler) => createServer(handler)))
+    app.removeContentTypeParser('text/plain')
+    addManners(app, options)
+    await add(app)
+    await app.ready()
+    return app
+  }
+  const listener: RequestListener = (request, response) => {
+    opening ??= open()
+    opening.then(
+      (app) => app.routing(request, response),
+      (error: unknown) => {
+        opening = undefined
+        options.logger.error({ err: error }, 'the API could not be opened')
+        response.writeHead(500, { ...HEADERS, 'content-length': '0', connection: 'close' }).end()
+      },
+    )
+  }
+  return { listener, close: async () => (await opening?.catch(() => undefined))?.close() }
 }
 
 const LIMITS = {
@@ -69,22 +111,38 @@ const LIMITS = {
 /** Browsers hold up to six each, a stream of events one; there are as many as that of people who watch, and no more. */
 const MOST_CONNECTIONS = 512
 
-function buildServer({ tls, trust }: ServerOptions) {
+function buildServer(options: ServerOptions, api: RequestListener | undefined) {
+  const { tls } = options
   const secure: ReturnType<typeof createSecureServer>[] = []
-  const app = fastify({
+  const app = fastify(
+    applicationOptions(options, (handler) => {
+      const listener: RequestListener =
+        api === undefined ? handler : (request, response) => (isApi(request) ? api : handler)(request, response)
+      if (tls === undefined) return bounded(createServer(LIMITS, listener))
+      const server = createSecureServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, listener)
+      secure.push(server)
+      return bounded(server)
+    }),
+  )
+  app.removeContentTypeParser('text/plain')
+  const renew = (files: TlsFiles) => {
+    for (const server of secure) server.setSecureContext({ ...files, minVersion: 'TLSv1.2' })
+  }
+  return { app, renew }
+}
+
+function applicationOptions({ trust }: ServerOptions, serverFactory: FastifyServerFactory): FastifyServerOptions {
+  return {
     logger: false,
+    // Requests are checked and answers described by zod's schemas: the checkers of JSON Schema stay out of memory.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     // What takes more says so itself.
     bodyLimit: 1_024,
     routerOptions: { maxParamLength: 128 },
     forceCloseConnections: true,
     return503OnClosing: true,
     ...(trust === undefined ? {} : { trustProxy: [...trust] }),
-    serverFactory: (handler) => {
-      if (tls === undefined) return bounded(createServer(LIMITS, handler))
-      const server = createSecureServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, handler)
-      secure.push(server)
-      return bounded(server)
-    },
+    serverFactory,
     // Fastify's own answers repeat the address that was asked for.
     frameworkErrors: (_error, request, reply) => {
       reply.headers(HEADERS)
@@ -95,16 +153,16 @@ function buildServer({ tls, trust }: ServerOptions) {
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       else socket.destroy()
     },
-  })
-  app.removeContentTypeParser('text/plain')
-  const renew = (files: TlsFiles) => {
-    for (const server of secure) server.setSecureContext({ ...files, minVersion: 'TLSv1.2' })
   }
-  return { app, renew }
 }
 
 /** A connection on which nothing comes or goes for so long is cut: longer than a bundle takes to make, and events have a sign of life. */
 const SILENT_MS = 900_000
+
+/** Called for routes with a JSON Schema of their own, of which there are none. */
+function noCompiler(): never {
+  throw new RevenantError('INTERNAL', 'a route gave Fastify a schema')
+}
 
 function bounded<Of extends { maxConnections: number; timeout: number }>(server: Of): Of {
   server.maxConnections = MOST_CONNECTIONS
@@ -152,8 +210,8 @@ function addManners(app: FastifyInstance, options: ServerOptions): void {
   })
 }
 
-function isApi({ url }: FastifyRequest): boolean {
-  return /^\/v1(?:[/?]|$)/.test(url)
+function isApi({ url }: { url?: string | undefined }): boolean {
+  return /^\/v1(?:[/?]|$)/.test(url ?? '')
 }
 
 /** Orchestrators and scrapers ask by names that we do not know, and where other machines reach us they may. */

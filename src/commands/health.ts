@@ -52,7 +52,10 @@ async function ask(address: string, signal: AbortSignal): Promise<Health> {
     return { alive: status === 200, detail: status === 200 ? 'it answers' : `it answers ${status}` }
   } catch (thrown) {
     const error = toError(thrown)
-    return { alive: false, detail: timeout.aborted ? `no answer within ${TIMEOUT_MS / 1_000} s` : (errorCode(error) ?? error.name) }
+    return {
+      alive: false,
+      detail: timeout.aborted ? `no answer within ${TIMEOUT_MS / 1_000} s` : (errorCode(error) ?? error.name),
+    }
   }
 }
 

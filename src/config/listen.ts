@@ -18,7 +18,10 @@ export interface Listen {
  */
 export async function readListen(path: string): Promise<Listen> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new RevenantError('CONFIG_UNREADABLE', `${path} cannot be read (${errnoWords(error) ?? errorCode(error) ?? 'unknown error'})`)
+    throw new RevenantError(
+      'CONFIG_UNREADABLE',
+      `${path} cannot be read (${errnoWords(error) ?? errorCode(error) ?? 'unknown error'})`,
+    )
   })
   const { value, faults } = readDocument(text)
   const file = isRecord(value) ? value : {}

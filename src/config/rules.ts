@@ -126,8 +126,7 @@ function shardsWithoutAttempts(value: unknown, systems: Entries): Problem[] {
   if (standard === undefined) return []
   const message = ({ shards, concurrency }: { shards: number; concurrency: number }) =>
     `makes ${shards} shards with ${concurrency === 1 ? '1 attempt' : `${concurrency} attempts`} at a time: each shard needs one of its own; raise concurrency, or have fewer shards`
-  if (standard.shards > standard.concurrency)
-    return [{ path: ['defaults', 'limits', 'shards'], message: message(standard) }]
+  if (standard.shards > standard.concurrency) return [{ path: ['defaults', 'limits', 'shards'], message: message(standard) }]
   return systems.flatMap(([index, entry]): Problem[] => {
     const own = systemSchema.safeParse(entry).data?.limits ?? {}
     const limits = { ...standard, ...own }

@@ -1,26 +1,17 @@
 import { readFile } from 'node:fs/promises'
-import { openAuthenticate } from '../api/access/authenticate.ts'
-import { openAccess } from '../api/access/open-access.ts'
 import { pageUrl } from '../api/access/page-url.ts'
 import { makeSignInLink, type SignInLink } from '../api/access/sign-in-link.ts'
-import type { ApiDeps } from '../api/deps.ts'
-import { addEvidenceRoutes } from '../api/evidence.ts'
 import { readAuditorTokens } from '../api/evidence-tokens.ts'
 import { addHealthPages } from '../api/health.ts'
 import { addLedgerRoutes } from '../api/ledger.ts'
 import { addPage } from '../api/page.ts'
 import type { ReadinessCheck } from '../api/readiness.ts'
-import { ROUTES } from '../api/routes.ts'
-import { serveRoutes } from '../api/serve.ts'
 import { openServer, type Server, type TlsFiles } from '../api/server.ts'
 import type { Config } from '../config/config.ts'
 import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { everUsed } from '../store/session.ts'
-import { openActions } from './actions.ts'
-import { reportDeps } from './report-deps.ts'
 import type { Runtime } from './runtime.ts'
-import { VERSION } from './version.ts'
 
 /** What is served at `listen`. */
 export interface Served {
@@ -40,7 +31,7 @@ export async function serveApi(runtime: Runtime, alive: () => boolean): Promise<
   const { logger } = runtime.telemetry
   const { serve, proxy, tls } = config.access
   const auditors = { tokens: await readAuditorTokens(config.evidence.auditorTokens) }
-  const api = serve ? await openApiDeps(runtime) : undefined
+  let endStreams = () => {}
   const files = tls === undefined ? {} : { tls: await readTls(tls) }
   const server = await openServer({
     listen: config.listen,
@@ -50,25 +41,16 @@ export async function serveApi(runtime: Runtime, alive: () => boolean): Promise<
     addPages: (app) => {
       addHealthPages(app, { alive, checks: checksOf(runtime), metrics: () => runtime.telemetry.metricsText(), logger })
       if (config.ledger.publish) addLedgerRoutes(app, runtime.store.db)
-      addEvidenceRoutes(app, {
-        db: runtime.store.db,
-        tokens: () => auditors.tokens,
-        report: () => reportDeps(runtime),
-        version: VERSION,
-        now: runtime.now,
-        logger,
-      })
-      if (api === undefined) return
-      serveRoutes(app, { routes: ROUTES, deps: api, authenticate: openAuthenticate(api) })
-      addPage(app)
+      if (serve) addPage(app)
+    },
+    addApi: async (app) => {
+      const { addApi } = await import('./api-later.ts')
+      endStreams = await addApi(app, runtime, { tokens: () => auditors.tokens, serve })
     },
     logger,
-  }).catch((error: unknown) => {
-    api?.actions.live.close()
-    throw error
   })
   warnOfExposure(server, config, runtime)
-  const page = api === undefined ? undefined : pageUrl(config, server.address)
+  const page = !serve ? undefined : pageUrl(config, server.address)
   return {
     address: server.address,
     page,
@@ -82,19 +64,9 @@ export async function serveApi(runtime: Runtime, alive: () => boolean): Promise<
       }
     },
     close: async () => {
-      api?.actions.live.close()
+      endStreams()
       await server.close()
     },
-  }
-}
-
-async function openApiDeps(runtime: Runtime): Promise<ApiDeps> {
-  const { store, jobs, custody, raise, onOwnership, now, instance, telemetry } = runtime
-  const config = () => runtime.config
-  return {
-    ...{ db: store.db, config, version: VERSION, instance, jobs, custody, raise, onOwnership, now, logger: telemetry.logger },
-    actions: await openActions(runtime),
-    access: openAccess(config),
   }
 }
 

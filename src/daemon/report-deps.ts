@@ -9,6 +9,8 @@ export async function reportDeps(runtime: Runtime): Promise<ReportDeps> {
     db: runtime.store.db,
     mapping: (await loadFrameworks(runtime.config.frameworks)) ?? { frameworks: [] },
     revokeWithinMs: runtime.config.policy.revokeWithinMs,
+    confirmRejections: runtime.config.policy.confirmRejections,
+    verifyWithinMs: runtime.config.policy.verifyWithinMs,
     product: { name: 'Revenant', version: VERSION, instance: runtime.instance },
     now: runtime.now,
   }

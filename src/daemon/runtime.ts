@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type DeliveryDeps, deliver } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
-import { openRaise } from '../alerts/raise.ts'
+import { openRaise, type RaiseDeps } from '../alerts/raise.ts'
 import type { Config } from '../config/config.ts'
 import { loadFrameworks } from '../config/frameworks.ts'
 import { openBox } from '../custody/box.ts'
@@ -40,6 +40,8 @@ export interface Runtime {
   readonly raise: Raise
   readonly planDeps: PlanDeps
   readonly deliveryDeps: DeliveryDeps
+  /** Enqueues many deliveries in the transaction it is given. */
+  readonly enqueueAll: RaiseDeps['enqueue']
   now(): Temporal.Instant
   /** Opens a credential's secret for its system's origin; for trials and for the doctor. */
   readonly openSecret: TrialDeps['openSecret']

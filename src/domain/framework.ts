@@ -2,9 +2,10 @@ import type { FindingKind } from './finding.ts'
 
 /**
  * What Revenant itself tests, in the words of a summary for auditors. Each is judged for subjects of one sort.
- * `revocation`: a leaver's credential was replayed and refused with proof. `decoys`: made-up credentials were refused. `canary`: a
- * live credential was accepted, so that refusals mean something. `coverage`: what was due was judged in time. `ownership`: services
- * and agents have an owner who is still here.
+ * `revocation`: a leaver's credential was replayed and refused, in time and as often in a row, with proof, as the policy asks. `decoys`:
+ * made-up credentials were refused. `canary`: a live credential was accepted, so that refusals mean something. `coverage`: a leaver's
+ * credential was judged, and never without a judgement for longer than the policy allows. `ownership`: services and agents have an
+ * owner who is still here.
  */
 export const CHECKS = {
   revocation: 'credential',

@@ -14,7 +14,7 @@ export interface SummaryRow extends CheckTally {
   state: ControlState
 }
 
-/** `passed` only where everything was tested, judged and refused, and nothing is open. */
+/** `passed` only where everything was tested, proven and in time, and nothing is open. */
 export type ControlState = 'passed' | 'failed' | 'not_judged'
 
 export interface Summary {
@@ -25,7 +25,7 @@ export interface Summary {
 
 /** What was tested of each requirement in a period, what passed, failed, and could not be judged. */
 export async function summarise(deps: ReportDeps, scope: ReportScope): Promise<Summary> {
-  const checks = await checkTallies(deps.db, summaryScope(deps, scope))
+  const checks = await checkTallies(deps.db, summaryScope(deps, scope), deps)
   const findings = await findingTallies(deps.db, summaryScope(deps, scope))
   const rows = controlsIn(deps, scope).flatMap(({ framework, control }) =>
     checks.filter(({ check }) => control.checks.includes(check)).map((tally) => rowOf(framework, control, tally, findings)),
@@ -48,8 +48,8 @@ function rowOf(framework: string, control: FrameworkControl, tally: CheckTally, 
   }
 }
 
-function stateOf({ subjects, tested, passed, failed }: CheckTally, findingsOpen: number): ControlState {
-  if (failed > 0 || findingsOpen > 0) return 'failed'
+function stateOf({ subjects, tested, passed, failed, late }: CheckTally, findingsOpen: number): ControlState {
+  if (failed + late > 0 || findingsOpen > 0) return 'failed'
   return subjects > 0 && tested === subjects && passed === tested ? 'passed' : 'not_judged'
 }
 
@@ -69,6 +69,7 @@ export const SUMMARY_COLUMNS = [
   'tested',
   'passed',
   'failed',
+  'late',
   'not_judged',
   'findings_opened',
   'findings_open',
@@ -78,7 +79,7 @@ export const SUMMARY_COLUMNS = [
 export function summaryCells(row: SummaryRow): (string | number)[] {
   return [
     ...[row.framework, row.control, row.title, row.check, row.subject],
-    ...[row.subjects, row.tested, row.passed, row.failed, row.notJudged, row.findingsOpened, row.findingsOpen],
+    ...[row.subjects, row.tested, row.passed, row.failed, row.late, row.notJudged, row.findingsOpened, row.findingsOpen],
     row.state,
   ]
 }

@@ -18,8 +18,7 @@ export async function replay(session: Session, row: DueCredential): Promise<Outc
   if ('verdict' in secret) return secret
   const account = budgetAccount(session.system, secret.account, row.principal ?? undefined)
   // Tried all the same it would have a budget of its own, on top of its account's.
-  if (account === NAMELESS)
-    return untried(session, row, { reason: 'config_error', wire: { missing: 'principal' } }, undefined)
+  if (account === NAMELESS) return untried(session, row, { reason: 'config_error', wire: { missing: 'principal' } }, undefined)
   const span = session.trace.attempt({})
   const outcome = await judge(session, row, { secret, account }, span)
   // Ended only now: the trace shows an acceptance once it is confirmed, and never before.

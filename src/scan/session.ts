@@ -111,8 +111,7 @@ export async function tryWithin(
     latencyMs: judgement.latencyMs,
   })
   if (account !== undefined) await settleBudget(session, account, judgement)
-  if (judgement.peer !== undefined && session.pinnedPeer === undefined)
-    session.pinnedPeer = await pin(session, judgement.peer)
+  if (judgement.peer !== undefined && session.pinnedPeer === undefined) session.pinnedPeer = await pin(session, judgement.peer)
   return judgement
 }
 

@@ -231,7 +231,7 @@ export async function listDeliveries(db: Queryable, filter: { state?: DeliveryTa
   return query.orderBy('d.created_at', 'desc').limit(filter.limit).execute()
 }
 
-/** Which dead deliveries are sent again, in the order of their ids, which is that of their alerts. */
+/** Which dead deliveries are sent again, in the order of their ids: to the millisecond, that of their alerts. */
 export interface RedrivePage {
   /** A delivery's id, or the end of it. */
   id?: string

@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { FindingKind } from '../domain/finding.ts'
 import type { Check } from '../domain/framework.ts'
+import type { Tier } from '../domain/system.ts'
 import type { Queryable } from './db.ts'
+import { provenRefusal, wasLetIn } from './evidence-rules.ts'
 
 export interface SummaryScope {
   from: Temporal.Instant
@@ -18,48 +20,111 @@ export interface CheckTally {
   tested: number
   passed: number
   failed: number
+  /** Revoked in the period, and later than the policy allows. */
+  late: number
   notJudged: number
 }
 
+/** The rules that checks are judged by. */
+export interface SummaryPolicy {
+  /** From termination until access must be gone, by tier. */
+  revokeWithinMs: Record<Tier, number>
+  /** Proven refusals in a row by which a credential counts as closed. */
+  confirmRejections: number
+  /** How long a due credential may go without a judgement. */
+  verifyWithinMs: number
+}
+
 /** What each check came to in a period, judged by the last answer of the period. */
-export async function checkTallies(db: Queryable, scope: SummaryScope): Promise<CheckTally[]> {
-  const parts = [await revocationAndCoverage(db, scope), await controlTallies(db, scope), await ownership(db, scope)]
+export async function checkTallies(db: Queryable, scope: SummaryScope, policy: SummaryPolicy): Promise<CheckTally[]> {
+  const parts = [await revocationAndCoverage(db, scope, policy), await controlTallies(db, scope), await ownership(db, scope)]
   return parts.flat()
 }
 
-/** By the last observation of each credential: a proven refusal passes, an acceptance fails, everything else is not judged. */
-async function revocationAndCoverage(db: Queryable, scope: SummaryScope): Promise<CheckTally[]> {
-  const { rows } = await sql<Omit<CheckTally, 'check'>>`
+/**
+ * `revocation`, by the last answer of the period: an acceptance fails; a proven refusal passes where as many came in a row as the policy
+ * asks, and is late where the first of them came in the period and after the deadline; everything else is not judged. What the check
+ * state says counts where its streak began before the period ended; what it cannot say any more is counted from the observations.
+ *
+ * `coverage`: fails where the last answer of the period proved nothing, or where the credential was without a judgement beyond its time
+ * at some time of the period; not judged where its system was not tried for longer than that, and it not judged meanwhile.
+ */
+async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy: SummaryPolicy): Promise<CheckTally[]> {
+  const [from, to] = [at(scope.from), at(scope.to)]
+  const { revokeWithinMs, confirmRejections, verifyWithinMs } = policy
+  const { rows } = await sql<Omit<CheckTally, 'check'> & { covered: number; uncovered: number; untold: number }>`
     with held as (
       select k.id from credential k join identity i on i.id = k.identity_id
-      where i.terminated_at < ${at(scope.to)} and (k.retired_at is null or k.retired_at >= ${at(scope.from)}) and ${within(scope, 'k')}
-    ), last as (
-      select distinct on (o.credential_id) o.credential_id, o.verdict, o.strength, o.assurance from observation o
-      where o.observed_at >= ${at(scope.from)} and o.observed_at < ${at(scope.to)} and ${within(scope, 'o')}
+      where i.terminated_at < ${to} and (k.retired_at is null or k.retired_at >= ${from}) and ${within(scope, 'k')}
+    ), last as materialized (
+      select distinct on (o.credential_id) o.credential_id as id, o.verdict, ${provenRefusal('o')} as proven from observation o
+      where o.observed_at >= ${from} and o.observed_at < ${to} and ${within(scope, 'o')}
       order by o.credential_id, o.observed_at desc
+    ), subject as materialized (
+      select id from held union select id from last
+    ), standing as (
+      select u.id, k.system_id, l.verdict, l.proven, i.terminated_at,
+        case when k.handover_by is not null then k.handover_by else i.terminated_at + (case s.tier
+          when 'critical' then ${revokeWithinMs.critical}::float8 when 'low' then ${revokeWithinMs.low}::float8
+          else ${revokeWithinMs.standard}::float8 end) * interval '1 millisecond' end as deadline,
+        case when c.first_rejected_at < ${to} then c.first_rejected_at else streak.first end as first,
+        case when c.first_rejected_at < ${to} then c.dead_at < ${to} and c.rejections >= ${confirmRejections}::integer
+          else streak.refused >= ${confirmRejections}::integer end as closed
+      from subject u join credential k on k.id = u.id join identity i on i.id = k.identity_id join system s on s.id = k.system_id
+      left join last l on l.id = u.id left join check_state c on c.credential_id = u.id
+      left join lateral (
+        select min(o.observed_at) as first, count(*) as refused from observation o
+        where o.credential_id = u.id and o.observed_at < ${to} and ${provenRefusal('o')} and not exists (
+          select 1 from observation b where b.credential_id = u.id and b.observed_at > o.observed_at and b.observed_at < ${to} and ${wasLetIn('b')})
+      ) streak on l.proven and (c.first_rejected_at is null or c.first_rejected_at >= ${to})
     ), judged as (
-      select case when verdict = 'accepted' then 'failed'
-        when verdict = 'rejected' and assurance <> 'none' and (strength = 'strong' or assurance = 'controlled') then 'passed'
-        else 'open' end as came from last
+      select case when verdict is null then null
+          when verdict = 'accepted' then 'failed'
+          when proven and closed and first >= ${from} and first > deadline then 'late'
+          when proven and closed then 'passed'
+          else 'open' end as came,
+        case when verdict is null or not (verdict = 'accepted' or proven) then 'failed'
+          when ${overdue(scope)} then 'failed'
+          when ${untried(scope, verifyWithinMs)} then 'untold'
+          else 'passed' end as covered
+      from standing
     )
-    select (select count(*)::int from (select id from held union select credential_id from last) u) as subjects, count(*)::int as tested,
-      count(*) filter (where came = 'passed')::int as passed, count(*) filter (where came = 'failed')::int as failed,
-      count(*) filter (where came = 'open')::int as "notJudged"
+    select count(*)::int as subjects, count(came)::int as tested, count(*) filter (where came = 'passed')::int as passed,
+      count(*) filter (where came = 'failed')::int as failed, count(*) filter (where came = 'late')::int as late,
+      count(*) filter (where came = 'open')::int as "notJudged",
+      count(*) filter (where covered = 'passed')::int as covered, count(*) filter (where covered = 'failed')::int as uncovered,
+      count(*) filter (where covered = 'untold')::int as untold
     from judged
   `.execute(db)
-  const row = rows[0] ?? { subjects: 0, tested: 0, passed: 0, failed: 0, notJudged: 0 }
-  const judged = row.passed + row.failed
+  const nothing = { subjects: 0, tested: 0, passed: 0, failed: 0, late: 0, notJudged: 0, covered: 0, uncovered: 0, untold: 0 }
+  const { covered, uncovered, untold, ...revocation } = rows[0] ?? nothing
+  const { subjects } = revocation
   return [
-    { check: 'revocation', ...row },
-    {
-      check: 'coverage',
-      subjects: row.subjects,
-      tested: row.subjects,
-      passed: judged,
-      failed: row.subjects - judged,
-      notJudged: 0,
-    },
+    { check: 'revocation', ...revocation },
+    { check: 'coverage', subjects, tested: subjects, passed: covered, failed: uncovered, late: 0, notJudged: untold },
   ]
+}
+
+/** It was without a judgement beyond its time: by the edges of the finding that says so, or by one that an exemption keeps silent. */
+function overdue({ from, to }: SummaryScope): RawBuilder<boolean> {
+  return sql`exists (
+    select 1 from finding f where f.credential_id = standing.id and f.kind = 'unverified_past_deadline' and (
+      (f.alerted_at is null and f.opened_at < ${at(to)} and (f.resolved_at is null or f.resolved_at >= ${at(from)}))
+      or exists (
+        select 1 from finding_event e where e.finding_id = f.id and e.event in ('opened', 'reopened') and e.at < ${at(to)} and not exists (
+          select 1 from finding_event r where r.finding_id = f.id and r.event = 'resolved' and r.sequence > e.sequence and r.at < ${at(from)}))))`
+}
+
+/** Its system had a gap of at least the time in which a judgement is due, since its holder had left, and no judgement of it fell into that. */
+function untried({ from, to }: SummaryScope, verifyWithinMs: number): RawBuilder<boolean> {
+  return sql`exists (
+    select 1 from gap g cross join lateral (
+      select greatest(g.from_at, standing.terminated_at) as began, least(coalesce(g.to_at, 'infinity'), ${at(to)}) as ended
+    ) t
+    where g.system_id = standing.system_id and g.from_at < ${at(to)} and (g.to_at is null or g.to_at > ${at(from)})
+      and t.ended - t.began >= ${verifyWithinMs}::float8 * interval '1 millisecond'
+      and not exists (select 1 from observation o where o.credential_id = standing.id and o.observed_at >= t.began and o.observed_at <= t.ended
+        and (o.verdict = 'accepted' or ${provenRefusal('o')})))`
 }
 
 /** By system: one accepted decoy fails it; the last canary decides. */
@@ -83,7 +148,7 @@ async function controlTallies(db: Queryable, scope: SummaryScope): Promise<Check
     )
     select w."check", greatest((select n from systems), count(b.system_id)::int) as subjects, count(b.system_id)::int as tested,
       count(*) filter (where b.verdict = w.good)::int as passed, count(*) filter (where b.verdict = w.bad)::int as failed,
-      count(*) filter (where b.verdict = 'inconclusive')::int as "notJudged"
+      0 as late, count(*) filter (where b.verdict = 'inconclusive')::int as "notJudged"
     from (values ('decoys', 'rejected', 'accepted'), ('canary', 'accepted', 'rejected')) as w ("check", good, bad)
     left join by_system b on b."check" = w."check"
     group by w."check" order by w."check" desc
@@ -103,7 +168,7 @@ async function ownership(db: Queryable, scope: SummaryScope): Promise<CheckTally
         and ${scope.systemId === undefined ? sql`true` : sql`i.id in (select identity_id from credential where system_id = ${scope.systemId}::uuid)`}
     )
     select 'ownership' as "check", count(*)::int as subjects, count(*)::int as tested, count(*) filter (where owned and not orphaned)::int as passed,
-      count(*) filter (where orphaned)::int as failed, count(*) filter (where not owned and not orphaned)::int as "notJudged"
+      count(*) filter (where orphaned)::int as failed, 0 as late, count(*) filter (where not owned and not orphaned)::int as "notJudged"
     from all_of
   `.execute(db)
   return rows

@@ -3,6 +3,7 @@ import type { ObservationFields } from '../domain/facts/observation.ts'
 import type { FindingKind } from '../domain/finding.ts'
 import type { LedgerKind } from '../domain/ledger.ts'
 import type { Queryable } from './db.ts'
+import { covering } from './evidence-rules.ts'
 import type { Tables } from './tables.ts'
 
 /** Entries of one stretch of the log. */
@@ -160,16 +161,16 @@ export async function findingEventsOf(db: Queryable, ids: readonly string[], fil
 
 export async function exemptionsOf(db: Queryable, ids: readonly string[], filter: EvidenceFilter): Rows<'exemption'> {
   const { identityId, systemId } = filter
-  const whose = sql<boolean>`(identity_id = ${identityId ?? null}::uuid
-    or credential_id in (select id from credential where identity_id = ${identityId ?? null}::uuid))`
-  const where = sql<boolean>`(system_id = ${systemId ?? null}::uuid
-    or credential_id in (select id from credential where system_id = ${systemId ?? null}::uuid))`
   return db
-    .selectFrom('exemption')
+    .selectFrom('exemption as e')
     .selectAll()
     .where('id', 'in', listed(ids))
-    .where(identityId === undefined ? sql<boolean>`true` : whose)
-    .where(systemId === undefined ? sql<boolean>`true` : where)
+    .where(
+      covering({
+        identityId: identityId === undefined ? undefined : sql`${identityId}::uuid`,
+        systemId: systemId === undefined ? undefined : sql`${systemId}::uuid`,
+      }),
+    )
     .execute()
 }
 

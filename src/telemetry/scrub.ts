@@ -27,5 +27,5 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
     `$1${REDACTED}`,
   ],
   [/\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*/g, REDACTED],
-  [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hv[sb]\.|npm_|dckr_pat_|sk-|AKIA|ASIA)[\w.-]{8,}/g, REDACTED],
+  [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hv[sb]\.|npm_|rvt_|dckr_pat_|sk-|AKIA|ASIA)[\w.-]{8,}/g, REDACTED],
 ]

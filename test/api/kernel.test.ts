@@ -7,6 +7,7 @@ import { NONE, NOTHING, type Route, route } from '../../src/api/route.ts'
 import { serveRoutes } from '../../src/api/serve.ts'
 import { openServer, type Server, type ServerOptions } from '../../src/api/server.ts'
 import { RevenantError } from '../../src/domain/error.ts'
+import { endApiToken } from '../../src/store/api-token.ts'
 import { type Authority, makeAuthority } from '../servers/certificates.ts'
 import { type AccessHouse, bearer, json, openAccessHouse } from './access-house.ts'
 
@@ -73,6 +74,14 @@ const TEST_ROUTES: readonly Route[] = [
       stream.push(': hello\n\n')
       streams.push(stream)
       return { stream, type: 'text/event-stream' }
+    },
+  }),
+  route({
+    ...{ ...base, method: 'POST', path: '/v1/test/holds', id: 'testHolds', summary: 'x' },
+    handle: async ({ holds, credential, deps }) => {
+      const before = await holds()
+      await endApiToken(deps.db, credential?.id ?? '', 'test', deps.now())
+      return { body: { before, after: await holds() } }
     },
   }),
   route({
@@ -281,6 +290,12 @@ describe('the kernel of the API', () => {
       expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([204, 'true'])
       expect(runs).toBe(before + 2)
     })
+  })
+
+  it('knows when whoever asked may no more', async () => {
+    const revoked = await house.token('operator')
+    const answer = await house.ask('/v1/test/holds', bearer(revoked, { method: 'POST' }))
+    expect(await answer.json()).toEqual({ before: true, after: false })
   })
 
   it('bounds what each may ask for', async () => {

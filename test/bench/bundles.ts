@@ -113,6 +113,8 @@ async function step(name: string, url: string, root: string, key: string): Promi
       db: store.db,
       mapping: (await loadFrameworks(undefined)) ?? { frameworks: [] },
       revokeWithinMs: { low: 86_400_000, standard: 86_400_000, critical: 3_600_000 },
+      confirmRejections: 2,
+      verifyWithinMs: 86_400_000,
       product: { name: 'Revenant', version: '0', instance: 'bench' },
       now: () => now,
     }

@@ -67,6 +67,16 @@ describe('a good file', () => {
     await expect(parseConfig(text, 'f.yaml', checks)).resolves.toBeDefined()
   })
 
+  it.each([
+    'systems: [{ name: a, probe: github, realm: ad, controls: { canary: { dn: "uid=c,ou=x", password: env:P } } }]',
+    'systems: [{ name: a, probe: github, realm: ad, controls: { canary: { dn: "cn=c", password: env:P }, canaryAccount: c } }]',
+    'systems: [{ name: a, probe: github, controls: { canary: { dn: "cn=c", password: env:P } } }]',
+    'systems: [{ name: a, probe: github, limits: { concurrency: 3, shards: 3 } }]',
+    ...['1s', '12s', '30s', '60s', '1m', '12m', '30m', '1h'].map((tick) => `scan: { tick: ${tick} }`),
+  ])('may say: %s', async (text) => {
+    await expect(parseConfig(text, 'f.yaml', checks)).resolves.toBeDefined()
+  })
+
   it('keeps what it says, and fills its systems from its defaults', async () => {
     const config = await parseConfig(FULL, 'f.yaml', checks)
     expect(config).toMatchObject({
@@ -380,6 +390,55 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'scan: { trialBudget: 30s }\ndefaults: { limits: { timeout: 30s } }\n',
     ['2:32 defaults.limits.timeout: must be shorter than scan.trialBudget: no attempt would fit into a trial'],
   ],
+  [
+    'more shards than attempts at a time',
+    `${SYSTEM}    limits: { concurrency: 2, shards: 3 }\n`,
+    [
+      '4:39 systems[0].limits.shards: makes 3 shards with 2 attempts at a time: each shard needs one of its own; raise concurrency, or have fewer shards',
+    ],
+  ],
+  [
+    'more shards than attempts at a time, for the concurrency',
+    `defaults: { limits: { shards: 4 } }\n${SYSTEM}    limits: { concurrency: 1 }\n`,
+    [
+      '5:28 systems[0].limits.concurrency: makes 4 shards with 1 attempt at a time: each shard needs one of its own; raise concurrency, or have fewer shards',
+    ],
+  ],
+  [
+    'more shards than attempts at a time, by default',
+    'defaults: { limits: { shards: 5 } }\n',
+    [
+      '1:31 defaults.limits.shards: makes 5 shards with 4 attempts at a time: each shard needs one of its own; raise concurrency, or have fewer shards',
+    ],
+  ],
+  [
+    'two budgets for the accounts of one realm',
+    'systems:\n  - { name: a, probe: github, realm: ad }\n  - { name: b, probe: github, realm: ad, limits: { failuresPerPrincipal: 5/1h } }\n',
+    [
+      '3:74 systems[1].limits.failuresPerPrincipal: differs in failuresPerPrincipal from systems[0], which has the same realm: an account has one budget, so give both the same',
+    ],
+  ],
+  [
+    'two budgets for one realm that is named after a system',
+    'systems:\n  - { name: ad, probe: github, limits: { failuresPerPrincipal: 1/h } }\n  - { name: b, probe: github, realm: ad }\n',
+    [
+      '3:38 systems[1].realm: differs in failuresPerPrincipal from systems[0], which has the same realm: an account has one budget, so give both the same',
+    ],
+  ],
+  [
+    'a canary of a realm whose account cannot be told',
+    `${SYSTEM}    realm: ad\n    controls: { canary: { dn: "cn=The Canary,ou=x", password: env:P } }\n`,
+    [
+      '5:31 systems[0].controls.canary.dn: does not tell which account of the realm it is, for its lockout budget: name it in controls.canaryAccount',
+    ],
+  ],
+  ...['7s', '45s', '59s', '61s', '90s', '1500ms', '7m', '59m'].map((tick): [string, string, string[]] => [
+    `a tick of uneven gaps: ${tick}`,
+    `scan: { tick: ${tick} }`,
+    [
+      '1:15 scan.tick: must divide a minute or an hour: 1s, 2s, 3s, 4s, 5s, 6s, 10s, 12s, 15s, 20s, 30s, 1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m, 30m or 1h',
+    ],
+  ]),
   [
     'an effect of no name',
     `${SYSTEM}    allowEffects: [write]\n`,

@@ -336,6 +336,8 @@ export async function openBundleHouse(db: Db): Promise<BundleHouse> {
     db,
     mapping,
     revokeWithinMs: { low: 24 * HOUR, standard: 24 * HOUR, critical: 2 * HOUR },
+    confirmRejections: 2,
+    verifyWithinMs: 24 * HOUR,
     product: { name: 'Revenant', version: '0', instance: 'test' },
     now: () => Temporal.Now.instant(),
   }

@@ -1,10 +1,12 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newId } from '../../src/domain/id.ts'
-import { statementScope } from '../../src/evidence/bundle/request.ts'
+import { type ReportScope, statementScope } from '../../src/evidence/bundle/request.ts'
 import { type StatementName, statementRows } from '../../src/evidence/statements.ts'
 import { summarise } from '../../src/evidence/summary.ts'
+import { type EvidenceFilter, exemptionsOf } from '../../src/store/evidence.ts'
 import type { StatementScope } from '../../src/store/evidence-statements.ts'
-import { coverageDays, survivalRows } from '../../src/store/evidence-summary.ts'
+import { coverageDays, type SummaryPolicy, survivalRows } from '../../src/store/evidence-summary.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { type BundleHouse, openBundleHouse } from './bundle-house.ts'
 
@@ -172,8 +174,8 @@ describe.each(STORES)('statements on $name', { timeout: 60_000 }, ({ available, 
     expect(await rows('operators', { identity: 'E2' })).toHaveLength(1)
     expect((await rows('open-items')).map(({ kind, severity }) => [kind, severity])).toEqual([
       ['residual_access', 'high'],
-      ['unverified_past_deadline', 'medium'],
       ['orphaned_identity', 'medium'],
+      ['unverified_past_deadline', 'medium'],
     ])
   })
 
@@ -199,11 +201,11 @@ describe.each(STORES)('statements on $name', { timeout: 60_000 }, ({ available, 
   when('the summary: tested, passed, failed, not judged, by requirement', async () => {
     const { checks, findings, rows: summary } = await summarise(house.deps, house.scope)
     expect(checks).toEqual([
-      { check: 'revocation', subjects: 3, tested: 3, passed: 1, failed: 1, notJudged: 1 },
-      { check: 'coverage', subjects: 3, tested: 3, passed: 2, failed: 1, notJudged: 0 },
-      { check: 'decoys', subjects: 2, tested: 2, passed: 2, failed: 0, notJudged: 0 },
-      { check: 'canary', subjects: 2, tested: 1, passed: 1, failed: 0, notJudged: 0 },
-      { check: 'ownership', subjects: 1, tested: 1, passed: 0, failed: 1, notJudged: 0 },
+      { check: 'revocation', subjects: 3, tested: 3, passed: 1, failed: 1, late: 0, notJudged: 1 },
+      { check: 'coverage', subjects: 3, tested: 3, passed: 2, failed: 1, late: 0, notJudged: 0 },
+      { check: 'decoys', subjects: 2, tested: 2, passed: 2, failed: 0, late: 0, notJudged: 0 },
+      { check: 'canary', subjects: 2, tested: 1, passed: 1, failed: 0, late: 0, notJudged: 0 },
+      { check: 'ownership', subjects: 1, tested: 1, passed: 0, failed: 1, late: 0, notJudged: 0 },
     ])
     expect(findings).toContainEqual({ kind: 'residual_access', opened: 1, resolved: 0, open: 1 })
     const of = (framework: string, control: string) =>
@@ -219,6 +221,163 @@ describe.each(STORES)('statements on $name', { timeout: 60_000 }, ({ available, 
       to: house.scope.from,
     })
     expect(quiet.rows.every(({ state }) => state === 'not_judged')).toBe(true)
+  })
+
+  describe('the summary of a path that is said to be closed', () => {
+    const tally = async (policy: Partial<SummaryPolicy> = {}, scope: Partial<ReportScope> = {}) => {
+      const { deps, ids } = house
+      const payroll = { system: { name: 'payroll', id: ids.systems.payroll } }
+      const { checks, rows: all } = await summarise({ ...deps, ...policy }, { ...house.scope, ...payroll, ...scope })
+      const [revocation, coverage] = checks
+      const state = all.find(({ check, control }) => check === 'revocation' && control === '6.5')?.state
+      return { revocation, coverage, state }
+    }
+    const credential = () => sql`${house.ids.credentials['anna@payroll'] ?? ''}::uuid`
+    const kept = ['check_state', 'observation', 'finding', 'finding_event', 'gap'] as const
+    const restored = async (work: () => Promise<void>) => {
+      const { db } = house
+      for (const table of kept) await sql.raw(`create table kept_${table} as select * from ${table}`).execute(db)
+      try {
+        await work()
+      } finally {
+        for (const table of kept.toReversed()) await sql.raw(`delete from ${table}`).execute(db)
+        for (const table of kept) await sql.raw(`insert into ${table} select * from kept_${table}`).execute(db)
+        for (const table of kept) await sql.raw(`drop table kept_${table}`).execute(db)
+      }
+    }
+
+    when('passes only with as many refusals in a row as the policy asks', async () => {
+      expect(await tally()).toMatchObject({ revocation: { passed: 1, late: 0, notJudged: 0 }, state: 'passed' })
+      expect(await tally({ confirmRejections: 3 })).toMatchObject({
+        revocation: { passed: 0, notJudged: 1 },
+        state: 'not_judged',
+      })
+      expect((await rows('leavers', { system: 'payroll', confirmRejections: 3 }))[0]).toMatchObject({ state: 'refused' })
+      await restored(async () => {
+        await sql`update check_state set dead_at = null, rejections = 1 where credential_id = ${credential()}`.execute(house.db)
+        expect(await tally()).toMatchObject({ revocation: { passed: 0, notJudged: 1 }, state: 'not_judged' })
+        // A credential that was begun anew since is judged by what was seen then.
+        await sql`update check_state set dead_at = null, rejections = 0, first_rejected_at = null, verdict = null, observed_at = null
+          where credential_id = ${credential()}`.execute(house.db)
+        expect(await tally()).toMatchObject({ revocation: { passed: 1 } })
+        expect(await tally({ confirmRejections: 3 })).toMatchObject({ revocation: { passed: 0, notJudged: 1 } })
+        await sql`update observation set verdict = 'inconclusive', reason = 'unconfirmed' where id = (select id from observation
+          where credential_id = ${credential()} and verdict = 'rejected' order by observed_at limit 1)`.execute(house.db)
+        expect(await tally()).toMatchObject({ revocation: { passed: 0, notJudged: 1 } })
+      })
+    })
+
+    when('is late where it was closed in the period after its deadline, and then does not pass', async () => {
+      const strict = { revokeWithinMs: { low: 1, standard: 1, critical: HOUR - 1 } }
+      expect(await tally(strict)).toMatchObject({ revocation: { tested: 1, passed: 0, late: 1, failed: 0 }, state: 'failed' })
+      // In a later period it is simply closed.
+      await restored(async () => {
+        await sql`update check_state set first_rejected_at = first_rejected_at - interval '20 days', dead_at = dead_at - interval '20 days'
+          where credential_id = ${credential()}`.execute(house.db)
+        expect(await tally(strict)).toMatchObject({ revocation: { passed: 1, late: 0 }, state: 'passed' })
+      })
+    })
+
+    when('is covered only where it was never without a judgement beyond its time', async () => {
+      const { db, ids, scope } = house
+      expect(await tally()).toMatchObject({ coverage: { passed: 1, failed: 0, notJudged: 0 } })
+      const gap = (from: Temporal.Instant, to: Temporal.Instant) =>
+        db
+          .insertInto('gap')
+          .values({
+            ...{ id: newId(), system_id: ids.systems.payroll, reason: 'paused', credentials: 1, credentials_at_start: 1 },
+            ...{ from_at: from.toString(), to_at: to.toString(), seen_at: to.toString() },
+          })
+          .execute()
+      const now = scope.to.subtract({ hours: 24 })
+      await restored(async () => {
+        await gap(now.subtract({ hours: 7 }), now.subtract({ hours: 1 }))
+        expect(await tally()).toMatchObject({ coverage: { passed: 1, notJudged: 0 } })
+        expect(await tally({ verifyWithinMs: 6 * HOUR })).toMatchObject({ coverage: { passed: 0, failed: 0, notJudged: 1 } })
+      })
+      await restored(async () => {
+        // It was judged within this one.
+        await gap(now.subtract({ hours: 20 }), now.subtract({ hours: 2 }))
+        expect(await tally({ verifyWithinMs: HOUR })).toMatchObject({ coverage: { passed: 1 } })
+      })
+      const finding = newId()
+      const edge = (sequence: number, event: 'opened' | 'resolved', at: Temporal.Instant) => ({
+        ...{
+          id: newId(),
+          finding_id: finding,
+          kind: 'unverified_past_deadline' as const,
+          sequence,
+          event,
+          severity: 'medium' as const,
+        },
+        ...{ at: at.toString(), state: event === 'opened' ? ('open' as const) : ('resolved' as const) },
+      })
+      await restored(async () => {
+        const [opened, over] = [now.subtract({ hours: 6 }), now.subtract({ hours: 5 })]
+        await db
+          .insertInto('finding')
+          .values({
+            ...{
+              id: finding,
+              key: 'x',
+              kind: 'unverified_past_deadline',
+              severity: 'medium',
+              state: 'resolved',
+              episode: 1,
+              sequence: 2,
+            },
+            ...{
+              credential_id: ids.credentials['anna@payroll'] ?? '',
+              opened_at: opened.toString(),
+              last_seen_at: over.toString(),
+            },
+            ...{ alerted_at: over.toString(), resolved_at: over.toString() },
+          })
+          .execute()
+        await db
+          .insertInto('finding_event')
+          .values([edge(1, 'opened', opened), edge(2, 'resolved', over)])
+          .execute()
+        expect(await tally()).toMatchObject({ coverage: { passed: 0, failed: 1 } })
+        expect(await tally({}, { from: now.subtract({ hours: 4 }) })).toMatchObject({ coverage: { failed: 1 } })
+        await db
+          .updateTable('finding_event')
+          .set({ at: scope.from.subtract({ hours: 1 }).toString() })
+          .where('finding_id', '=', finding)
+          .execute()
+        expect(await tally()).toMatchObject({ coverage: { passed: 1, failed: 0 } })
+      })
+    })
+  })
+
+  when('exemptions that are wider than a filter are told under it', async () => {
+    const { db, ids } = house
+    const now = house.deps.now()
+    const grant = (scope: { identity_id?: string; system_id?: string }, reason: string) => {
+      const none = { finding_kind: null, credential_id: null, identity_id: null, system_id: null }
+      const row = {
+        ...{ id: newId(), ...none, ...scope, owner: 'o', reason, created_by: 'me' },
+        ...{ starts_at: now.toString(), ends_at: now.add({ hours: 9 }).toString(), created_at: now.toString() },
+      }
+      return db.insertInto('exemption').values(row).execute()
+    }
+    await grant({ system_id: ids.systems.wiki }, 'whole wiki')
+    await grant({ identity_id: ids.anna }, 'all of anna')
+    const told = async (scope: Partial<StatementScope>) => (await rows('exemptions', scope)).map(({ reason }) => reason)
+    expect(await told({})).toEqual(['moves on Monday', 'whole wiki', 'all of anna'])
+    expect(await told({ identity: 'E1' })).toEqual(['whole wiki', 'all of anna'])
+    expect(await told({ identity: 'E2' })).toEqual(['moves on Monday', 'whole wiki'])
+    expect(await told({ identity: 'bot-7' })).toEqual([])
+    expect(await told({ system: 'wiki' })).toEqual(['moves on Monday', 'whole wiki', 'all of anna'])
+    expect(await told({ system: 'payroll' })).toEqual(['all of anna'])
+    expect(await told({ identity: 'E2', system: 'payroll' })).toEqual([])
+    expect(await told({ identity: 'nobody' })).toEqual([])
+    const every = (await db.selectFrom('exemption').select('id').execute()).map(({ id }) => id)
+    const entries = async (filter: EvidenceFilter) =>
+      (await exemptionsOf(db, every, filter)).map(({ reason }) => reason).toSorted()
+    expect(await entries({ identityId: ids.anna })).toEqual(['all of anna', 'whole wiki'])
+    expect(await entries({ systemId: ids.systems.payroll })).toEqual(['all of anna'])
+    await db.deleteFrom('exemption').where('created_by', '=', 'me').execute()
   })
 
   when('figures for the plots', async () => {

@@ -70,6 +70,8 @@ describe.each(STORES)('findings on $name', (kind) => {
         id: newId(),
         finding_kind: 'resurrected_access',
         credential_id: id,
+        identity_id: null,
+        system_id: null,
         owner: 'dba@example.com',
         reason: 'to be moved',
         starts_at: NOW.toString(),

@@ -298,10 +298,11 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
 
   const MORE: Record<string, { target?: () => Record<string, unknown>; username: string; right: Expected; wrong?: Expected }> = {
     MD5: { username: 'md5er', right: { verdict: 'accepted', reason: 'authenticated' }, wrong: PROVEN },
-    'cleartext over TLS': { target: atTls(), username: 'clear', right: { verdict: 'accepted', reason: 'authenticated' } },
+    'cleartext over TLS': { target: atTls(), username: 'clear', right: { verdict: 'accepted', reason: 'authenticated' }, wrong: PROVEN },
     'cleartext in clear, where the target spells it': {
       username: 'clear',
       right: { verdict: 'accepted', reason: 'authenticated' },
+      wrong: PROVEN,
     },
     'SCRAM over TLS': { target: atTls(), username: 'leaver', right: { verdict: 'accepted', reason: 'authenticated' } },
     'a name of its own in the certificate': {

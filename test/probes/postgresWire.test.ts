@@ -89,9 +89,17 @@ const LIARS: Record<string, { replies: readonly Reply[]; expect: Expected; sends
     replies: [CLEARTEXT, error('08P01', '', 'login failed')],
     expect: { verdict: 'inconclusive', reason: 'ambiguous' },
   },
+  'the code of a wrong password from PostgreSQL': {
+    replies: [CLEARTEXT, error('28P01', 'auth_failed')],
+    expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'strong' },
+  },
+  'the same from a pooler, which names no routine': {
+    replies: [CLEARTEXT, error('28P01')],
+    expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
+  },
   'an error that quotes the password': {
     replies: [CLEARTEXT, error('28P01', PASSWORD, `wrong: ${PASSWORD}`)],
-    expect: { verdict: 'rejected', reason: 'invalid_credentials' },
+    expect: { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' },
   },
 }
 

@@ -157,6 +157,42 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('limits on $name'
     expect(made.length).toBeGreaterThan(3)
   })
 
+  it('has one budget for one account of a realm, however it is spelled', async () => {
+    house = await openHouse(db(), api)
+    const { leaver } = await overSsh()
+    house.system.sharesRealm = true
+    const ids = await Promise.all(['anna', 'ANNA', 'corp\\anna', 'anna@corp.example', 'uid=anna,ou=people'].map(leaver))
+    await run()
+    expect(server?.requests().filter((request) => /^password .*anna/i.test(request))).toHaveLength(3)
+    expect(await tries('anna')).toBe(3)
+    const reasons = await Promise.all(ids.map(async (id) => (await state(id)).reason))
+    expect(reasons.filter((reason) => reason === 'budget_exhausted')).toHaveLength(2)
+  })
+
+  it('does not try an account of a realm that it cannot name, nor a canary', async () => {
+    house = await openHouse(db(), api)
+    const { leaver } = await overSsh()
+    house.system.sharesRealm = true
+    const id = await leaver('cn=Anna Smith,ou=people')
+    const known = await leaver('cn=Bert Smith,ou=people')
+    await db().updateTable('credential').set({ principal: 'corp\\bert' }).where('id', '=', known).execute()
+    expect(await run()).toMatchObject({ outcome: 'completed' })
+    expect(await state(id)).toMatchObject({ verdict: 'inconclusive', reason: 'config_error' })
+    expect(await state(known)).toMatchObject({ verdict: 'rejected' })
+    expect(await tries('bert')).toBe(1)
+    const probe = house.system.probe
+    const canary = async () => probe.secret({ username: 'cn=Canary,ou=people', password: 'of a canary' })
+    house.system.controls = { ...house.system.controls, canary, subject: 'nameless' }
+    await house.due(known)
+    expect(await run()).toMatchObject({ outcome: 'blind' })
+    expect(server?.requests().some((request) => /cn=(Anna|Canary)/.test(request))).toBe(false)
+    house.system.controls = { ...house.system.controls, canaryAccount: 'Canary', subject: 'named' }
+    await house.due(known)
+    await run()
+    expect(server?.requests().some((request) => request.includes('password cn=Canary'))).toBe(true)
+    expect(await tries('canary')).toBeGreaterThan(0)
+  })
+
   it('leaves a hold alone that another shard was given meanwhile', async () => {
     house = await openHouse(db(), api)
     await house.leaver('a')

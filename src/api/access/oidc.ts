@@ -35,19 +35,21 @@ export interface Oidc {
 }
 
 const TIMEOUT_S = 10
+const KNOWN_MS = 3_600_000
 
 /** Loaded when somebody first signs in so: start-up stays quick. */
 const library = () => import('openid-client')
 
 /**
  * Sign-in with an OpenID Connect provider: code flow with PKCE, state, nonce and, where the provider sends it, RFC 9207's issuer. Discovery
- * is done at the first sign-in and repeated where it failed.
+ * is done at the first sign-in, again after an hour (a new client secret behind the reference is then read), and where it failed.
  */
 export function openOidc(config: OidcConfig): Oidc {
-  let found: Promise<Configuration> | undefined
+  let found: { at: number; provider: Promise<Configuration> } | undefined
   const provider = async () => {
-    found ??= discover(config)
-    return found.catch((error: unknown) => {
+    if (found === undefined || performance.now() - found.at > KNOWN_MS)
+      found = { at: performance.now(), provider: discover(config) }
+    return found.provider.catch((error: unknown) => {
       found = undefined
       throw error
     })
@@ -80,7 +82,6 @@ async function discover({ issuer, clientId, clientSecret }: OidcConfig): Promise
     timeout: TIMEOUT_S,
     execute: [...(clear ? [oidc.allowInsecureRequests] : []), oidc.enableNonRepudiationChecks],
   })
-  return found
 }
 
 /** The claims of the ID token, and beside them those that the provider tells by its userinfo endpoint only. */

@@ -132,7 +132,7 @@ export const EVIDENCE_READ_ROUTES: readonly Route[] = [
         throw new Problem(400, 'to must lie after `from`', [{ field: 'to', message: 'must lie after `from`' }])
       await look(context, 'statement.view', name, { from: from.toString(), to: to.toString(), identity, system })
       const scope = {
-        ...statementScope({ revokeWithinMs: deps.config().policy.revokeWithinMs, now: deps.now }, { from, to }),
+        ...statementScope({ ...deps.config().policy, now: deps.now }, { from, to }),
         ...(identity === undefined ? {} : { identity }),
         ...(system === undefined ? {} : { system }),
       }

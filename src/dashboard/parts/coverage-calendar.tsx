@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import type { CoverageCalendar as Calendar, CoverageDay } from '../../api/schemas/evidence.ts'
+import { Scroll } from './scroll.tsx'
 import { cellLook } from '../coverage-cell.ts'
 import { filters, setFilters } from '../navigate.ts'
 import { useRead } from '../read.ts'
@@ -54,7 +55,7 @@ function Grid({ days, all }: { days: readonly CoverageDay[]; all: readonly strin
   const cells = new Map(days.map((day) => [`${day.system.id}${day.day}`, day]))
   return (
     <>
-      <section class="scroll" tabIndex={0} aria-label="Coverage by day and system">
+      <Scroll label="Coverage by day and system">
         <table class="calendar">
           <thead>
             <tr>
@@ -84,7 +85,7 @@ function Grid({ days, all }: { days: readonly CoverageDay[]; all: readonly strin
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroll>
       <div class="body">
         <ul class="legend calendar-legend">
           {LEGEND.map(([look, words]) => (

@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX, RefObject } from 'preact'
+import { Scroll } from './scroll.tsx'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { Overview } from '../../api/schemas/overview.ts'
 import { bandPath, PLOT, px, stepPath, type Tick, timeScale } from '../scale.ts'
@@ -86,7 +87,7 @@ function Twin({
   return (
     <details class="twin">
       <summary>As a table</summary>
-      <section class="scroll" tabIndex={0} aria-label={label}>
+      <Scroll label={label}>
         <table>
           <thead>
             <tr>
@@ -107,7 +108,7 @@ function Twin({
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroll>
     </details>
   )
 }

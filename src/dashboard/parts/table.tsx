@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import type { ListReading } from '../read.ts'
 import { Icon } from './icon.tsx'
+import { Scroll } from './scroll.tsx'
 import { Empty, Ghosts, Problem } from './states.tsx'
 
 export interface Column<Row> {
@@ -33,7 +34,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
   // A box to tick has no name: the card is named by what follows.
   const first = columns.findIndex(({ head }) => head !== '')
   return (
-    <div class="scroll">
+    <Scroll label={label}>
       <table class="cards" role="table" aria-label={label}>
         <thead role="rowgroup">
           <tr role="row">
@@ -69,7 +70,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 

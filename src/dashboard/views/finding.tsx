@@ -6,6 +6,7 @@ import { ControlBadge, SeverityMark, StateBadge, VerdictBadge } from '../parts/b
 import { Deliveries } from '../parts/deliveries.tsx'
 import { ExemptionLine } from '../parts/exemption-line.tsx'
 import { AskAcknowledge, AskExempt } from '../parts/finding-actions.tsx'
+import { About, Frameworks, Proof } from '../parts/finding-facts.tsx'
 import { Head } from '../parts/head.tsx'
 import { Ago, At, Clock } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -14,7 +15,7 @@ import { Timeline } from '../parts/timeline.tsx'
 import { hrefOf } from '../place.ts'
 import { useRead } from '../read.ts'
 import { may } from '../session.ts'
-import { ASSURANCE_LABELS, CONTROL_LABELS, humane, KIND_LABELS } from '../words.ts'
+import { ASSURANCE_LABELS, CONTROL_LABELS, humane } from '../words.ts'
 
 /** One finding: what was seen, how far it is proven, what to do. */
 export function FindingView({ id }: { id: string }): JSX.Element {
@@ -192,123 +193,5 @@ function ControlFacts({ control, verdict, reason, at }: FindingDetail['evidence'
         </span>
       </dd>
     </>
-  )
-}
-
-function About({ finding }: { finding: FindingDetail }): JSX.Element {
-  const { identity, system, credential, kind, episode, lastSeenAt, acknowledgedAt, acknowledgedBy, resolvedAt, deadline } =
-    finding
-  return (
-    <Panel title="About">
-      <dl class="facts">
-        <dt>Kind</dt>
-        <dd>{KIND_LABELS[kind]}</dd>
-        {identity === null ? undefined : (
-          <>
-            <dt>Identity</dt>
-            <dd>
-              <a href={hrefOf('identities', identity.id)}>{identity.name}</a>
-            </dd>
-            <dt>Left</dt>
-            <dd>{identity.terminatedAt === null ? 'it is here' : <At at={identity.terminatedAt} />}</dd>
-          </>
-        )}
-        {system === null ? undefined : (
-          <>
-            <dt>System</dt>
-            <dd>
-              <a href={hrefOf('systems', system.id)}>{system.name}</a>
-              {system.owner === null ? undefined : <span class="soft"> · {system.owner}</span>}
-            </dd>
-          </>
-        )}
-        {credential === null ? undefined : (
-          <>
-            <dt>Credential</dt>
-            <dd>
-              <a href={hrefOf('credentials', credential.id)}>{credential.label}</a>{' '}
-              <span class="soft">{humane(credential.kind)}</span>
-            </dd>
-            <dt>Fingerprint</dt>
-            <dd class="mono">{credential.fingerprint}</dd>
-          </>
-        )}
-        {deadline === null ? undefined : (
-          <>
-            <dt>Due closed</dt>
-            <dd>
-              <At at={deadline.revokeBy} />
-            </dd>
-          </>
-        )}
-        <dt>Opened</dt>
-        <dd>
-          <At at={finding.openedAt} />
-          {episode > 1 ? `, episode ${episode}` : ''}
-        </dd>
-        <dt>Last seen</dt>
-        <dd>
-          <At at={lastSeenAt} />
-        </dd>
-        {acknowledgedAt === null ? undefined : (
-          <>
-            <dt>Acknowledged</dt>
-            <dd>
-              <At at={acknowledgedAt} /> by {acknowledgedBy}
-            </dd>
-          </>
-        )}
-        {resolvedAt === null ? undefined : (
-          <>
-            <dt>Resolved</dt>
-            <dd>
-              <At at={resolvedAt} />
-            </dd>
-          </>
-        )}
-      </dl>
-    </Panel>
-  )
-}
-
-function Proof({ finding: { proof, dedupKey } }: { finding: FindingDetail }): JSX.Element {
-  return (
-    <Panel title="Proof">
-      <dl class="facts">
-        <dt>Event</dt>
-        <dd>{proof.event === null ? <span class="soft">not in the log yet</span> : `entry ${proof.event.index}`}</dd>
-        <dt>Observation</dt>
-        <dd>{proof.observation === null ? <span class="soft">–</span> : `entry ${proof.observation.index}`}</dd>
-        <dt>Checkpoint</dt>
-        <dd>
-          {proof.checkpoint === null ? (
-            <span class="soft">none yet</span>
-          ) : (
-            <a href={hrefOf('evidence')}>
-              {proof.checkpoint.size} entries, <Ago at={proof.checkpoint.at} />
-            </a>
-          )}
-        </dd>
-        <dt>Alert key</dt>
-        <dd class="mono">{dedupKey}</dd>
-      </dl>
-    </Panel>
-  )
-}
-
-function Frameworks({ frameworks }: Pick<FindingDetail, 'frameworks'>): JSX.Element | null {
-  const named = Object.entries(frameworks)
-  if (named.length === 0) return null
-  return (
-    <Panel title="Requirements">
-      <dl class="facts">
-        {named.map(([framework, controls]) => (
-          <>
-            <dt key={framework}>{humane(framework)}</dt>
-            <dd>{controls.join(', ')}</dd>
-          </>
-        ))}
-      </dl>
-    </Panel>
   )
 }

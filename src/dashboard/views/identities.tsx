@@ -1,17 +1,16 @@
 import type { JSX } from 'preact'
-import type { StandingCounts } from '../../api/schemas/common.ts'
 import type { Identity } from '../../api/schemas/identity.ts'
 import { filters, setFilters } from '../navigate.ts'
-import { Badge, IdentityKindMark, SeverityMark } from '../parts/badge.tsx'
+import { IdentityKindMark, SeverityMark } from '../parts/badge.tsx'
 import { FilterSelect, FilterText } from '../parts/field.tsx'
 import { Head } from '../parts/head.tsx'
 import { Ago } from '../parts/moment.tsx'
-import { PartsBar } from '../parts/parts-bar.tsx'
+import { Credentials, Stands } from '../parts/stands.tsx'
 import { List } from '../parts/table.tsx'
 import { hrefOf } from '../place.ts'
 import { useList } from '../read.ts'
 import { may } from '../session.ts'
-import { countOf, figure, IDENTITY_KIND_LABELS } from '../words.ts'
+import { figure, IDENTITY_KIND_LABELS } from '../words.ts'
 
 const STANDARD = '-terminatedAt'
 
@@ -107,43 +106,4 @@ export function IdentitiesView(): JSX.Element {
 }
 
 /** The worst that is true of an identity's credentials. */
-export function Stands({ identity: { credentials, state } }: { identity: Pick<Identity, 'credentials' | 'state'> }): JSX.Element {
-  const { open, unverified, not_tried, refused, closed } = credentials
-  if (state === 'active') return <Badge look="none" label="Is here" />
-  if (open > 0) return <Badge look="open" label="Still let in" />
-  if (unverified + not_tried > 0) return <Badge look="doubt" label="Not judged" />
-  if (refused > 0) return <Badge look="refused" label="Refused once" />
-  if (closed > 0) return <Badge look="closed" label="Closed" />
-  return <Badge look="none" label="No credential" />
-}
-
 /** How the credentials stand, as a bar and in words. */
-export function Credentials({ counts }: { counts: StandingCounts }): JSX.Element {
-  const { open, unverified, not_tried, refused, closed, retired, resting } = counts
-  const whole = open + unverified + not_tried + refused + closed + retired + resting
-  if (whole === 0) return <span class="soft">none known</span>
-  const doubt = unverified + not_tried
-  const words = [
-    open > 0 ? `${figure(open)} open` : '',
-    doubt > 0 ? `${figure(doubt)} not judged` : '',
-    refused > 0 ? `${figure(refused)} refused once` : '',
-    closed > 0 ? `${figure(closed)} closed` : '',
-    resting > 0 ? `${figure(resting)} resting` : '',
-    retired > 0 ? `${figure(retired)} retired` : '',
-  ].filter(Boolean)
-  return (
-    <span class="credentials">
-      <PartsBar
-        thin
-        parts={[
-          { label: 'open', count: open, ground: 'open' },
-          { label: 'not judged', count: doubt, ground: 'doubt' },
-          { label: 'refused once', count: refused, ground: 'refused' },
-          { label: 'closed', count: closed, ground: 'closed' },
-          { label: 'others', count: retired + resting, ground: 'quiet' },
-        ]}
-      />
-      <span class="under">{words.length === 0 ? countOf(whole, 'credential') : words.join(', ')}</span>
-    </span>
-  )
-}

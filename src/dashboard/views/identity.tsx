@@ -1,26 +1,24 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ScanAnswer } from '../../api/schemas/actions.ts'
-import type { HistoryItem, Identity, IdentityMatrix, MatrixCell } from '../../api/schemas/identity.ts'
-import { act, instantOf, textOf } from '../act.ts'
-import { send } from '../api.ts'
-import { IdentityKindMark, StandingBadge } from '../parts/badge.tsx'
-import { Ask } from '../parts/dialog.tsx'
+import type { HistoryItem, Identity } from '../../api/schemas/identity.ts'
+import { act } from '../act.ts'
+import { IdentityKindMark } from '../parts/badge.tsx'
 import { eventLook } from '../parts/events.tsx'
-import { Field } from '../parts/field.tsx'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
-import { Ago, At, Clock, Next } from '../parts/moment.tsx'
+import { Matrix } from '../parts/matrix.tsx'
+import { Ago, At } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { AskStanding } from '../parts/standing-actions.tsx'
+import { Stands } from '../parts/stands.tsx'
 import { Empty, Ghosts, Problem, Shown } from '../parts/states.tsx'
-import { List, More, Table } from '../parts/table.tsx'
-import { say } from '../parts/toast.tsx'
+import { List, More } from '../parts/table.tsx'
 import { hrefOf } from '../place.ts'
 import { useList, useRead } from '../read.ts'
 import { scanned } from '../scanned.ts'
 import { may } from '../session.ts'
-import { countOf, eventLabel, humane, KIND_LABELS } from '../words.ts'
-import { Credentials, Stands } from './identities.tsx'
+import { eventLabel, humane, KIND_LABELS } from '../words.ts'
 
 /** One person, service account or agent. */
 export function IdentityView({ id }: { id: string }): JSX.Element {
@@ -88,148 +86,7 @@ function Lead({ identity }: { identity: Identity }): JSX.Element {
   )
 }
 
-function AskStanding(props: {
-  identity: Identity
-  what: 'terminate' | 'reinstate'
-  onClose(): void
-  onDone(): void
-}): JSX.Element {
-  const { identity, what, onClose, onDone } = props
-  const submit = async (form: FormData) => {
-    const at = instantOf(form, 'at')
-    const body = { reason: textOf(form, 'reason') ?? '', ...(what === 'terminate' && at !== undefined ? { at } : {}) }
-    const { changed, dueNow } = await send<{ changed: boolean; dueNow: number }>(
-      'POST',
-      `/v1/identities/${identity.id}/${what}`,
-      { body },
-    )
-    say(changed ? (dueNow > 0 ? `Done. ${countOf(dueNow, 'credential')} due now.` : 'Done.') : 'It stood so already.')
-    onDone()
-  }
-  return (
-    <Ask
-      title={what === 'terminate' ? `${identity.name} has left` : `${identity.name} is back`}
-      what={
-        what === 'terminate' ? (
-          <p>
-            The clock starts: every credential that is known of it is tried at once, and again and again until it is proven
-            closed.
-          </p>
-        ) : (
-          <p>Its credentials rest: nothing of it is tried any more, and its open findings are closed.</p>
-        )
-      }
-      action={what === 'terminate' ? 'Terminate' : 'Reinstate'}
-      harm={what === 'terminate'}
-      submit={submit}
-      onClose={onClose}
-    >
-      {what === 'terminate' ? (
-        <Field label="When" hint="In your own time zone. Left empty: now.">
-          <input type="datetime-local" name="at" />
-        </Field>
-      ) : undefined}
-      <Field label="Why, for the record">
-        <textarea name="reason" required maxLength={1_000} />
-      </Field>
-    </Ask>
-  )
-}
-
 /** Systems × credentials: what each says, how old that is, and the clock. */
-function Matrix({ id, identity }: { id: string; identity: Identity }): JSX.Element {
-  const reading = useRead<IdentityMatrix>(`/v1/identities/${id}/matrix`, { topics: ['finding', 'trial', 'operator'] })
-  return (
-    <Panel title="Where it is let in" note={<Credentials counts={identity.credentials} />} flush>
-      <Shown reading={reading}>
-        {({ rows, more }) => {
-          const cells = rows.flatMap(({ system, credentials }) => credentials.map((cell) => ({ system, ...cell })))
-          if (cells.length === 0)
-            return (
-              <Empty>
-                <p class="strong">No credential of it is known.</p>
-                <p>
-                  Import what it held: keys, tokens, passwords, grants. <a href={hrefOf('setup')}>The guide</a> shows how.
-                </p>
-              </Empty>
-            )
-          return (
-            <>
-              <Table
-                label="Systems and credentials"
-                rows={cells}
-                rowKey={({ credential }) => credential.id}
-                columns={[
-                  {
-                    head: 'System',
-                    cell: ({ system }) => (
-                      <>
-                        <a class="primary" href={hrefOf('systems', system.id)}>
-                          {system.name}
-                        </a>
-                        {system.tier === 'critical' ? <span class="tag critical">critical</span> : undefined}
-                      </>
-                    ),
-                  },
-                  {
-                    head: 'Credential',
-                    cell: ({ credential, principal, privilege, shared }) => (
-                      <>
-                        <a href={hrefOf('credentials', credential.id)}>{credential.label}</a>{' '}
-                        {privilege === 'standard' ? undefined : <span class="tag">{privilege}</span>}{' '}
-                        {shared ? <span class="tag">shared</span> : undefined}
-                        <span class="under">
-                          {humane(credential.kind)}
-                          {principal === null ? '' : `, ${principal}`}
-                        </span>
-                      </>
-                    ),
-                  },
-                  { head: 'Verdict', cell: (cell) => <Verdict cell={cell} /> },
-                  {
-                    head: 'Age',
-                    cell: ({ observedAt, dueAt }) => (
-                      <>
-                        {observedAt === null ? <span class="soft">never</span> : <Ago at={observedAt} />}
-                        {dueAt === null ? undefined : (
-                          <span class="under">
-                            next <Next at={dueAt} />
-                          </span>
-                        )}
-                      </>
-                    ),
-                  },
-                  { head: 'Clock', cell: ({ deadline }) => <Clock deadline={deadline} /> },
-                  {
-                    head: 'Finding',
-                    isVoid: ({ finding }) => finding === null,
-                    cell: ({ finding }) =>
-                      finding === null ? (
-                        <span class="soft">–</span>
-                      ) : (
-                        <a href={hrefOf('findings', finding.id)}>{KIND_LABELS[finding.kind]}</a>
-                      ),
-                  },
-                ]}
-              />
-              {more ? <p class="empty">It holds more credentials than are shown here.</p> : undefined}
-            </>
-          )
-        }}
-      </Shown>
-    </Panel>
-  )
-}
-
-function Verdict({ cell }: { cell: MatrixCell }): JSX.Element {
-  return (
-    <>
-      <StandingBadge standing={cell.standing} />
-      {cell.reason === null ? undefined : <span class="under">{humane(cell.reason)}</span>}
-    </>
-  )
-}
-
 function About({ identity }: { identity: Identity }): JSX.Element {
   return (
     <Panel title="About">

@@ -10,6 +10,7 @@ import { Ask } from '../parts/dialog.tsx'
 import { Field, FilterSelect, FilterText } from '../parts/field.tsx'
 import { Head } from '../parts/head.tsx'
 import { Ago, MaybeAgo } from '../parts/moment.tsx'
+import { Credentials } from '../parts/stands.tsx'
 import { SYSTEM_STATE_LABELS, SystemState } from '../parts/system-state.tsx'
 import { List } from '../parts/table.tsx'
 import { say } from '../parts/toast.tsx'
@@ -17,7 +18,6 @@ import { hrefOf } from '../place.ts'
 import { useList, useRead } from '../read.ts'
 import { may } from '../session.ts'
 import { figure } from '../words.ts'
-import { Credentials } from './identities.tsx'
 
 /** Where Revenant looks, and whether it can see there. */
 export function SystemsView(): JSX.Element {

@@ -13,6 +13,9 @@ export interface ReportDeps {
   db: Db
   mapping: FrameworkMapping
   revokeWithinMs: Record<Tier, number>
+  /** Of the policy, as the next one. */
+  confirmRejections: number
+  verifyWithinMs: number
   product: { name: string; version: string; instance: string }
   now(): Temporal.Instant
 }
@@ -70,11 +73,11 @@ export function evidenceFilter(deps: Pick<ReportDeps, 'mapping'>, scope: ReportS
 }
 
 export function statementScope(
-  { revokeWithinMs, now }: Pick<ReportDeps, 'revokeWithinMs' | 'now'>,
+  { revokeWithinMs, confirmRejections, now }: Pick<ReportDeps, 'revokeWithinMs' | 'confirmRejections' | 'now'>,
   { from, to, identity, system }: ReportScope,
 ): StatementScope {
   return {
-    ...{ from, to: soFar(to, now()), revokeWithinMs, now: now() },
+    ...{ from, to: soFar(to, now()), revokeWithinMs, confirmRejections, now: now() },
     ...(identity === undefined ? {} : { identity: identity.name }),
     ...(system === undefined ? {} : { system: system.name }),
   }

@@ -4,7 +4,7 @@ import { PATHS } from '../bundle/format.ts'
 import { controlsIn, type ReportDeps, type ReportScope } from '../bundle/request.ts'
 import { type Summary, stateOfControl } from '../summary.ts'
 import { component, jsonArray, metadata, NAMESPACE, ORIGIN, oneLine, scopeKey, TOOL, uuidOf, when } from './document.ts'
-import { findingsIn, observationId, observationOf, riskId, riskOf } from './findings.ts'
+import { findingNamesIn, findingsIn, observationId, observationOf, riskId, riskOf } from './findings.ts'
 
 type Targeted = FrameworkControl & { oscal: NonNullable<FrameworkControl['oscal']> }
 
@@ -51,7 +51,7 @@ export async function* assessmentResults(
   yield `{"assessment-results":${head.slice(0, -1)},"results":[${result.slice(0, -1)}`
   yield* jsonArray('observations', observations(deps, scope, summary, options))
   yield* jsonArray('risks', risks(deps, scope))
-  yield* jsonArray('findings', findings(deps, scope, summary, targets))
+  yield* findings(deps, scope, summary, targets)
   const resource = {
     uuid: plan,
     title: 'Assessment plan',
@@ -79,12 +79,12 @@ async function* observations(
 const checkId = (check: string, scope: ReportScope) => uuidOf(`observation:check:${check}:${scopeKey(scope)}`)
 
 function checkObservation(tally: CheckTally, scope: ReportScope, { inBundle }: { inBundle: boolean }) {
-  const { check, subjects, tested, passed, failed, notJudged } = tally
+  const { check, subjects, tested, passed, failed, late, notJudged } = tally
   return {
     uuid: checkId(check, scope),
     title: `Check ${check}`,
-    description: `${subjects} subjects: ${tested} tested, ${passed} passed, ${failed} failed, ${notJudged} not judged.`,
-    props: Object.entries({ subjects, tested, passed, failed, 'not-judged': notJudged }).map(([name, value]) => ({
+    description: `${subjects} subjects: ${tested} tested, ${passed} passed, ${failed} failed, ${late} late, ${notJudged} not judged.`,
+    props: Object.entries({ subjects, tested, passed, failed, late, 'not-judged': notJudged }).map(([name, value]) => ({
       name,
       ns: NAMESPACE,
       value: String(value),
@@ -103,18 +103,19 @@ async function* risks(deps: ReportDeps, scope: ReportScope): AsyncGenerator<unkn
   for await (const finding of findingsIn(deps, scope)) yield riskOf(finding, scope.to)
 }
 
+/** In pieces, as the links of one finding are: a requirement can have as many as there are findings. */
 async function* findings(
   deps: ReportDeps,
   scope: ReportScope,
   summary: Summary,
   targets: readonly Targeted[],
 ): AsyncGenerator<string> {
-  for (const target of targets) {
+  for (const [at, target] of targets.entries()) {
     const rows = summary.rows.filter(({ control, title }) => control === target.id && title === target.title)
     const state = stateOfControl(rows)
     const figures = rows.map(
-      ({ check, tested, passed, failed, notJudged }) =>
-        `${check}: ${tested} tested, ${passed} passed, ${failed} failed, ${notJudged} not judged`,
+      ({ check, tested, passed, failed, late, notJudged }) =>
+        `${check}: ${tested} tested, ${passed} passed, ${failed} failed, ${late} late, ${notJudged} not judged`,
     )
     const reason = ({ passed: 'pass', failed: 'fail', not_judged: 'other' } as const)[state]
     const finding = {
@@ -129,22 +130,19 @@ async function* findings(
         status: { state: state === 'passed' ? 'satisfied' : 'not-satisfied', reason },
       },
     }
-    let text = JSON.stringify(finding).slice(0, -1)
-    for await (const piece of jsonArray('related-observations', relatedObservations(deps, scope, target))) text += piece
-    for await (const piece of jsonArray('related-risks', relatedRisks(deps, scope, target))) text += piece
-    yield `${text}}`
+    yield `${at === 0 ? ',"findings":[' : ',\n'}${JSON.stringify(finding).slice(0, -1)}`
+    yield* jsonArray('related-observations', relatedObservations(deps, scope, target))
+    yield* jsonArray('related-risks', relatedRisks(deps, scope, target))
+    yield '}'
   }
+  yield ']'
 }
 
 async function* relatedObservations(deps: ReportDeps, scope: ReportScope, target: Targeted): AsyncGenerator<unknown> {
   for (const check of target.checks) yield { 'observation-uuid': checkId(check, scope) }
-  for await (const finding of findingsIn(deps, scope, kindsOf(target))) yield { 'observation-uuid': observationId(finding) }
+  for await (const finding of findingNamesIn(deps, scope, target.findings)) yield { 'observation-uuid': observationId(finding) }
 }
 
 async function* relatedRisks(deps: ReportDeps, scope: ReportScope, target: Targeted): AsyncGenerator<unknown> {
-  for await (const finding of findingsIn(deps, scope, kindsOf(target))) yield { 'risk-uuid': riskId(finding) }
-}
-
-function kindsOf({ findings: kinds }: Targeted) {
-  return kinds
+  for await (const finding of findingNamesIn(deps, scope, target.findings)) yield { 'risk-uuid': riskId(finding) }
 }

@@ -1,5 +1,5 @@
 import type { FindingKind } from '../../domain/finding.ts'
-import { type FindingEvidence, findingEvidence } from '../../store/evidence-statements.ts'
+import { type FindingEvidence, type FindingName, findingEvidence, findingNames } from '../../store/evidence-statements.ts'
 import { entriesPath } from '../bundle/format.ts'
 import { findingKindsOf, type ReportDeps, type ReportScope, statementScope } from '../bundle/request.ts'
 import { NAMESPACE, ORIGIN, oneLine, type RiskStatus, uuidOf, when } from './document.ts'
@@ -22,12 +22,30 @@ export async function* findingsIn(
   }
 }
 
+/** The same findings by no more than their names. */
+export async function* findingNamesIn(
+  deps: ReportDeps,
+  scope: ReportScope,
+  kinds: readonly FindingKind[],
+): AsyncGenerator<FindingName> {
+  let after = ''
+  for (;;) {
+    const rows = await findingNames(deps.db, statementScope(deps, scope), kinds, after, NAMES_PAGE)
+    yield* rows
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < NAMES_PAGE) return
+    after = last.id
+  }
+}
+
+const NAMES_PAGE = 5_000
+
 export function isOpenAt({ resolved_at, state }: FindingEvidence, at: Temporal.Instant): boolean {
   return resolved_at === null ? state !== 'resolved' : Temporal.Instant.compare(resolved_at, at) >= 0
 }
 
-export const observationId = ({ id, episode }: FindingEvidence) => uuidOf(`observation:finding:${id}:${episode}`)
-export const riskId = ({ id }: FindingEvidence) => uuidOf(`risk:${id}`)
+export const observationId = ({ id, episode }: FindingName) => uuidOf(`observation:finding:${id}:${episode}`)
+export const riskId = ({ id }: FindingName) => uuidOf(`risk:${id}`)
 
 /** A finding as OSCAL's observation: what was seen, of whom, and where its evidence is. */
 export function observationOf(finding: FindingEvidence, { inBundle }: { inBundle: boolean }) {

@@ -43,12 +43,13 @@ export async function* reportHtml(
 
 function headline({ checks }: Summary, { counts, gone, altered, removed, contradicted }: ReportedEntries): string {
   const revocation = checks.find(({ check }) => check === 'revocation')
-  const { subjects = 0, passed = 0, failed = 0 } = revocation ?? {}
+  const { subjects = 0, passed = 0, failed = 0, late = 0 } = revocation ?? {}
   const figures: [string, number][] = [
     ['credentials of those who left', subjects],
-    ['refused, with proof', passed],
+    ['refused, with proof by the policy', passed + late],
+    ['of these too late', late],
     ['still accepted', failed],
-    ['not judged', subjects - passed - failed],
+    ['not judged, or not proven yet', subjects - passed - failed - late],
     ['observations in this bundle', counts.get('observation') ?? 0],
   ]
   const cards = figures.map(([name, count]) => `<div><b>${count.toLocaleString('en-GB')}</b>${escapeHtml(name)}</div>`).join('')
@@ -79,6 +80,7 @@ function controlsHtml(deps: ReportDeps, scope: ReportScope, summary: Summary): s
         `${row.tested} of ${row.subjects}`,
         row.passed,
         row.failed,
+        row.late,
         row.notJudged,
         row.findingsOpen,
       ].map(String),
@@ -92,6 +94,7 @@ function controlsHtml(deps: ReportDeps, scope: ReportScope, summary: Summary): s
     'Tested',
     'Passed',
     'Failed',
+    'Late',
     'Not judged',
     'Findings open',
   ]

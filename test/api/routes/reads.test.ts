@@ -426,22 +426,14 @@ describe.each(STORES)('the reads of the API on $name', { timeout: 60_000 }, (kin
     ])
   })
 
-  it.skipIf(!kind.available)('keep what is dear to count for a while, and what happens not', async () => {
-    world.fresh()
-    const before = await world.get('/v1/overview')
-    const { systems } = world.house.ids
+  it.skipIf(!kind.available)('tell at once what somebody did', async () => {
+    await world.get('/v1/overview')
     await world.db
       .insertInto('pause')
       .values({ scope: '*', paused_at: world.now.toString(), paused_by: 'eve', note: 'n' })
       .execute()
-    await world.db.updateTable('check_state').set({ due_at: null }).where('system_id', '=', systems.wiki).execute()
     try {
-      const after = await world.get('/v1/overview')
-      expect(after.body).toMatchObject({ paused: { by: 'eve', note: 'n' } })
-      const dueOf = (body: unknown) => z.object({ dueNow: z.number() }).parse(body).dueNow
-      expect(dueOf(after.body)).toBe(dueOf(before.body))
-      world.fresh()
-      expect(dueOf((await world.get('/v1/overview')).body)).toBeLessThan(dueOf(before.body))
+      expect((await world.get('/v1/overview')).body).toMatchObject({ paused: { by: 'eve', note: 'n' } })
     } finally {
       await world.db.deleteFrom('pause').where('scope', '=', '*').execute()
     }
