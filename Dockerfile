@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="Revenant" \
       org.opencontainers.image.description="Replays the credentials of terminated identities and tells which still open a door" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Two arenas are enough for one busy thread; glibc would keep eight for each core.
-ENV NODE_ENV=production MALLOC_ARENA_MAX=2 NODE_OPTIONS="--expose-gc --v8-pool-size=1 --max-semi-space-size=8"
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 NODE_OPTIONS="--expose-gc --v8-pool-size=1 --max-semi-space-size=4"
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./

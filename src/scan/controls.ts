@@ -130,7 +130,7 @@ async function askCanary(
     const judgement = await tryWithin(session, secret, account, 'canary')
     return judgement === EXHAUSTED ? { judgement: unasked('budget_exhausted', {}) } : { judgement, form: secret.form }
   } catch (error) {
-    if (session.signal.aborted) throw error
+    if (session.waits.aborted) throw error
     return { judgement: { ...judgeFailure(toError(error), false), latencyMs: 0 } }
   }
 }

@@ -34,13 +34,16 @@ export async function runLanes(
   let broken = false
   // What is still due when the controls are too old is left to the next trial, which asks them anew.
   const outOfTime = () => performance.now() - started > deps.trialBudgetMs || deps.now().epochMilliseconds >= controlsEndMs
-  const watch = watchStops(session, (outcome) => {
-    stop ??= { outcome }
-  })
+  const end = (next: Stop) => {
+    stop ??= next
+    // Whoever waits for the rate must not begin when his turn comes.
+    session.halt.abort()
+  }
+  const watch = watchStops(session, (outcome) => end({ outcome }))
   const lane = async (): Promise<void> => {
     while (stop === undefined && !broken && !signal.aborted && !outOfTime()) {
       // Another configuration is in force: what is still due is tried under that one.
-      if (deps.system(system.id) !== system) stop ??= { outcome: 'stopped' }
+      if (deps.system(system.id) !== system) end({ outcome: 'stopped' })
       if (stop !== undefined) return
       const taken = feed.take()
       const due = taken instanceof Promise ? await taken : taken
@@ -52,16 +55,16 @@ export async function runLanes(
       else if (!isOurs(outcome.reason)) transportFailures = 0
       const asked = askedToWaitMs(outcome)
       if (asked !== undefined || (outcome.reason === 'rate_limited' && outcome.verdict === 'inconclusive'))
-        stop ??= { outcome: 'held', hold: { reason: outcome.reason, retryAfterMs: asked } }
+        end({ outcome: 'held', hold: { reason: outcome.reason, retryAfterMs: asked } })
       if (transportFailures >= BREAKER_THRESHOLD)
-        stop ??= { outcome: 'held', hold: { reason: 'circuit_open', retryAfterMs: undefined } }
+        end({ outcome: 'held', hold: { reason: 'circuit_open', retryAfterMs: undefined } })
       const written = recorder.add(outcome)
       if (written !== undefined) await written
     }
   }
   const lanes = Array.from({ length: system.limits.concurrency }, () =>
     lane().catch((error: unknown) => {
-      if (isCutShort(error, signal)) return
+      if (isCutShort(error, session.waits)) return
       broken = true
       throw error
     }),

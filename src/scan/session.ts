@@ -23,6 +23,10 @@ export interface Session {
   readonly trace: Trace
   /** Aborts when the trial must stop at once. */
   readonly signal: AbortSignal
+  /** Ends what only waits for its turn, when the trial must begin no further attempt; those in flight go on. */
+  readonly halt: AbortController
+  /** Aborts with either of the two. */
+  readonly waits: AbortSignal
   readonly running: Set<AbortController>
   readonly slots: Slots
   readonly backing: Backing
@@ -121,8 +125,8 @@ function pin({ system, deps }: Session, peer: string): Promise<string> {
 }
 
 /** Waits for the rate. Whoever is called off while waiting has tried nothing. */
-async function turnOf({ system, deps, signal }: Session, account: string | undefined): Promise<void> {
-  const turn = system.rate.acquire(signal)
+async function turnOf({ system, deps, waits }: Session, account: string | undefined): Promise<void> {
+  const turn = system.rate.acquire(waits)
   if (turn === undefined) return
   try {
     await turn

@@ -110,12 +110,15 @@ async function conduct(
     traceId: trace.traceId,
     startedAt,
   })
+  const halt = new AbortController()
   const session: Session = {
     trialId,
     system,
     deps,
     trace,
     signal,
+    halt,
+    waits: AbortSignal.any([signal, halt.signal]),
     running: new Set(),
     slots: openSlots(system.limits.concurrency),
     backing: {
@@ -167,6 +170,8 @@ async function stages(
   const kept = stillPassed(row.controls, deps.now(), system.controls.subject)
   const asked = kept === undefined ? await askControls(session, row, feed, recorder) : { controls: kept, feed }
   const { controls } = asked
+  // A control that the stop itself cut short says nothing of the system.
+  if (session.signal.aborted && (controls.kind === 'unjudged' || controls.kind === 'canary-failed')) return 'stopped'
   // Controls that were kept were told of by the trial that asked them: what was found out since stands.
   if (kept === undefined) await signalControls(session, controls, row)
   if (controls.kind === 'open') {

@@ -36,13 +36,13 @@ export function openVouch(session: Session): Vouch {
 
 /** Whether the canary is accepted now; undefined when the trial was stopped meanwhile. */
 async function isAccepted(session: Session, canary: Parameters<typeof askCanaryAgain>[1]): Promise<boolean | undefined> {
-  const { signal } = session
-  if (signal.aborted) return undefined
+  const { waits } = session
+  if (waits.aborted) return undefined
   try {
     const { verdict } = await askCanaryAgain(session, canary)
-    return verdict === 'accepted' || (signal.aborted ? undefined : false)
+    return verdict === 'accepted' || (waits.aborted ? undefined : false)
   } catch (error) {
-    if (signal.aborted) return undefined
+    if (waits.aborted) return undefined
     throw error
   }
 }

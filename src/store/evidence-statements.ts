@@ -53,7 +53,7 @@ export const leavers: StatementPage = (db, scope, after, limit) =>
             when ${stateOf(scope)} = 'closed' then ${tookMs()} <= ${allowedMs(scope)}
             when ${at(scope.now)} > i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' then false end as in_time,
           c.verdict as last_verdict, c.reason as last_reason, c.assurance, c.observed_at as last_checked_at, k.retired_at
-        from credential k join system s on s.id = k.system_id left join check_state c on c.credential_id = k.id
+        from credential k join system s on s.id = k.system_id left join ${CHECK} on true
         where k.identity_id = i.id and ${ofSystem(scope)} and ${place.credential} offset 0
       ) k on true
       where ${LEFT} >= ${at(scope.from)} and ${LEFT} < ${at(scope.to)} and ${ofIdentity(scope)} and ${place.identity}
@@ -107,7 +107,7 @@ export const unverified: StatementPage = (db, scope, after, limit) =>
             else 'not_tried' end as why,
           c.judged_at as last_proof_at, c.observed_at as last_checked_at, c.attempts, c.failures,
           i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' as deadline
-        from credential k join system s on s.id = k.system_id join check_state c on c.credential_id = k.id
+        from credential k join system s on s.id = k.system_id join ${CHECK} on true
         where k.identity_id = i.id and ${HELD} and ${ofSystem(scope)} and ${place.credential}
           and (${stateOf(scope)} not in ('closed', 'open', 'retired') or (k.retired_at is not null and c.dead_at is null)) offset 0
       ) k on true
@@ -271,6 +271,9 @@ const LEAVER = new RegExp(`^${TIME} ${UUID} ${UUID}?$`)
 const RANK = sql`array_position(array['critical', 'high', 'medium', 'low', 'info'], f.severity)`
 /** As the index has it: whoever has not left counts as the last to leave. */
 const LEFT = sql`coalesce(i.terminated_at, 'infinity')`
+
+/** Looked up for each credential: without statistics the planner would read the whole table for each identity. */
+const CHECK = sql`lateral (select * from check_state c where c.credential_id = k.id offset 0) c`
 
 function placed(credentialId: string): RawBuilder<string> {
   return sql`concat(${printed(sql`i.terminated_at`)}, ' ', i.id, ' ', ${sql.ref(credentialId)})`

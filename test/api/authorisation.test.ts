@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Route } from '../../src/api/route.ts'
 import { ROUTES } from '../../src/api/routes.ts'
 import { may, ROLES, type Role } from '../../src/domain/access.ts'
-import { type AccessHouse, bearer, NO_RATE, openAccessHouse } from './access-house.ts'
+import { type AccessHouse, type Browser, bearer, NO_RATE, openAccessHouse, openBrowser } from './access-house.ts'
 
 const NOBODY = '00000000-0000-7000-8000-000000000000'
 
@@ -12,9 +12,15 @@ const OWN = ['signIn', 'signOut']
 describe('who may do what', () => {
   let house: AccessHouse
   const tokens = new Map<Role, string>()
+  const browsers = new Map<Role, Browser>()
   beforeAll(async () => {
     house = await openAccessHouse({ rate: NO_RATE })
-    for (const role of ROLES) tokens.set(role, await house.token(role))
+    // Ten wrong tokens a minute are heard.
+    house.deps.access.throttle.failed = () => {}
+    for (const role of ROLES) {
+      tokens.set(role, await house.token(role))
+      browsers.set(role, await house.browser(role))
+    }
   })
   afterAll(() => house.stop())
 
@@ -42,8 +48,6 @@ describe('who may do what', () => {
 
     it('nobody', async () => {
       for (const init of [{ method }, bearer(`rvt_${'x'.repeat(43)}`, { method })]) {
-        // Ten wrong tokens a minute are heard.
-        house.deps.access.throttle.failed = () => {}
         const status = await statusOf(house.ask(url, init))
         if (route.permission === 'anybody') expect([401, 403]).not.toContain(status)
         else expect(status).toBe(401)
@@ -51,7 +55,8 @@ describe('who may do what', () => {
     })
 
     it.each(ROLES)('%s, by token and by session', async (role) => {
-      const browser = await house.browser(role)
+      const browser = route.id === 'signOut' ? await house.browser(role) : browsers.get(role)
+      if (browser === undefined) throw new Error('no browser')
       const asked = [house.ask(url, bearer(tokens.get(role) ?? '', { method })), browser.ask(url, { method })]
       for (const answer of asked) {
         const status = await statusOf(answer)
@@ -60,8 +65,8 @@ describe('who may do what', () => {
       }
       if (method === 'GET' || route.permission === 'anybody') return
       // Without its CSRF token a session changes nothing, whatever its role.
-      const forged = await house.browser(role)
-      forged.csrf = undefined
+      const forged = openBrowser(house.ask)
+      for (const [name, value] of browsers.get(role)?.cookies ?? []) forged.cookies.set(name, value)
       expect(await statusOf(forged.ask(url, { method }))).toBe(403)
     })
   })

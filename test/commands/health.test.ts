@@ -52,8 +52,12 @@ async function health(config: string, ...args: string[]): Promise<{ exit: number
     argv: ['--config', file, 'health', ...args],
     configPath: 'nowhere.yaml',
     io: {
-      out: (text) => void (said.out += text),
-      err: (text) => void (said.err += text),
+      out: (text) => {
+        said.out += text
+      },
+      err: (text) => {
+        said.err += text
+      },
       stdin: () => Readable.from([]),
       columns: 80,
       isTTY: false,

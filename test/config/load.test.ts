@@ -6,6 +6,7 @@ import { isMap, isScalar, isSeq, parse, parseDocument, visit } from 'yaml'
 import { ConfigError } from '../../src/config/fault.ts'
 import { loadConfig, parseConfig, reloadConfig } from '../../src/config/load.ts'
 import { RevenantError } from '../../src/domain/error.ts'
+import { SHORTEST_RETENTION_MS } from '../../src/domain/policy.ts'
 import { checks, FULL } from './checks.ts'
 
 const DAY = 86_400_000
@@ -24,6 +25,14 @@ async function faultsOf(text: string): Promise<string[]> {
 }
 
 describe('a good file', () => {
+  it('keeps observations for no less than what evidence relies on', async () => {
+    const days = SHORTEST_RETENTION_MS / DAY
+    expect(await faultsOf(`retention: { observations: ${days - 1}d }\n`)).toHaveLength(1)
+    expect((await parseConfig(`retention: { observations: ${days}d }\n`, 'f.yaml', checks)).retention).toEqual({
+      observationsMs: SHORTEST_RETENTION_MS,
+    })
+  })
+
   it('gets every default when it is empty', async () => {
     for (const text of ['', '# only a comment\n', '{}']) {
       expect(await parseConfig(text, 'f.yaml', checks)).toEqual({

@@ -260,8 +260,7 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
         { verdict: 'accepted', reason: 'upstream_unavailable', strength: 'weak' },
         REFUSED,
       ),
-    v022:
-      POOLER ?? both(atPooler(), 'disabled', { verdict: 'rejected', reason: 'account_disabled', strength: 'weak' }, REFUSED),
+    v022: POOLER ?? both(atPooler(), 'disabled', { verdict: 'rejected', reason: 'account_disabled', strength: 'weak' }, REFUSED),
     v699: {
       expect: { verdict: 'inconclusive', reason: 'unreachable' },
       run: async () => {
@@ -298,7 +297,12 @@ describe.each([{ version: 18 as const }, ...(have15 ? [{ version: 15 as const }]
 
   const MORE: Record<string, { target?: () => Record<string, unknown>; username: string; right: Expected; wrong?: Expected }> = {
     MD5: { username: 'md5er', right: { verdict: 'accepted', reason: 'authenticated' }, wrong: PROVEN },
-    'cleartext over TLS': { target: atTls(), username: 'clear', right: { verdict: 'accepted', reason: 'authenticated' }, wrong: PROVEN },
+    'cleartext over TLS': {
+      target: atTls(),
+      username: 'clear',
+      right: { verdict: 'accepted', reason: 'authenticated' },
+      wrong: PROVEN,
+    },
     'cleartext in clear, where the target spells it': {
       username: 'clear',
       right: { verdict: 'accepted', reason: 'authenticated' },

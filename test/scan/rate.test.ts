@@ -31,7 +31,10 @@ describe('openRateLimiter', () => {
     await fc.assert(
       fc.asyncProperty(limits, gaps, fc.integer({ min: 1, max: 4 }), async (limit, steps, processes) => {
         let at = 0
-        const arrivals = steps.map(([gap, process]) => ({ at: (at += gap), process }))
+        const arrivals = steps.map(([gap, process]) => {
+          at += gap
+          return { at, process }
+        })
         const started = await starts(limit, arrivals, processes)
         const burst = Math.max(1, Math.floor(limit.count / 10))
         const perToken = limit.perMs / limit.count

@@ -9,6 +9,7 @@ import { openRateLimiter } from '../../src/scan/rate.ts'
 import { isOther } from '../../src/scan/replay.ts'
 import { runTrial } from '../../src/scan/trial.ts'
 import { countTry, reserveTries } from '../../src/store/lockout-budget.ts'
+import { pause } from '../../src/store/pause.ts'
 import { takePlaces } from '../../src/store/rate.ts'
 import { holdSystem } from '../../src/store/system.ts'
 import { type SshServer, startSshServer } from '../servers/sshServer.ts'
@@ -120,6 +121,21 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('limits on $name'
     setTimeout(() => stop.abort(), 150)
     expect(await run(stop.signal)).toMatchObject({ outcome: 'stopped' })
     expect(await tries('bert')).toBe(0)
+  })
+
+  it('begins nothing that waited for the rate while an operator paused it', async () => {
+    house = await openHouse(db(), api)
+    await house.leaver('a')
+    await run()
+    for (let n = 0; n < 6; n++) await house.leaver(`w${n}`)
+    house.system.rate = openRateLimiter({ count: 1, perMs: HOUR }, (places) => takePlaces(db(), house.system.id, places))
+    const before = api.requests.length
+    const running = run()
+    await expect.poll(() => api.requests.length).toBeGreaterThan(before)
+    await pause(db(), house.system.id, 'test', 'stop', house.deps.now())
+    expect(await running).toMatchObject({ outcome: 'paused', inconclusive: 0 })
+    expect(api.requests.length - before).toBeLessThanOrEqual(1)
+    await db().deleteFrom('pause').execute()
   })
 
   it('counts a try that was broken off after it was sent', async () => {

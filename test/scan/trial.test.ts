@@ -257,14 +257,32 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('a trial on 
     expect((await running).outcome).toBe('stopped')
   })
 
+  it('takes a control that a stop cut short for no failure of the system', async () => {
+    house = await openHouse(db(), api, { canary: 'canary' })
+    await house.leaver('t')
+    api.delayMs = 500
+    for (const asked of [1, 3]) {
+      const controller = new AbortController()
+      const before = api.requests.length
+      const running = runTrial({ systemId: house.system.id, shard: 0 }, controller.signal, house.deps)
+      await expect.poll(() => api.requests.length - before, { interval: 5, timeout: 10_000 }).toBe(asked)
+      controller.abort()
+      expect(await running).toMatchObject({ outcome: 'stopped', inconclusive: 0 })
+    }
+    const row = await db().selectFrom('system').selectAll().where('id', '=', house.system.id).executeTakeFirstOrThrow()
+    expect(row).toMatchObject({ hold_until: null, breaker_failures: 0 })
+    expect(await findings()).toEqual([])
+  })
+
   it('stops at once when told to, records what it knows and leaves the rest due', async () => {
     house = await openHouse(db(), api, { concurrency: 2 })
     for (let n = 0; n < 40; n++) await house.leaver(`s${n}`)
     api.delayMs = 20
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 150)
-    const summary = await runTrial({ systemId: house.system.id, shard: 0 }, controller.signal, house.deps)
-    expect(summary.outcome).toBe('stopped')
+    const running = runTrial({ systemId: house.system.id, shard: 0 }, controller.signal, house.deps)
+    await expect.poll(() => api.requests.length, { interval: 5, timeout: 10_000 }).toBeGreaterThan(6)
+    controller.abort()
+    expect((await running).outcome).toBe('stopped')
     const recorded = (await observations()).length
     expect(recorded).toBeGreaterThan(0)
     expect(recorded).toBeLessThan(40)

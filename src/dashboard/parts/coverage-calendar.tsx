@@ -1,6 +1,5 @@
 import type { JSX } from 'preact'
 import type { CoverageCalendar as Calendar, CoverageDay } from '../../api/schemas/evidence.ts'
-import { Scroll } from './scroll.tsx'
 import { cellLook } from '../coverage-cell.ts'
 import { filters, setFilters } from '../navigate.ts'
 import { useRead } from '../read.ts'
@@ -8,6 +7,7 @@ import { daysBetween } from '../scale.ts'
 import { coarse } from '../time.ts'
 import { countOf, figure, GAP_LABELS } from '../words.ts'
 import { Panel } from './panel.tsx'
+import { Scroll } from './scroll.tsx'
 import { Empty, Shown } from './states.tsx'
 
 /** Of all systems the API tells so many days at once. */

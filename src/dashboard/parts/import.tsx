@@ -35,7 +35,10 @@ export function Import({ what, example, onDone }: ImportProps): JSX.Element {
       const path = addressOf(`/v1/import/${what}`, { dryRun, name: given.name })
       const said = await send<ImportAnswer>('POST', path, { upload: { file: given.text, type: given.type } })
       setAnswer(said)
-      if (!dryRun) onDone()
+      if (dryRun) return
+      // Secrets do not stay on the screen; rows that are to be mended do.
+      if (said.badTotal === 0) setText('')
+      onDone()
     } catch (problem) {
       setAnswer(undefined)
       setError(problem instanceof ApiError ? problem : new ApiError(0, String(problem)))

@@ -1,10 +1,10 @@
 import type { ComponentChildren, JSX, RefObject } from 'preact'
-import { Scroll } from './scroll.tsx'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { Overview } from '../../api/schemas/overview.ts'
 import { bandPath, PLOT, px, stepPath, type Tick, timeScale } from '../scale.ts'
 import { coarse } from '../time.ts'
 import { figure } from '../words.ts'
+import { Scroll } from './scroll.tsx'
 
 /** Drawn in the pixels that there are: text keeps its size on a phone. */
 function useWidth(): { ref: RefObject<HTMLElement | null>; width: number } {
