@@ -37,6 +37,12 @@ export async function askSession(): Promise<void> {
 
 const AGAIN_MS = 2_000
 
+/** The reader ended the session. */
+export function signedOff(): void {
+  farewell.value = 'You are signed out.'
+  session.value = undefined
+}
+
 /** The API knows the session no more. */
 export function signedOut(): void {
   if (current.value !== undefined) farewell.value = 'Your session has ended. Sign in again to go on.'

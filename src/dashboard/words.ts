@@ -35,14 +35,14 @@ export const STANDINGS: Record<Standing, { label: string; look: Look; means: str
   open: { label: 'Open', look: 'open', means: 'The system accepted it, and has proven nothing else since.' },
   unverified: { label: 'Not judged', look: 'doubt', means: 'The last answer proves nothing: it may work, it may not.' },
   not_tried: { label: 'Not tried', look: 'doubt', means: 'No answer yet.' },
-  refused: { label: 'Refused once', look: 'refused', means: 'Refused, but not often or clearly enough to call it closed.' },
+  refused: { label: 'Not proven', look: 'doubt', means: 'Refused, but not often or clearly enough to call it closed.' },
   closed: { label: 'Closed', look: 'closed', means: 'Proven: refused often enough in a row.' },
   retired: { label: 'Retired', look: 'none', means: 'Taken off the list; its secret is shredded.' },
   resting: { label: 'Resting', look: 'none', means: 'Its identity is here: it is not tried.' },
 }
 
 /** `doubt` looks like nothing else: dashed and hatched. */
-export type Look = 'open' | 'closed' | 'refused' | 'doubt' | 'none' | 'plain'
+export type Look = 'open' | 'closed' | 'doubt' | 'none' | 'plain'
 
 export const VERDICTS: Record<Verdict, { label: string; look: Look }> = {
   accepted: { label: 'Accepted', look: 'open' },

@@ -51,6 +51,8 @@ describe.skipIf(!hasBrowser)('the page (chromium)', { timeout: 120_000 }, () => 
     await page.goto(`/#/${hash}`)
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor()
     await page.waitForFunction(() => document.querySelector('.ghosts') === null)
+    // What is measured when it is laid out stands two frames later.
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
   }
 
   it.each([

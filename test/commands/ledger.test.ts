@@ -36,20 +36,20 @@ describe('revenant ledger', () => {
     const daemon = await house.daemon()
     const served = await until(
       () => fetch(`${daemon.address}/ledger/checkpoint`).then((answer) => answer.text()),
-      (note) => note.split('\n')[1] === '3',
+      (note) => note.split('\n')[1] === '4',
     )
     expect(openCheckpoint(served, [parseVkey(vkey)]).checkpoint.origin).toBe(origin)
-    expect(await run('ledger', 'verify')).toContain('The ledger holds: 3 entries')
+    expect(await run('ledger', 'verify')).toContain('The ledger holds: 4 entries')
     const entries = JSON.parse(await run('ledger', 'proof', '2', '--json'))
     expect(parseTlogProof(entries.proof)).toMatchObject({ index: 2 })
-    expect(await run('ledger', 'anchors', '--now')).toMatch(/worm +file +3 +anchored/)
+    expect(await run('ledger', 'anchors', '--now')).toMatch(/worm +file +4 +anchored/)
     expect(readFileSync(house.path('checkpoints'), 'utf8')).toBe(`${served}\n`)
 
     await run('ledger', 'rotate-key')
     const turned = await run('ledger', 'checkpoint')
     const after = await status()
     expect(after.keys).toHaveLength(2)
-    expect(openCheckpoint(turned, [parseVkey(after.keys[1].vkey)]).checkpoint.size).toBeGreaterThan(3)
+    expect(openCheckpoint(turned, [parseVkey(after.keys[1].vkey)]).checkpoint.size).toBeGreaterThan(4)
     expect(await run('ledger', 'verify')).toContain('The ledger holds')
     expect((await daemon.stop()).exit).toBe(0)
     // The same configuration again is no change, and the same log goes on.

@@ -11,7 +11,6 @@ import { Icon, type IconName } from './icon.tsx'
 const ICONS: Record<Look, IconName> = {
   open: 'door',
   closed: 'shut',
-  refused: 'half',
   doubt: 'question',
   none: 'dash',
   plain: 'dash',

@@ -4,7 +4,7 @@ export interface Part {
   label: string
   count: number
   /** `ground-…` of the style sheet. */
-  ground: 'open' | 'doubt' | 'closed' | 'refused' | 'quiet'
+  ground: 'open' | 'doubt' | 'closed' | 'quiet'
   href?: string
 }
 

@@ -6,7 +6,7 @@ import { remove } from '../api.ts'
 import { live } from '../live.ts'
 import { hrefOf, type View } from '../place.ts'
 import { forgetReads, useRead } from '../read.ts'
-import { farewell, may, session } from '../session.ts'
+import { askSession, may, session, signedOff } from '../session.ts'
 import { THEMES, theme } from '../theme.ts'
 import { figure } from '../words.ts'
 import { Door } from './brand.tsx'
@@ -132,10 +132,11 @@ function Who(): JSX.Element | null {
   if (typeof session.value !== 'object') return null
   const { actor, role } = session.value
   const signOut = async () => {
-    await remove('/v1/session').catch(() => undefined)
+    const ended = remove('/v1/session')
+    // Whatever is being read or heard ends first: it would be refused.
+    session.value = 'unknown'
     forgetReads()
-    farewell.value = 'You are signed out.'
-    session.value = undefined
+    await ended.then(signedOff, askSession)
   }
   return (
     <div class="row">

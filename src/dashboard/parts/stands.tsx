@@ -10,7 +10,7 @@ export function Stands({ identity: { credentials, state } }: { identity: Pick<Id
   if (state === 'active') return <Badge look="none" label="Is here" />
   if (open > 0) return <Badge look="open" label="Still let in" />
   if (unverified + not_tried > 0) return <Badge look="doubt" label="Not judged" />
-  if (refused > 0) return <Badge look="refused" label="Refused once" />
+  if (refused > 0) return <Badge look="doubt" label="Not proven" />
   if (closed > 0) return <Badge look="closed" label="Closed" />
   return <Badge look="none" label="No credential" />
 }
@@ -23,7 +23,7 @@ export function Credentials({ counts }: { counts: StandingCounts }): JSX.Element
   const words = [
     open > 0 ? `${figure(open)} open` : '',
     doubt > 0 ? `${figure(doubt)} not judged` : '',
-    refused > 0 ? `${figure(refused)} refused once` : '',
+    refused > 0 ? `${figure(refused)} refused, not proven` : '',
     closed > 0 ? `${figure(closed)} closed` : '',
     resting > 0 ? `${figure(resting)} resting` : '',
     retired > 0 ? `${figure(retired)} retired` : '',
@@ -35,7 +35,7 @@ export function Credentials({ counts }: { counts: StandingCounts }): JSX.Element
         parts={[
           { label: 'open', count: open, ground: 'open' },
           { label: 'not judged', count: doubt, ground: 'doubt' },
-          { label: 'refused once', count: refused, ground: 'refused' },
+          { label: 'refused, not proven', count: refused, ground: 'doubt' },
           { label: 'closed', count: closed, ground: 'closed' },
           { label: 'others', count: retired + resting, ground: 'quiet' },
         ]}
