@@ -168,6 +168,6 @@ function manifestOf({ madeAt, period, log, entries, files, ...counts }: NonNulla
   }
 }
 
-function told({ file, line, offset, what }: Falsehood) {
-  return { file, line: line ?? null, offset: offset ?? null, what }
+function told({ file, line, offset, stretch, what }: Falsehood) {
+  return { file, line: line ?? null, offset: offset ?? null, stretch: stretch ?? null, what }
 }

@@ -288,7 +288,11 @@ export const verifyQuery = z.strictObject({
 const problemFound = z.strictObject({
   file: text(),
   line: count().nullable().describe('From 1'),
-  offset: count().nullable().describe('Of the first byte of what is false, from 0'),
+  offset: count().nullable().describe('The first false byte, from 0'),
+  stretch: z
+    .strictObject({ from: count(), to: count().describe('Its last byte') })
+    .nullable()
+    .describe('Instead of `offset`, where no more can be told: the first false byte lies in here'),
   what: text(),
 })
 

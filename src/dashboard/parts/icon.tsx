@@ -5,7 +5,6 @@ const PATHS = {
   // Doors: what stands open, what is shut, what nobody can say.
   door: 'M3.5 14V3A1 1 0 0 1 4.5 2H9v12M9 3.5l4 1.5v9l-4 0M1.5 14h13M11 9v1',
   shut: 'M3.5 14V3a1 1 0 0 1 1-1h7a1 1 0 0 1 1 1v11M1.5 14h13M6 8l1.5 1.5L10.5 6.5',
-  half: 'M3.5 14V3a1 1 0 0 1 1-1h7a1 1 0 0 1 1 1v11M1.5 14h13M6 8.5h4',
   question: 'M5.5 6a2.5 2.5 0 1 1 3.7 2.2c-.8.450-1.2.900-1.2 1.8M8 12.5v.5',
   dash: 'M4 8h8',
   overview: 'M2 2.5h5v6H2zM9 2.5h5v3.5H9zM9 8h5v5.5H9zM2 10.5h5v3H2z',

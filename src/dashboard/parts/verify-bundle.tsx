@@ -82,7 +82,11 @@ function Answer({ answer }: { answer: VerifyAnswer }): JSX.Element {
         <p class="overdue wrap">
           First false: {firstFalse.file}
           {firstFalse.line === null ? '' : `, line ${figure(firstFalse.line)}`}
-          {firstFalse.offset === null ? '' : `, byte ${figure(firstFalse.offset)}`}: {firstFalse.what}
+          {firstFalse.offset === null ? '' : `, byte ${figure(firstFalse.offset)}`}
+          {firstFalse.stretch === null
+            ? ''
+            : `, within bytes ${figure(firstFalse.stretch.from)} to ${figure(firstFalse.stretch.to)}`}
+          : {firstFalse.what}
         </p>
       )}
       {keysGiven ? undefined : <p>By its own keys: who made it is not proven.</p>}
