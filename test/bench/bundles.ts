@@ -210,6 +210,12 @@ async function seed(url: string, count: number, key: string): Promise<number> {
     await sequencer.run()
     sequencedMs += performance.now() - started
   }
+  // As the trials would have left them: what they say is held against the observations.
+  await sql`update check_state c set verdict = 'rejected', reason = 'token_invalid', strength = 'strong', assurance = 'controlled',
+      first_rejected_at = o.first, dead_at = o.second, observed_at = o.last, judged_at = o.last, rejections = o.n
+    from (select credential_id, min(observed_at) as first, (array_agg(observed_at order by observed_at))[2] as second, max(observed_at) as last, count(*) as n
+      from observation group by credential_id) o
+    where o.credential_id = c.credential_id`.execute(db)
   await sql`analyze`.execute(db)
   await store.close()
   return sequencedMs
@@ -249,27 +255,13 @@ async function seedPeople(
       })),
     )
     .execute()
-  const rejected = {
-    verdict: 'rejected',
-    reason: 'token_invalid',
-    strength: 'strong',
-    assurance: 'controlled',
-    due_at: at(0),
-  } as const
   await db
     .insertInto('check_state')
     .values(
       people.map(({ credential }) => {
-        const closed = at(86_400_000 * (1 - Math.random() ** 2))
         return {
-          credential_id: credential,
-          system_id: system,
-          slot: slotOf(credential),
-          terminated_at: at(86_400_000),
-          first_rejected_at: closed,
-          dead_at: closed,
-          observed_at: at(0),
-          ...rejected,
+          ...{ credential_id: credential, system_id: system, slot: slotOf(credential) },
+          ...{ terminated_at: at(86_400_000), due_at: at(0) },
         }
       }),
     )
