@@ -33,7 +33,8 @@ const MAY_IMPORT = {
   ],
   // The demo's servers are a company of their own: they know the product's words and nothing of how it works.
   'src/lab': ['src/domain'],
-  // The page is another program: of ours it has the language, and of what the API answers the types (dashboard-types).
+  // The page is another program: of ours it has the language, and of what the API answers the types (dashboard-types). Its worker that
+  // verifies has rules of its own (verifier-imports).
   'src/dashboard': ['src/domain', 'src/api/schemas'],
   migrations: [],
 }
@@ -43,11 +44,14 @@ const room = (name) => `${name}(?:/|\\.ts$)`
 const rooms = (names) => `^(?:${names.map(room).join('|')})`
 const OURS = '^(?:src|probes|migrations|test|scripts|config)/'
 
+/** What of the page runs in the worker that verifies bundles. */
+const VERIFIER = '^src/dashboard/verify/(?:worker|zip-source|crypto|setup)\\.ts$'
+
 const folderRules = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
   name: `${folder === 'src/probe' ? 'src-probe' : folder.replace('src/', '')}-imports`,
   comment: `${folder} imports ${allowed.length === 0 ? 'nothing of ours' : `only ${allowed.join(', ')}`}`,
   severity: 'error',
-  from: { path: rooms([folder]) },
+  from: { path: rooms([folder]), ...(folder === 'src/dashboard' ? { pathNot: VERIFIER } : {}) },
   to: { path: OURS, pathNot: rooms([folder, ...allowed]) },
 }))
 
@@ -123,6 +127,30 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/dashboard/' },
       to: { path: '^src/api/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'verifier-imports',
+      comment: 'the worker of the page verifies by the very code of the command',
+      severity: 'error',
+      from: { path: VERIFIER },
+      to: { path: OURS, pathNot: ['^src/(?:dashboard|domain|evidence/verify)/', '^src/evidence/crypto\\.ts$'] },
+    },
+    {
+      name: 'verifier-reaches',
+      comment: 'what verifies runs in a browser: no database, no file system, no key that signs',
+      severity: 'error',
+      from: { path: VERIFIER },
+      to: {
+        path: '^src/(?:store|custody|config|telemetry)/|^src/evidence/(?:verify/open-bundle|note-signer|signers)\\.ts$',
+        reachable: true,
+      },
+    },
+    {
+      name: 'verifier-only-as-worker',
+      comment: 'the verifier is loaded when somebody verifies: the page knows its address, and its messages',
+      severity: 'error',
+      from: { path: '^src/dashboard/', pathNot: [VERIFIER, '^src/dashboard/verify/run\\.ts$'] },
+      to: { path: VERIFIER },
     },
     {
       name: 'no-cycles',

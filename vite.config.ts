@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { defineConfig, type Plugin } from 'vite'
 
@@ -24,6 +24,23 @@ function packed(): Plugin {
   }
 }
 
+/** The verifier of evidence, as the daemon's and the command's, and what of it a browser does otherwise. */
+const CRYPTO = join(import.meta.dirname, 'src/evidence/crypto.ts')
+const BROWSER_CRYPTO = join(import.meta.dirname, 'src/dashboard/verify/crypto.ts')
+
+/** Puts the browser's cryptography in the place of Node's. Whatever else of Node's a file of ours asks for fails the build. */
+function inBrowser(): Plugin {
+  return {
+    name: 'in-browser',
+    enforce: 'pre',
+    resolveId(source, importer) {
+      if (source.startsWith('node:')) throw new Error(`${importer} needs ${source}, which no browser has`)
+      if (importer === undefined || !source.startsWith('.')) return undefined
+      return resolve(dirname(importer), source) === CRYPTO ? BROWSER_CRYPTO : undefined
+    },
+  }
+}
+
 /** The page of the daemon: `npm run build:page` writes it to dist/dashboard. */
 export default defineConfig({
   root: join(import.meta.dirname, 'src/dashboard'),
@@ -41,4 +58,10 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   plugins: [packed()],
+  worker: {
+    // One file: the worker may load no other (src/dashboard/verify/worker.ts).
+    format: 'es',
+    plugins: () => [inBrowser()],
+    rolldownOptions: { transform: { inject: { Buffer: ['buffer/', 'Buffer'] } }, output: { codeSplitting: false } },
+  },
 })

@@ -8,6 +8,7 @@ const TYPED = {
   'docker-registry': async () => anyProbe((await import('./docker-registry.ts')).dockerRegistry),
   http: async () => anyProbe((await import('./http.ts')).http),
   ldap: async () => anyProbe((await import('./ldap.ts')).ldap),
+  oauth: async () => anyProbe((await import('./oauth.ts')).oauth),
   postgres: async () => anyProbe((await import('./postgres.ts')).postgres),
   ssh: async () => anyProbe((await import('./ssh.ts')).ssh),
 } as const satisfies Record<string, () => Promise<AnyProbe>>

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import cron from 'node-cron'
 import { recoverDeliveries } from './alerts/delivery.ts'
 import { sendHeartbeats } from './alerts/heartbeat.ts'
+import { endOutdatedSessions } from './api/access/role-map.ts'
 import type { SignInLink } from './api/access/sign-in-link.ts'
 import { KEPT_HOURS } from './api/idempotent.ts'
 import type { Config } from './config/config.ts'
@@ -13,20 +14,26 @@ import { logConfiguration } from './daemon/config-log.ts'
 import { openControl, type RunRemote } from './daemon/control.ts'
 import { openIdleCollector } from './daemon/idle.ts'
 import { startLedger } from './daemon/ledger.ts'
+import { minimiseSecrets } from './daemon/minimise.ts'
 import { applyRetention } from './daemon/retention.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
 import { toError } from './domain/error.ts'
+import { applySignals } from './findings/apply.ts'
+import { feedSignal } from './findings/signals.ts'
 import { remind } from './scan/plan.ts'
 import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
+import { forgetFeedEvents, silences } from './store/feed.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { forgetRequests } from './store/idempotency.ts'
 import { listOrphans } from './store/identity.ts'
+import { endThoseOfLeavers } from './store/leaver.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { forgetLooks } from './store/looks.ts'
 import { ensurePartitions } from './store/partition.ts'
 import { forgetSessions } from './store/session.ts'
 import { forgetSignInLinks } from './store/sign-in-link.ts'
+import { countSealed } from './store/spent.ts'
 import { vacuum } from './store/statistics.ts'
 import { transact } from './store/transact.ts'
 import { openHeartbeat } from './telemetry/heartbeat.ts'
@@ -61,6 +68,8 @@ const SEQUENCE = '*/5 * * * * *'
 const FORGET_LOOKS_HOURS = 48
 /** Sessions and links that were over so long ago are forgotten: the audit has who signed in. */
 const FORGET_ACCESS_HOURS = 720
+/** Events of sources that came so long ago are forgotten: nothing that old is taken. */
+const FORGET_EVENTS_HOURS = 24 * 60
 /** Budgets whose window ended this long ago are forgotten. */
 const FORGET_BUDGETS_HOURS = 720
 
@@ -89,10 +98,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const ledger = await startLedger(runtime)
     closers.push(async () => ledger.stop())
     await logConfiguration(runtime, configPath)
+    await endSessionsOfOtherRoles(runtime)
     await runtime.work()
     const turn = guarded(telemetry, 'the tick failed', async () => {
       const started = performance.now()
       await runtime.tick()
+      await runtime.feeds.pullDue(runtime.feedDeps)
       telemetry.meters.tickEnded(performance.now() - started)
       heartbeat.beat()
     })
@@ -149,7 +160,31 @@ export function tickExpression(tickMs: number): string {
   return minutes < 60 ? `0 */${minutes} * * * *` : '0 0 * * * *'
 }
 
+/** By the minute too: somebody may come back from the provider in the moment of a reload. */
+async function endSessionsOfOtherRoles({ store, config, instance, now, telemetry }: Runtime): Promise<void> {
+  const sessions = await endOutdatedSessions(store.db, config, instance, now())
+  if (sessions > 0) telemetry.logger.info({ sessions }, 'sessions ended: access.oidc gives roles by other rules now')
+}
+
+/** A departure that was known in advance falls due by the clock: no import says so. */
+async function endThoseWhoLeft({ store, instance, now, telemetry }: Runtime): Promise<void> {
+  const ended = await transact(store.db, (tx) => endThoseOfLeavers(tx, `daemon ${instance}`, now()))
+  if (ended > 0) telemetry.logger.info({ ended }, 'sessions and tokens ended: those they belong to have left')
+}
+
+/** Sources of leavers that fell silent, and those that are heard again. */
+async function tellSilences({ store: { db }, config, raise, now }: Runtime): Promise<void> {
+  const at = now()
+  const changes = await silences(db, at)
+  if (changes.length === 0) return
+  const signals = changes.map(({ id, silent }) => feedSignal({ at, feedId: id, holds: silent }))
+  await transact(db, (tx) => applySignals(tx, signals, config.policy, raise))
+}
+
 async function everyMinute(runtime: Runtime): Promise<void> {
+  await endSessionsOfOtherRoles(runtime)
+  await endThoseWhoLeft(runtime)
+  await tellSilences(runtime)
   await recoverDeliveries(runtime.deliveryDeps)
   const { meters } = runtime.telemetry
   const now = runtime.now().epochMilliseconds
@@ -160,6 +195,7 @@ async function everyMinute(runtime: Runtime): Promise<void> {
   )
   meters.setActiveFindings(await countActiveFindings(runtime.store.db))
   meters.setDueCredentials(await countDue(runtime.store.db, runtime.now()))
+  meters.setSealedSecrets(await countSealed(runtime.store.db))
   // Last: it waits for receivers.
   await sendHeartbeats(runtime.sinks.all(), runtime.deliveryDeps)
 }
@@ -170,10 +206,14 @@ async function everyDay(runtime: Runtime): Promise<void> {
   await ensurePartitions(db, now)
   const dropped = await applyRetention(runtime)
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
+  const retired = await minimiseSecrets(runtime)
+  if (retired.proven_dead + retired.expired > 0)
+    runtime.telemetry.logger.info({ retired }, 'credentials retired: proven dead for long enough, or past their own date')
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
   await forgetLooks(db, now.subtract({ hours: FORGET_LOOKS_HOURS }))
   await forgetRequests(db, now.subtract({ hours: KEPT_HOURS }))
   await forgetSignInLinks(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
+  await forgetFeedEvents(db, now.subtract({ hours: FORGET_EVENTS_HOURS }))
   await forgetSessions(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
@@ -208,6 +248,7 @@ async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry
     await runtime.reload(result.config)
     takeEffect()
     await logConfiguration(runtime, configPath)
+    await endSessionsOfOtherRoles(runtime)
     await runtime.tick()
     if (needsRestart.length > 0)
       logger.warn({ settings: needsRestart }, 'these settings changed in the file and take effect at the next start')

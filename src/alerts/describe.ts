@@ -140,9 +140,10 @@ const KINDS: Record<FindingKind, Kind> = {
   feed_silent: {
     label: 'Feed silent',
     of: 'system',
-    headline: (f) => `${where(f)} has stopped reporting`,
-    topic: (f) => where(f),
-    meaning: (f) => `The source ${where(f)} says who leaves; while it is silent, leavers are missed.`,
+    headline: (f) => `${source(f)} has stopped reporting`,
+    topic: (f) => source(f),
+    meaning: (f) =>
+      `The source ${source(f)} says who leaves; ${f.feed?.heardAt === undefined ? 'it has never been heard' : `it was last heard at ${moment(f.feed.heardAt)}`}. While it is silent, leavers are missed.`,
   },
 }
 
@@ -209,6 +210,10 @@ function who({ identity, credential }: AlertFacts): string {
 
 function where({ system }: AlertFacts): string {
   return plain(system?.name ?? '', 80) || 'the system'
+}
+
+function source({ feed }: AlertFacts): string {
+  return plain(feed?.name ?? '', 80) || 'a source of leavers'
 }
 
 function owner({ identity }: AlertFacts, before: string, after: string): string {

@@ -111,7 +111,7 @@ export function composeAlert(edge: Omit<Edge, 'finding'>, context: FindingContex
 }
 
 function factsOf(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: Policy, runbook: string | undefined): AlertFacts {
-  const { finding, system, identity, credential } = context
+  const { finding, system, identity, credential, feed } = context
   const evidence = evidenceOf(context)
   const deadline = deadlineOf(edge, context, policy)
   return {
@@ -167,6 +167,14 @@ function factsOf(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: P
             fingerprint: credential.fingerprint,
             privilege: credential.privilege,
             ...(credential.principal === null ? {} : { principal: credential.principal }),
+          },
+        }),
+    ...(feed === undefined
+      ? {}
+      : {
+          feed: {
+            ...{ id: feed.id, name: feed.name, kind: feed.kind },
+            ...(feed.heard_at === null ? {} : { heardAt: feed.heard_at.toString() }),
           },
         }),
     ...(evidence === undefined ? {} : { evidence }),

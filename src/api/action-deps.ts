@@ -5,6 +5,8 @@ import type { RevenantError } from '../domain/error.ts'
 import type { ReportDeps } from '../evidence/bundle/request.ts'
 import type { Sequencer } from '../evidence/sequencer.ts'
 import type { Binding } from '../intake/credential-row.ts'
+import type { Feed } from '../intake/feed/said.ts'
+import type { OpenedSource } from '../intake/sources/source.ts'
 import type { SystemBudget } from '../store/scan-now.ts'
 import type { Live } from './live.ts'
 import type { CatalogueEntry, DoctorCheck } from './schemas/setup.ts'
@@ -24,6 +26,10 @@ export interface ActionDeps {
     faultOf(name: string): RevenantError | undefined
     routes(): readonly { name: string }[]
   }
+  /** The sources of leavers in force. */
+  feeds(): readonly { feed: Feed; source: OpenedSource }[]
+  /** Asks a source now. Throws `NOT_FOUND`, `CONFLICT` for one that tells by itself, and whatever keeps it from answering. */
+  pullFeed(name: string): Promise<void>
   formatContext: FormatContext
   enqueueAll: RedriveDeps['enqueueAll']
   /** What bundles are made with, as the configuration is now. */

@@ -35,7 +35,9 @@ function operation({ id, summary, params, query, answer }: EvidenceRoute): Json 
       400: problem('A parameter is wrong: `errors` names it'),
       401: problem('There is no token, or it is wrong', { 'WWW-Authenticate': header('`Bearer`') }),
       404: problem('There is nothing of that name, or no token is configured'),
-      429: problem('Too many wrong tokens came from this address', { 'Retry-After': header('Seconds') }),
+      429: problem('Too many requests came with this token, or too many wrong ones from this address', {
+        'Retry-After': header('Seconds'),
+      }),
       500: problem('The server failed'),
     },
   }
@@ -55,6 +57,8 @@ const HEADERS = {
   ETag: header('Strong: of the bytes of the answer'),
   Link: header('`rel="next"`: the next page, where there is one'),
   'Cache-Control': header('`private, no-cache`'),
+  RateLimit: header('What is left of the budget, and when there is more'),
+  'RateLimit-Policy': header('The budget'),
 }
 
 function problem(description: string, headers?: Json): Json {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { canonicalJson } from '../domain/canonical-json.ts'
 import { FINDING_STATES } from '../domain/finding.ts'
-import { canonicalJson } from '../domain/leaf.ts'
 import { encodeBase64 } from '../evidence/base64.ts'
 import { type ReportDeps, type ReportScope, statementScope } from '../evidence/bundle/request.ts'
 import { proveEntry } from '../evidence/ledger.ts'

@@ -4,8 +4,9 @@ import type { Logger } from '../telemetry/logger.ts'
 import { etagOf, isKnown } from './etag.ts'
 import { openApi } from './evidence-openapi.ts'
 import { EVIDENCE_ROUTES, type EvidenceRoute, type PullDeps } from './evidence-routes.ts'
-import type { AuditorTokens } from './evidence-tokens.ts'
+import { type AuditorTokens, EVIDENCE_PULLED } from './evidence-tokens.ts'
 import { sendProblem } from './problem.ts'
+import { openRate, type Rate, rateHeaders } from './rate.ts'
 import { openThrottle, type Throttle } from './throttle.ts'
 
 export interface EvidenceDeps extends PullDeps {
@@ -14,29 +15,29 @@ export interface EvidenceDeps extends PullDeps {
   version: string
   now(): Temporal.Instant
   logger: Logger
+  /** Counts what each auditor asks for; left out: with budgets of its own. */
+  rate?: Rate
 }
-
-/** The name under which the audit logs what was read with a token. */
-export const EVIDENCE_PULLED = 'evidence.pull'
 
 /**
  * Serves evidence to the tools of auditors under `/v1/evidence/`, read-only, to whoever brings one of their tokens: paged, resumable,
- * with ETags. Each pull is logged before it is answered. The addresses and their parameters: `openapi.json` there.
+ * with ETags, and within a budget for each. Each pull is logged before it is answered. The addresses and their parameters: `openapi.json`
+ * there.
  */
 export function addEvidenceRoutes(app: FastifyInstance, deps: EvidenceDeps): void {
-  const throttle = openThrottle()
+  const front = { tokens: deps.tokens, throttle: openThrottle(), rate: deps.rate ?? openRate() }
   const errorHandler = (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
     deps.logger.error({ err: error }, 'evidence was not handed out')
     void sendProblem(reply, 500, 'The server failed: its log says why.')
   }
   for (const route of EVIDENCE_ROUTES)
     app.get(route.path.replaceAll(/\{(\w+)\}/g, ':$1'), { errorHandler }, async (request, reply) => {
-      const auditor = authenticate(request, reply, deps, throttle)
+      const auditor = authenticate(request, reply, front)
       return auditor === undefined ? reply : answer(route, auditor, request, reply, deps)
     })
   const document = JSON.stringify(openApi(EVIDENCE_ROUTES, deps.version))
   app.get('/v1/evidence/openapi.json', { errorHandler }, async (request, reply) =>
-    authenticate(request, reply, deps, throttle) === undefined ? reply : send(request, reply, JSON_TYPE, document),
+    authenticate(request, reply, front) === undefined ? reply : send(request, reply, JSON_TYPE, document),
   )
 }
 
@@ -47,27 +48,36 @@ const TEXT_TYPE = 'text/plain; charset=utf-8'
 function authenticate(
   request: FastifyRequest,
   reply: FastifyReply,
-  { tokens }: Pick<EvidenceDeps, 'tokens'>,
-  throttle: Throttle,
+  { tokens, throttle, rate }: Pick<EvidenceDeps, 'tokens'> & { throttle: Throttle; rate: Rate },
 ): string | undefined {
   if (tokens().count === 0) {
     reply.callNotFound()
     return undefined
   }
+  const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const auditor = token === undefined ? undefined : tokens().nameOf(token)
+  // A good token is heard however many wrong ones come from its address.
+  if (auditor !== undefined) return within(auditor, reply, rate)
   const waitMs = throttle.waitMs(request.ip)
   if (waitMs > 0) {
     reply.header('retry-after', String(Math.ceil(waitMs / 1_000)))
     void sendProblem(reply, 429, 'Too many requests without a valid token came from this address.')
     return undefined
   }
-  const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-  const auditor = token === undefined ? undefined : tokens().nameOf(token)
-  if (auditor !== undefined) return auditor
   throttle.failed(request.ip)
   // RFC 6750 §3.1: no error code for whoever brought no token at all.
   const challenge = 'Bearer realm="revenant evidence"'
   reply.header('www-authenticate', token === undefined ? challenge : `${challenge}, error="invalid_token"`)
   void sendProblem(reply, 401, 'Send the token of an auditor: Authorization: Bearer …')
+  return undefined
+}
+
+/** The auditor, as far as his budget goes; undefined: the reply is on its way already. */
+function within(auditor: string, reply: FastifyReply, rate: Rate): string | undefined {
+  const taken = rate('light', auditor)
+  reply.headers(rateHeaders('light', taken))
+  if (taken.ok) return auditor
+  void sendProblem(reply, 429, 'Too many requests: wait a little.')
   return undefined
 }
 

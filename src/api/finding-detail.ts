@@ -1,8 +1,5 @@
 import { frameworksOf } from '../alerts/frameworks.ts'
 import { composeAlert } from '../alerts/raise.ts'
-import type { Config } from '../config/config.ts'
-import { loadFrameworks } from '../config/frameworks.ts'
-import type { FrameworkMapping } from '../domain/framework.ts'
 import { findingContext } from '../store/alert.ts'
 import { deliveryPage } from '../store/delivery-page.ts'
 import { exemptionsCovering } from '../store/exemption-page.ts'
@@ -11,7 +8,9 @@ import { toldFinding } from '../store/finding-list.ts'
 import { latestCheckpoint } from '../store/ledger.ts'
 import { placeOf, toldObservation } from '../store/observation-page.ts'
 import type { ApiDeps } from './deps.ts'
+import { mappingOf } from './mapping.ts'
 import type { FindingDetail } from './schemas/finding.ts'
+import { traceUrl } from './trace-url.ts'
 
 const DELIVERIES_TOLD = 100
 
@@ -45,6 +44,7 @@ export async function findingDetail(deps: ApiDeps, id: string): Promise<FindingD
       confirmation:
         confirmation === undefined ? null : { verdict: confirmation.verdict, reason: confirmation.reason, at: confirmation.at },
       traceId,
+      traceUrl: traceUrl(config(), traceId),
     },
     frameworks: frameworksOf(finding.kind, await mappingOf(config())),
     proof: {
@@ -63,14 +63,4 @@ async function observationOf({ db }: ApiDeps, id: string): Promise<FindingDetail
   if (found === undefined) return null
   const { identity: _i, system: _s, credential: _c, digest: _d, ledger: _l, ...observation } = found
   return observation
-}
-
-/** By the configuration in force, which a reload replaces. */
-const mappings = new WeakMap<Config, Promise<FrameworkMapping | undefined>>()
-
-/** The mapping to frameworks; undefined: the built-in one, also where the file has gone or is broken since it was last loaded. */
-function mappingOf(config: Config): Promise<FrameworkMapping | undefined> {
-  const known = mappings.get(config) ?? loadFrameworks(config.frameworks).catch(() => undefined)
-  mappings.set(config, known)
-  return known
 }

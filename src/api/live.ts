@@ -21,6 +21,8 @@ export interface LiveOptions {
 }
 
 export interface Listener {
+  /** Whoever listens, in whatever words: so many streams each. */
+  who: string
   role: Role
   /** The id of the last event that the listener has. */
   after: string | undefined
@@ -30,8 +32,8 @@ export interface Listener {
 
 /** What happens, told to whoever listens, as server-sent events. */
 export interface Live {
-  /** A stream of `text/event-stream`; undefined: too many listen already. */
-  listen(listener: Listener): Readable | undefined
+  /** A stream of `text/event-stream`; `crowded`: too many listen already; `greedy`: this one by too many streams. */
+  listen(listener: Listener): Readable | 'crowded' | 'greedy'
   /** Ends all streams. */
   close(): void
 }
@@ -39,6 +41,8 @@ export interface Live {
 const POLL_MS = 1_000
 const HEARTBEAT_MS = 15_000
 const MOST_LISTENERS = 64
+/** Of each: a browser needs one, a program too; what was cut off without a word may stand for a while. */
+export const MOST_EACH = 8
 /**
  * Each look goes back this far: a row is seen when its transaction commits, and its id was made some time before that, by a clock that
  * may be behind ours.
@@ -150,7 +154,8 @@ export function openLive(options: LiveOptions): Live {
   }
   return {
     listen: (listener) => {
-      if (open.size >= MOST_LISTENERS) return undefined
+      if ([...open].filter((each) => each.listener.who === listener.who).length >= MOST_EACH) return 'greedy'
+      if (open.size >= MOST_LISTENERS) return 'crowded'
       const stream = new Readable({ read: () => {}, highWaterMark: MOST_BUFFERED_BYTES })
       const each: Open = { stream, listener, isReady: false }
       open.add(each)

@@ -58,7 +58,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
 }
 
 const DESCRIPTION =
-  'Lists answer `{ items, next }`: what `next` says is the `cursor` of the next page. Instants are RFC 3339 in UTC. Errors are RFC 9457 problems. What each operation asks of the role stands in `x-permission`; docs/api.md tells more.'
+  'Lists answer `{ items, next }`: what `next` says is the `cursor` of the next page. Instants are RFC 3339 in UTC. Errors are RFC 9457 problems. What each operation asks of the role stands in `x-permission`; docs/api.md tells more. GET /v1/evidence/openapi.json, for those who have the token of an auditor, describes what is under /v1/evidence/.'
 
 function operation(each: Route): Json {
   const { id, tag, summary, permission, params, query, method } = each
@@ -132,7 +132,7 @@ const NOT_MODIFIED = {
 }
 
 /** Everything that may go wrong, told where it may. */
-function problemsOf({ method, permission, body, uploads }: Route): Json {
+function problemsOf({ method, permission, body, uploads, status }: Route): Json {
   const writes = method !== 'GET'
   const takes = body !== NONE || uploads.length > 0
   return {
@@ -142,6 +142,7 @@ function problemsOf({ method, permission, body, uploads }: Route): Json {
       permission === 'anybody' ? 'Refused' : `The role lacks the permission ${permission}, or the CSRF token is missing`,
     ),
     404: problem('There is nothing of that name'),
+    ...(status === 303 ? {} : { 406: problem('`Accept` names nothing that this address answers with') }),
     ...(writes
       ? { 409: problem('It does not go together with how things stand'), 412: problem('`If-Match` names an older one') }
       : {}),

@@ -8,6 +8,7 @@ const TITLES = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  406: 'Not Acceptable',
   409: 'Conflict',
   412: 'Precondition Failed',
   413: 'Content Too Large',
@@ -44,6 +45,7 @@ export type ProblemCode =
   | 'ROLE_TOO_LOW'
   | 'CSRF'
   | 'CROSS_ORIGIN'
+  | 'INSECURE'
   | 'SIGN_IN_REFUSED'
   | 'NO_ROLE'
   | 'KEY_IN_USE'

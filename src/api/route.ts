@@ -17,6 +17,7 @@ export const TAGS = [
   'exemptions',
   'alerts',
   'sinks',
+  'sources',
   'evidence',
   'audit',
   'access',
@@ -81,8 +82,8 @@ export interface Route {
   answer: z.ZodType
   type: string | undefined
   status: 200 | 201 | 202 | 204 | 303
-  /** `heavy`: counted against a small budget of its own. */
-  cost: 'light' | 'heavy'
+  /** `medium`, `heavy`: counted against smaller budgets of their own. */
+  cost: 'light' | 'medium' | 'heavy'
   /** Parses what came with a request. */
   ask(given: { params: unknown; query: unknown; body: unknown }): { faults: Fault[]; status: 400 | 404 } | Asked
 }

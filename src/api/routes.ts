@@ -21,6 +21,7 @@ import { SCAN_ACTIONS } from './routes/scan-actions.ts'
 import { SETUP_ROUTES } from './routes/setup.ts'
 import { SINK_ACTIONS } from './routes/sink-actions.ts'
 import { SINKS_ROUTES } from './routes/sinks.ts'
+import { SOURCES_ROUTES } from './routes/sources.ts'
 import { SYSTEM_ACTIONS } from './routes/system-actions.ts'
 import { SYSTEMS_ROUTES } from './routes/systems.ts'
 import { TRIALS_ROUTES } from './routes/trials.ts'
@@ -48,6 +49,7 @@ export const ROUTES: readonly Route[] = [
   ...FINDING_ACTIONS,
   ...EXEMPTION_ACTIONS,
   ...SINK_ACTIONS,
+  ...SOURCES_ROUTES,
   ...DELIVERY_ACTIONS,
   ...EVIDENCE_ACTIONS,
   ...SETUP_ROUTES,

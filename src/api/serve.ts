@@ -1,19 +1,22 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Actor, may } from '../domain/access.ts'
+import { refuseUnacceptable } from './acceptable.ts'
 import type { Caller } from './access/access.ts'
 import { CHALLENGE, publicOrigin } from './access/authenticate.ts'
 import { clientOf } from './access/client.ts'
 import { refuseCrossOrigin } from './access/same-origin.ts'
 import type { ApiDeps } from './deps.ts'
 import { etagOf, isKnown, isMatched } from './etag.ts'
+import { openGate, tooMany } from './gate.ts'
 import { keyOf, once } from './idempotent.ts'
 import { METHODS, methodsOf } from './methods.ts'
 import { Problem, problemOf, sendProblem } from './problem.ts'
 import { problemPage, wantsPage } from './problem-page.ts'
-import { openRate, rateHeaders } from './rate.ts'
+import { openRate, type Rate, rateHeaders } from './rate.ts'
 import { type Rendered, render } from './render.ts'
 import { NONE, type Route } from './route.ts'
+import { networkOf } from './throttle.ts'
 import { openUpload, UPLOAD_LIMIT, type Upload } from './upload.ts'
 
 export interface ServeOptions {
@@ -26,7 +29,7 @@ export interface ServeOptions {
    */
   authenticate(request: FastifyRequest, again?: boolean): Promise<Caller | undefined>
   /** Counts what each asks for; left out: with budgets of its own. */
-  rate?: ReturnType<typeof openRate>
+  rate?: Rate
 }
 
 /** No JSON that a route takes is larger; uploads are streams. */
@@ -38,7 +41,7 @@ const BODY_MS = 15_000
 export function serveRoutes(app: FastifyInstance, options: ServeOptions): void {
   const rate = options.rate ?? openRate()
   const callers = new WeakMap<FastifyRequest, Caller | undefined>()
-  const served = { ...options, rate }
+  const served = { ...options, rate, gate: openGate(rate) }
   for (const type of new Set(options.routes.flatMap(({ uploads }) => uploads)))
     if (!app.hasContentTypeParser(type)) app.addContentTypeParser(type, (_request, payload, done) => done(null, payload))
   for (const route of options.routes)
@@ -75,10 +78,10 @@ async function admit(
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
-  { deps, authenticate, rate }: ServeOptions & { rate: ReturnType<typeof openRate> },
+  { deps, authenticate, rate, gate }: ServeOptions & { rate: Rate; gate: ReturnType<typeof openGate> },
 ): Promise<Caller | undefined> {
   refuseCrossOrigin(request, [clientOf(request).origin, ...publicOrigin(deps)])
-  const caller = route.permission === 'anybody' ? undefined : await authenticate(request)
+  const caller = route.permission === 'anybody' ? undefined : await gate(request, () => authenticate(request))
   if (route.permission !== 'anybody') {
     if (caller === undefined)
       throw new Problem(401, 'Sign in, or send a token: Authorization: Bearer …', undefined, {
@@ -89,10 +92,11 @@ async function admit(
       throw new Problem(403, `The role ${caller.role} may not do this.`, undefined, { code: 'ROLE_TOO_LOW' })
   }
   const budget = caller === undefined ? 'anybody' : route.cost
-  const taken = rate(budget, caller?.name ?? request.ip)
+  const taken = rate(budget, caller?.name ?? networkOf(request.ip))
   const headers = rateHeaders(budget, taken)
-  if (!taken.ok) throw new Problem(429, 'Too many requests: wait a little.', undefined, { code: 'TOO_MANY', headers })
+  if (!taken.ok) throw tooMany(headers)
   reply.headers(headers)
+  refuseUnacceptable(route, request)
   refuseType(route, request)
   return caller
 }

@@ -25,7 +25,7 @@ export interface ServerOptions {
   /** Adds what is served. */
   addPages(app: FastifyInstance): void | Promise<void>
   /**
-   * Adds what is served under `/v1` when it is first asked for: until then neither its code nor its schemas are in memory. A failure is
+   * Adds what is served under `/v1`, and to where sources of leavers push, when it is first asked for: until then neither its code nor its schemas are in memory. A failure is
    * answered with 500, and the next request tries anew. Left out: `addPages` adds all.
    */
   addApi?(app: FastifyInstance): Promise<void>
@@ -211,7 +211,7 @@ function addManners(app: FastifyInstance, options: ServerOptions): void {
 }
 
 function isApi({ url }: { url?: string | undefined }): boolean {
-  return /^\/v1(?:[/?]|$)/.test(url ?? '')
+  return /^\/(?:v1|scim|ssf|hooks)(?:[/?]|$)/.test(url ?? '')
 }
 
 /** Orchestrators and scrapers ask by names that we do not know, and where other machines reach us they may. */

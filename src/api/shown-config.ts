@@ -54,7 +54,7 @@ function objectOf(value: object): Record<string, Json> {
 /** Fields that hold what people write: headers, bodies, and whatever is called a secret. */
 const PRIVATE = /secret|password|passphrase|token|authorization|headers|body|credentials?Value|apikey|privatekey/i
 /** Fields of that name that hold rows of their own. */
-const ROWS = new Set(['auditorTokens'])
+const ROWS = new Set(['auditorTokens', 'secretManagers'])
 
 function shown(name: string, value: unknown): Json {
   if (typeof value === 'string') return referenceOf(value) ?? (PRIVATE.test(name) ? SET : withoutUserinfo(value))

@@ -33,7 +33,7 @@ export async function link(context: CommandContext, options: { role: string; ema
 export async function createToken(
   context: CommandContext,
   name: string,
-  options: { role: string; days: number; owner?: string; json: boolean },
+  options: { role: string; days: number; owner: string; json: boolean },
 ): Promise<number> {
   const parsed = tokenName().safeParse(name)
   if (!parsed.success) throw new RevenantError('INPUT_INVALID', `the name ${parsed.error.issues[0]?.message ?? 'is wrong'}`)
@@ -45,7 +45,7 @@ export async function createToken(
       days,
       by: operator(),
       bearers: [],
-      ...(owner === undefined ? {} : { owner }),
+      owner,
     }
     const taken = config.evidence.auditorTokens.map((each) => each.name)
     const { id, token, expiresAt } = await makeApiToken(store.db, of, taken, now())

@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { CONFIG_CHECKS } from '../daemon/checks.ts'
 import { callControl, controlAnswers } from '../daemon/control.ts'
-import { controlSocket, openRuntime, type Runtime } from '../daemon/runtime.ts'
+import { controlSocket, openConfiguredStore, openRuntime, type Runtime } from '../daemon/runtime.ts'
+import { openSecrets } from '../daemon/secrets.ts'
 import { VERSION } from '../daemon/version.ts'
 import { RevenantError } from '../domain/error.ts'
 import { audit } from '../store/audit.ts'
@@ -86,6 +87,25 @@ export async function withRuntime<T>(
   } finally {
     await runtime.close()
     await telemetry.shutdown()
+  }
+}
+
+/** What a command needs that must work where the keys do not: the database, and what secrets are read with. */
+export type Stored = Pick<Runtime, 'config' | 'store' | 'secrets'>
+
+/** As `withRuntime`, but opens neither keys nor queues nor systems. */
+export async function withStore<T>(context: CommandContext, work: (stored: Stored) => Promise<T>): Promise<T> {
+  if (context.runtime !== undefined) return work(context.runtime)
+  const config = await configOf(context)
+  if (config.database.url === undefined && (await daemonHolds(config))) {
+    throw new RanElsewhere(await runInDaemon(context, config, false))
+  }
+  const secrets = openSecrets(config)
+  try {
+    const store = await openConfiguredStore(config, 'command line', secrets.read)
+    return await work({ config, store, secrets }).finally(() => store.close())
+  } finally {
+    await secrets.close()
   }
 }
 

@@ -95,11 +95,13 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
       runRemote: (runtime, page) => remoteRunner(runtime, configPath, context.run, page),
     }),
   )
+  const missing = lab.missing.map(({ system, why }) => `The lab does without ${system}: ${why}`)
+  const hints = [...missing, ...(once ? [] : hintsOf(daemon))]
+  // Before anything is drawn: a log shows no hints, and a terminal keeps these above what is redrawn.
+  for (const hint of hints) line(io, hint)
   const screen = openScreen(process.stdout, process.env)
   try {
     if (!io.signal.aborted) await bringIn(daemon.runtime, lab)
-    const missing = lab.missing.map(({ system, why }) => `The lab does without ${system}: ${why}`)
-    const hints = [...missing, ...(once ? [] : hintsOf(daemon))]
     const draw = async () => screen.update(await demoSnapshot(daemon.runtime, startedAt, alerts, hints))
     if (once) return await untilSettled(context, daemon.runtime, draw)
     while (!io.signal.aborted) {

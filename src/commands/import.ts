@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Runtime } from '../daemon/runtime.ts'
 import { RevenantError } from '../domain/error.ts'
 import { type Binding, bindSystem } from '../intake/credential-row.ts'
@@ -6,6 +7,7 @@ import type { IntakeDeps } from '../intake/deps.ts'
 import { importIdentities } from '../intake/identities.ts'
 import type { ImportReport } from '../intake/report.ts'
 import type { ImportSource } from '../intake/source.ts'
+import type { SubmittedSource } from '../intake/submission.ts'
 import { type CommandContext, operator, withRuntime } from './context.ts'
 import { oneOf } from './findings.ts'
 import { counted, EXIT, type Io, json, line, pathOf, style } from './io.ts'
@@ -42,7 +44,7 @@ export async function importFile(
       }
       const report =
         what === 'identities'
-          ? await importIdentities(source, deps, how)
+          ? await importIdentities(plainOf(source), deps, how)
           : await importCredentials(source, { ...deps, custody: runtime.custody, bindings: bindings(runtime) }, how)
       bar.stop()
       if (options.json) json(context.io, report)
@@ -70,13 +72,25 @@ function bindings(runtime: Runtime): ReadonlyMap<string, Binding> {
   return new Map(runtime.systems.all().map((system) => [system.config.name, bindSystem(system.row, system.probe)]))
 }
 
-function sourceOf(context: CommandContext, file: string, format: string | undefined): ImportSource {
-  const known = format === undefined ? undefined : oneOf('--format', format, ['csv', 'jsonl'])
+/** Who left is no secret: only credentials come encrypted. */
+function plainOf(source: ImportSource | SubmittedSource): ImportSource {
+  if ('submission' in source)
+    throw new RevenantError('INPUT_INVALID', 'identities come as they are: --format csv or --format jsonl')
+  return source
+}
+
+function sourceOf(context: CommandContext, file: string, format: string | undefined): ImportSource | SubmittedSource {
+  const given = format === undefined ? undefined : oneOf('--format', format, ['csv', 'jsonl', 'age'])
+  if (given === 'age') {
+    const name = file === '-' ? 'standard input' : basename(file)
+    return { submission: file === '-' ? context.io.stdin() : pathOf(context.io, file), name }
+  }
+  const known = given
   if (file !== '-') return { path: pathOf(context.io, file), ...(known === undefined ? {} : { format: known }) }
   if (known === undefined)
     throw new RevenantError(
       'INPUT_INVALID',
-      'standard input has no name to tell its format by: say --format csv or --format jsonl',
+      'standard input has no name to tell its format by: say --format csv, --format jsonl or --format age',
     )
   return { stream: context.io.stdin(), name: 'standard input', format: known }
 }

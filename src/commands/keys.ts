@@ -24,6 +24,16 @@ export async function list(context: CommandContext, options: { json: boolean }):
   })
 }
 
+/** `revenant keys recipient` */
+export async function recipient(context: CommandContext, options: { json: boolean }): Promise<number> {
+  return withRuntime(context, async (runtime) => {
+    const found = await runtime.custody.recipient()
+    if (options.json) json(context.io, { recipient: found })
+    else line(context.io, found)
+    return EXIT.ok
+  })
+}
+
 /** `revenant keys rotate [--drop-old]` */
 export async function rotate(context: CommandContext, options: { dropOld: boolean; json: boolean }): Promise<number> {
   return withRuntime(context, async (runtime) => {

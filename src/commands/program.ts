@@ -10,6 +10,7 @@ import { addFindings } from './words/findings.ts'
 import { addIntake } from './words/intake.ts'
 import { addLedger } from './words/ledger.ts'
 import { addOperations } from './words/operations.ts'
+import { addSources } from './words/sources.ts'
 
 /**
  * Runs one command line and answers its exit code: 0 done, 1 our fault, 2 unusable input; `scan` and `try` say more with 3 and 4.
@@ -133,6 +134,7 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
     )
 
   addIntake(program, act)
+  addSources(program, act)
   addFindings(program, act)
   addLedger(program, act)
   addEvidence(program, act)

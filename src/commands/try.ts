@@ -31,6 +31,11 @@ export async function tryOnce(context: CommandContext, kind: string, options: Tr
   const secret = probe.secret(
     parseJson('the secret on standard input', await readAll(context.io.stdin()), '{"username":"…","password":"…"}'),
   )
+  if (secret.spends !== undefined)
+    throw new RevenantError(
+      'INPUT_INVALID',
+      'this replay would spend the token, and nobody would keep its successor: register it as a credential, or give a target that asks without redeeming',
+    )
   const dispatcher = openDispatcher({
     origins: probe.origins,
     ...probe.http,

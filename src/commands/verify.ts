@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
-import type { FirstFalse } from '../evidence/verify/locate/locate.ts'
-import type { Problem } from '../evidence/verify/problems.ts'
-import { openBundle } from '../evidence/verify/source.ts'
+import { openBundle } from '../evidence/verify/open-bundle.ts'
+import { spellFirstFalse, spellProblem } from '../evidence/verify/spell.ts'
 import { isChosen, type VerifyResult, verifyBundle } from '../evidence/verify/verify.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, json, line, pathOf, style } from './io.ts'
@@ -60,11 +59,11 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
       io,
       `  ${check.holds ? style(io, 'green', 'holds') : check.open ? 'open ' : style(io, 'red', 'FALSE')}  ${check.name.padEnd(13)}${check.count === 0 ? check.detail : `${check.count} false`}`,
     )
-    for (const problem of check.problems) line(io, `           ${spell(problem)}`)
+    for (const problem of check.problems) line(io, `           ${spellProblem(problem)}`)
     if (check.count > check.problems.length) line(io, `           and ${check.count - check.problems.length} more`)
   }
   line(io)
-  if (firstFalse !== undefined) line(io, `First false byte: ${spell(firstFalse)}${spellBytes(firstFalse)}`)
+  if (firstFalse !== undefined) line(io, `First false byte: ${spellFirstFalse(firstFalse)}`)
   else if (keysGiven) line(io, style(io, 'green', 'Everything in this bundle holds.'))
   else line(io, 'Everything in this bundle fits together. Who made it is not proven.')
   if (firstFalse === undefined && manifest !== undefined && isChosen(manifest))
@@ -74,23 +73,4 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
       io,
       `The key is the bundle's own (${signedBy.join(', ') || 'none'}): compare it with the one that you were told, or give that one with --vkey.`,
     )
-}
-
-function spell({ file, line: number, offset, stretch, what }: Problem): string {
-  const bytes = stretch === undefined ? '' : `within bytes ${stretch.from}–${stretch.to}`
-  const at = offset === undefined ? bytes : `byte ${offset}`
-  const place = [at, number === undefined ? '' : at === '' ? `line ${number}` : `(line ${number})`].filter((part) => part !== '')
-  return `${file}${place.length === 0 ? '' : `, ${place.join(' ')}`}: ${what}`
-}
-
-/** What is there, and what was signed. */
-function spellBytes({ found, expected }: FirstFalse): string {
-  if (found === undefined || expected === undefined) return ''
-  if (found === null) return expected === null ? '' : `; the file ends, and ${spellByte(expected)} should follow`
-  return `; it is ${spellByte(found)}, and ${expected === null ? 'the file should have ended before it' : `should be ${spellByte(expected)}`}`
-}
-
-function spellByte(byte: number): string {
-  const hex = `0x${byte.toString(16).padStart(2, '0')}`
-  return byte > 0x20 && byte < 0x7f ? `${hex} (${String.fromCharCode(byte)})` : hex
 }

@@ -7,7 +7,12 @@ import { line, reference } from './scalar.ts'
 
 /** `10.0.0.0/8`, `127.0.0.1`, `fd00::/8`. */
 function network() {
-  return z.string().refine(isNetwork, { error: 'must be an IP address or a network such as 10.0.0.0/8' })
+  return z
+    .string()
+    .refine(isNetwork, { error: 'must be an IP address or a network such as 10.0.0.0/8', abort: true })
+    .refine((text) => !/\/0+$/.test(text), {
+      error: 'must not be every address there is: whoever sends the headers would be believed',
+    })
 }
 
 function isNetwork(text: string): boolean {
@@ -41,6 +46,18 @@ const oidcSchema = z.strictObject({
     .min(1, { error: 'must name at least one: nobody else could sign in' })
     .max(100, { error: 'must have at most 100 rows' })
     .describe('Which claims give which role; the highest of those that fit. Whoever fits none is refused.'),
+  returnAfterSignOut: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      'True: whoever signs out comes back here. Needs `<publicUrl>/` registered with the provider as a post-logout redirect URI. Otherwise he stays at the provider.',
+    ),
+  assumeEmailVerified: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      'True: an e-mail address counts though the provider says nothing of `email_verified`. Only for a provider where nobody can set the address of his account himself. Otherwise such an address gives neither name nor role.',
+    ),
   nameClaim: line().default('email').describe('What the audit calls whoever signs in.'),
   identityClaim: line()
     .default('sub')

@@ -1,5 +1,7 @@
 import type { Role } from '../domain/access.ts'
+import type { Departure, FeedKind } from '../domain/feed.ts'
 import type { Route } from '../domain/route.ts'
+import type { RingWrapConfig, SecretManagerConfig } from '../domain/secret-manager.ts'
 import type { Tier } from '../domain/system.ts'
 import type { AnchorConfig } from './ledger-schema.ts'
 import type { Rate } from './rate.ts'
@@ -17,6 +19,11 @@ export interface Config {
   zones: string[]
   /** Path of the key ring, relative to the working directory. */
   keyRing: string
+  /** How the key ring is wrapped, and how it may still be. */
+  keyRingWrap: KeyRingWrapConfig
+  secretManagers: SecretManagerConfig[]
+  /** `shredAfterDeadMs` left out: never. `cloudKeyMaxAgeMs` left out: a cloud key has no date. */
+  custody: { shredAfterDeadMs?: number; cloudKeyMaxAgeMs?: number }
   /** `revenant/0.1 (+contact)`: printable ASCII, at most 64 characters. */
   attribution: string
   scan: ScanConfig
@@ -28,8 +35,17 @@ export interface Config {
   evidence: { auditorTokens: AuditorTokenConfig[] }
   access: AccessConfig
   systems: SystemConfig[]
+  /** Where leavers are heard of while the daemon runs. */
+  sources: SourceConfig[]
   alerts: SinkConfig[]
-  telemetry: { logLevel: LogLevel }
+  /** `traceUrl`: an address with `{traceId}` in it. */
+  telemetry: { logLevel: LogLevel; traceUrl?: string }
+}
+
+export interface KeyRingWrapConfig {
+  /** Left out: not wrapped. */
+  wrap?: RingWrapConfig
+  previous: RingWrapConfig[]
 }
 
 export interface DatabaseConfig {
@@ -118,6 +134,8 @@ export interface OidcConfig {
   clientSecret?: string
   scopes: string[]
   roles: { claim: string; value: string; role: Role }[]
+  returnAfterSignOut?: boolean
+  assumeEmailVerified?: boolean
   nameClaim: string
   identityClaim: string
 }
@@ -139,6 +157,19 @@ export interface ControlsConfig {
   validForMs: number
   confirmationValidForMs: number
   canaryMissing: CanaryMissing
+}
+
+export interface SourceConfig {
+  name: string
+  source: FeedKind
+  onInactive: Departure
+  onDeleted: Departure
+  joiners: 'follow' | 'ignore'
+  massEvent: { share: number; least: number; windowMs: number }
+  /** Left out: what the kind has. */
+  silentAfterMs?: number
+  /** The source's own keys; `checkSource` has checked them. */
+  options: Record<string, unknown>
 }
 
 export interface SinkConfig extends Route {

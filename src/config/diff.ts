@@ -27,6 +27,9 @@ const SETTINGS: Readonly<Record<Setting, 'settings' | 'needsRestart'>> = {
   publicUrl: 'needsRestart',
   zones: 'needsRestart',
   keyRing: 'needsRestart',
+  keyRingWrap: 'settings',
+  secretManagers: 'settings',
+  custody: 'settings',
   attribution: 'settings',
   scan: 'needsRestart',
   policy: 'settings',
@@ -35,6 +38,7 @@ const SETTINGS: Readonly<Record<Setting, 'settings' | 'needsRestart'>> = {
   ledger: 'needsRestart',
   evidence: 'settings',
   access: 'settings',
+  sources: 'settings',
   telemetry: 'settings',
 }
 

@@ -3,11 +3,13 @@ import type { FileOutput } from './schema.ts'
 
 /** Fills a checked file's defaults into its systems. */
 export function resolveConfig(file: FileOutput): Config {
-  const { defaults, systems, attribution: who, policy, ...rest } = file
+  const { defaults, systems, attribution: who, policy, keyRing, ...rest } = file
   const { default: standard, ...tiers } = policy.revokeWithin
   const attribution = attributionOf(who.contact)
   return {
     ...rest,
+    keyRing: keyRing.file,
+    keyRingWrap: { previous: keyRing.previous ?? [], ...(keyRing.wrap === undefined ? {} : { wrap: keyRing.wrap }) },
     attribution,
     policy: {
       revokeWithinMs: { low: standard, standard, ...tiers },

@@ -1,12 +1,14 @@
 import { nameOf } from '../domain/account-name.ts'
 import { isLoopbackHost } from '../domain/loopback.ts'
 import { parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
-import type { SinkConfig } from './config.ts'
+import type { SinkConfig, SourceConfig } from './config.ts'
 import { isRecord, type Problem } from './explain.ts'
 import type { Path } from './fault.ts'
 import { suggest } from './nearest.ts'
 import { fileSchema } from './schema.ts'
+import { checkSecretManagers } from './secret-manager-rules.ts'
 import { sinkSchema } from './sink-schema.ts'
+import { sourceSchema } from './source-schema.ts'
 import { systemSchema } from './system-schema.ts'
 
 /** What the composition root knows and this folder must not import. Paths are relative to what is checked. */
@@ -19,6 +21,7 @@ export interface ConfigChecks {
     allowEffects: readonly string[],
   ): readonly Problem[] | Promise<readonly Problem[]>
   checkSink(sink: SinkConfig): readonly Problem[] | Promise<readonly Problem[]>
+  checkSource(source: SourceConfig): readonly Problem[] | Promise<readonly Problem[]>
 }
 
 /**
@@ -28,11 +31,14 @@ export interface ConfigChecks {
 export async function checkRules(value: unknown, checks: ConfigChecks): Promise<Problem[]> {
   const systems = entriesOf(value, 'systems')
   const alerts = entriesOf(value, 'alerts')
+  const sources = entriesOf(value, 'sources')
   return [
     ...duplicateNames('systems', systems),
     ...duplicateNames('alerts', alerts),
+    ...duplicateNames('sources', sources),
     ...passwordsInUrls(value, []),
-    ...literalSecrets(alerts),
+    ...literalSecrets('alerts', alerts),
+    ...literalSecrets('sources', sources),
     ...trialsThatFitNoAttempt(value, systems),
     ...missingCanaries(value, systems),
     ...shardsWithoutAttempts(value, systems),
@@ -40,14 +46,16 @@ export async function checkRules(value: unknown, checks: ConfigChecks): Promise<
     ...namelessCanaries(systems),
     ...unevenTick(value),
     ...exposedInClear(value),
+    ...checkSecretManagers(value),
     ...(await checkTargets(systems, checks)),
     ...(await checkSinks(alerts, checks)),
+    ...(await checkSources(sources, checks)),
   ]
 }
 
 type Entries = readonly (readonly [index: number, entry: Record<string, unknown>])[]
 
-function entriesOf(value: unknown, key: 'systems' | 'alerts'): Entries {
+function entriesOf(value: unknown, key: 'systems' | 'alerts' | 'sources'): Entries {
   const list = isRecord(value) ? value[key] : undefined
   if (!Array.isArray(list)) return []
   return list.flatMap((entry: unknown, index) => (isRecord(entry) ? [[index, entry] as const] : []))
@@ -87,13 +95,13 @@ const SECRET_KEYS = new Set([
   'privatekey',
 ])
 
-function literalSecrets(alerts: Entries): Problem[] {
-  return alerts.flatMap(([index, entry]) =>
+function literalSecrets(section: string, entries: Entries): Problem[] {
+  return entries.flatMap(([index, entry]) =>
     Object.entries(entry).flatMap(([key, value]): Problem[] => {
       // `secret` is the schema's own key and has its own message.
       if (key === 'secret' || !SECRET_KEYS.has(key.toLowerCase().replace(/[-_]/g, ''))) return []
       if (typeof value === 'string' && parseReference(value) !== undefined) return []
-      return [{ path: ['alerts', index, key], message: `must be a reference (${REFERENCE_FORMS}), never the secret itself` }]
+      return [{ path: [section, index, key], message: `must be a reference (${REFERENCE_FORMS}), never the secret itself` }]
     }),
   )
 }
@@ -228,6 +236,16 @@ async function checkSinks(alerts: Entries, checks: ConfigChecks): Promise<Proble
     if (sink === undefined) return []
     const found = await checks.checkSink(sink)
     return found.map((problem) => ({ ...problem, path: ['alerts', index, ...problem.path] }))
+  })
+  return (await Promise.all(problems)).flat()
+}
+
+async function checkSources(sources: Entries, checks: ConfigChecks): Promise<Problem[]> {
+  const problems = sources.map(async ([index, entry]): Promise<Problem[]> => {
+    const source = sourceSchema.safeParse(entry).data
+    if (source === undefined) return []
+    const found = await checks.checkSource(source)
+    return found.map((problem) => ({ ...problem, path: ['sources', index, ...problem.path] }))
   })
   return (await Promise.all(problems)).flat()
 }

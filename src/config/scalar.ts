@@ -1,6 +1,6 @@
 import { validate } from 'node-cron'
 import { z } from 'zod'
-import { parseReference, REFERENCE_FORMS, REFERENCES } from '../domain/reference.ts'
+import { isLocal, LOCAL_REFERENCE_FORMS, parseReference, REFERENCE_FORMS, REFERENCES } from '../domain/reference.ts'
 
 /** Lower-case words joined by hyphens: what systems, sinks, realms and zones are called in commands and metrics. */
 export function name() {
@@ -20,7 +20,22 @@ const ANY_REFERENCE = new RegExp(
 
 /** A reference to a secret, checked in form only. */
 export function reference() {
-  return z.string().regex(ANY_REFERENCE, { error: `must be a reference (${REFERENCE_FORMS}), never the secret itself` })
+  const error = `must be a reference (${REFERENCE_FORMS}), never the secret itself`
+  return z
+    .string()
+    .regex(ANY_REFERENCE, { error, abort: true })
+    .refine((text) => parseReference(text) !== undefined, { error })
+}
+
+/** A reference that is read before, or without, any secret manager. */
+export function localReference() {
+  const error = `must be a reference (${LOCAL_REFERENCE_FORMS}), never the secret itself`
+  return z.string().refine((text) => isLocalReference(text), { error })
+}
+
+function isLocalReference(text: string): boolean {
+  const reference = parseReference(text)
+  return reference !== undefined && isLocal(reference)
 }
 
 /** A reference to a database URL, or such a URL without a password. */

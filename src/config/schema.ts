@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { accessSchema } from './access-schema.ts'
-import { LOG_LEVELS } from './config.ts'
+import { custodySchema } from './custody-schema.ts'
 import { duration } from './duration.ts'
 import { evidenceSchema } from './evidence-schema.ts'
 import { ledgerSchema } from './ledger-schema.ts'
 import { policySchema } from './policy-schema.ts'
 import { address, count, databaseUrl, line, name, printable } from './scalar.ts'
+import { keyRingSchema, secretManagerSchema } from './secret-manager-schema.ts'
 import { sinkSchema } from './sink-schema.ts'
+import { sourceSchema } from './source-schema.ts'
 import { defaultsSchema, systemSchema } from './system-schema.ts'
+import { telemetrySchema } from './telemetry-schema.ts'
 
 /** The file. Strict everywhere but in a probe's target and a sink's own keys, which the caller's checks look at. */
 export const fileSchema = z.strictObject({
@@ -35,9 +38,17 @@ export const fileSchema = z.strictObject({
     .min(1, { error: 'must name at least one zone' })
     .default(['default'])
     .describe('Zones whose systems this replica tries.'),
-  keyRing: line()
-    .default('./data/keyring.json')
-    .describe('File of the keys that seal secrets: made on first start, mode 0600. Back it up, apart from the database.'),
+  keyRing: keyRingSchema
+    .prefault('./data/keyring.json')
+    .describe(
+      'File of the keys that seal secrets: made on first start, mode 0600. Back it up, apart from the database. A path, or `{ file, wrap, previous }`, see docs/custody.md.',
+    ),
+  secretManagers: z
+    .array(secretManagerSchema)
+    .max(50, { error: 'must have at most 50 entries' })
+    .default([])
+    .describe('Where references such as `vault:NAME/…` are read, see docs/custody.md.'),
+  custody: custodySchema.prefault({}).describe('How long secrets are kept, see docs/custody.md.'),
   attribution: z
     .strictObject({
       // 64 characters at most on the wire, and `revenant/0.1 (+)` takes 16.
@@ -80,19 +91,15 @@ export const fileSchema = z.strictObject({
   access: accessSchema.prefault({}).describe('Who may use the page and the API, and how they are reached. See docs/api.md.'),
   defaults: defaultsSchema.prefault({}).describe('What systems leave out.'),
   systems: z.array(systemSchema).default([]).describe('The downstream systems that must stop accepting those who left.'),
+  sources: z
+    .array(sourceSchema)
+    .default([])
+    .describe('Where leavers are heard of by themselves. A source has further keys of its own, see docs/sources.md.'),
   alerts: z
     .array(sinkSchema)
     .default([])
     .describe('Who is told, and how. A receiver has further keys of its own, see docs/alerts.md.'),
-  telemetry: z
-    .strictObject({
-      logLevel: z
-        .enum(LOG_LEVELS)
-        .default('info')
-        .describe('What is logged to standard output, as JSON lines. Traces and metrics follow the OTEL_* variables.'),
-    })
-    .prefault({})
-    .describe('What the daemon says about itself.'),
+  telemetry: telemetrySchema.prefault({}).describe('What the daemon says about itself.'),
 })
 
 export type FileOutput = z.output<typeof fileSchema>

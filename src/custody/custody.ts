@@ -1,15 +1,18 @@
 import { RevenantError } from '../domain/error.ts'
 import { listDataKeys } from '../store/data-key.ts'
 import type { Db } from '../store/db.ts'
-import { countByDataKey, pinReference, shredSecret } from '../store/secret.ts'
+import { countByDataKey, dateSecret, pinReference, shredSecret } from '../store/secret.ts'
 import type { Place } from './binding.ts'
 import { boxSecret, type Secret, type SecretValue } from './box.ts'
 import { openDataKeys } from './data-keys.ts'
+import { datesOf, type SecretDates } from './expiry.ts'
 import { fingerprint } from './fingerprint.ts'
-import { openKeyRing } from './key-ring.ts'
+import { openKeyRing, type RingPlace } from './key-ring.ts'
+import type { ReadReference } from './local-reference.ts'
 import { openWith } from './open-with.ts'
 import { checkReference, sealReference } from './reference-seal.ts'
-import { parseSecretReference, readSecret } from './references.ts'
+import { parseSecretReference, readReference, readSecret } from './references.ts'
+import { NO_WRAPS, type RingWraps } from './ring-wrap.ts'
 import {
   beginRotation,
   dropOldRingKeys,
@@ -17,9 +20,11 @@ import {
   type ResealOptions,
   type ResealReport,
   rebindSecrets,
+  rewrapRing,
 } from './rotation.ts'
 import { sealSecret } from './seal.ts'
 import { parseSecretValue } from './secret-value.ts'
+import { openSubmissions } from './submissions.ts'
 
 /** A credential's secret as the store keeps it. */
 export interface StoredSecret extends Place {
@@ -34,6 +39,8 @@ export interface StoredSecret extends Place {
 export interface SealedParts {
   sealed: Uint8Array
   dataKeyId: string
+  /** What the secret tells of its own end. */
+  dates: SecretDates
 }
 
 export type Progress = (done: number, total: number) => void
@@ -55,6 +62,10 @@ export interface Custody {
   open(secret: StoredSecret, origin: string): Secret | Promise<Secret>
   /** `hmac-sha256:` and 16 hex digits: the same secret in the same scope has the same one. Throws as `seal` does. */
   fingerprint(scope: string, value: unknown): string
+  /** What whoever hands over secrets encrypts to: `age1…`. */
+  recipient(): Promise<string>
+  /** Opens an age file that was encrypted to it, or to one before a rotation. Throws `SECRET_INVALID`, and quotes nothing. */
+  openSubmission(file: Uint8Array): Promise<Uint8Array>
   /** Makes new keys and seals everything with them, while others read and write. */
   rotate(options?: { dropOld?: boolean; progress?: Progress }): Promise<ResealReport>
   /** Ends a rotation that was cut short, and seals anew what others wrote under a retired key. Does nothing where nothing is due. */
@@ -63,6 +74,8 @@ export interface Custody {
   rebind(systemId: string, origin: string, progress?: Progress): Promise<ResealReport>
   /** Forgets a credential's secret; its fingerprint stays. False: there was none. */
   shred(credentialId: string): Promise<boolean>
+  /** Writes the ring's file again as it is configured to be wrapped; its keys stay what they are. Throws `KEY_RING_INVALID`. */
+  rewrap(): Promise<void>
   /** The keys, without what they are made of. */
   describe(): Promise<CustodyKeys>
 }
@@ -76,15 +89,29 @@ export interface CustodyOptions {
   db: Db
   keyRingPath: string
   clock: () => Temporal.Instant
+  /** How the ring is wrapped, as it is configured now. Left out: not at all. */
+  wraps?: () => RingWraps
+  /** Reads the references of credentials. Left out: those to the environment and to files. */
+  read?: ReadReference
 }
 
 /**
  * Opens the key ring of a database; makes one for a database that has none yet.
- * Throws `KEY_RING_INVALID` (missing, broken, open to others), `KEY_UNKNOWN` (the ring of another database).
+ * Throws `KEY_RING_INVALID` (missing, broken, open to others, not to be unwrapped), `KEY_UNKNOWN` (the ring of another database).
  */
-export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): Promise<Custody> {
+export async function openCustody({
+  db,
+  keyRingPath,
+  clock,
+  wraps = () => NO_WRAPS,
+  read = readReference,
+}: CustodyOptions): Promise<Custody> {
   const dataKeys = await listDataKeys(db)
-  const ring = await openKeyRing(keyRingPath, { mayCreate: dataKeys.length === 0, now: clock() })
+  const place = (): RingPlace => ({ path: keyRingPath, wraps: wraps() })
+  const ring = await openKeyRing(place(), { mayCreate: dataKeys.length === 0, now: clock() }).catch((error: unknown) => {
+    if (!(error instanceof RevenantError) || dataKeys.length === 0) throw error
+    throw new RevenantError(error.code, `${error.message}. revenant keys check tells what cannot be opened without it`)
+  })
   const stranger = dataKeys.find((row) => !ring.keys.some((key) => key.id === row.ring_key_id))
   if (stranger !== undefined) {
     throw new RevenantError(
@@ -92,10 +119,10 @@ export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): P
       `the key ring ${keyRingPath} does not hold the key ${stranger.ring_key_id} that the database uses: restore the ring that belongs to it`,
     )
   }
-  const keys = openDataKeys({ db, keyRingPath, ring, clock })
+  const keys = openDataKeys({ db, place, ring, clock })
   const options = (progress?: Progress): ResealOptions => ({
     db,
-    keyRingPath,
+    place,
     keys,
     clock,
     ...(progress === undefined ? {} : { progress }),
@@ -105,17 +132,19 @@ export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): P
     if (reference === null) throw new RevenantError('SECRET_UNAVAILABLE', `the secret of credential ${credentialId} was shredded`)
     const key = keys.ring().fingerprintKey
     checkReference(key, secret, reference, referenceMac)
-    const value = await readSecret(parseSecretReference(reference))
+    const value = await readSecret(parseSecretReference(reference), read)
     const seen = fingerprint(key, `reference:${credentialId}`, value)
+    if (pinned === null) await dateSecret(db, credentialId, await datesOf(value), clock())
     // The refusals of another secret must never count for the one that somebody left with.
     if ((pinned ?? (await pinReference(db, credentialId, seen))) !== seen) throw changed(credentialId)
     return value
   }
+  const submissions = openSubmissions(keys)
   return {
     seal: async (place, value) => {
       const checked = parseSecretValue(value)
       const key = await keys.current()
-      return { sealed: sealSecret(key, place, checked), dataKeyId: key.id }
+      return { sealed: sealSecret(key, place, checked), dataKeyId: key.id, dates: await datesOf(checked) }
     },
     sealReference: (place, reference) => sealReference(keys.ring().fingerprintKey, place, reference),
     open: (secret, origin) => {
@@ -125,6 +154,8 @@ export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): P
       return opened instanceof Promise ? opened.then(boxSecret) : boxSecret(opened)
     },
     fingerprint: (scope, value) => fingerprint(keys.ring().fingerprintKey, scope, parseSecretValue(value)),
+    recipient: () => submissions.recipient(),
+    openSubmission: (file) => submissions.open(file),
     rotate: async ({ dropOld = false, progress } = {}) => {
       await beginRotation(options())
       const report = await finishRotation(options(progress))
@@ -135,6 +166,9 @@ export async function openCustody({ db, keyRingPath, clock }: CustodyOptions): P
     finishRotation: (progress) => finishRotation(options(progress)),
     rebind: (systemId, origin, progress) => rebindSecrets(options(progress), systemId, origin),
     shred: (credentialId) => shredSecret(db, credentialId, clock()),
+    rewrap: async () => {
+      await rewrapRing(options())
+    },
     describe: async () => describeKeys(db, keys.ring()),
   }
 }

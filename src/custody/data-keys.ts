@@ -1,10 +1,10 @@
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { RevenantError } from '../domain/error.ts'
 import { newId } from '../domain/id.ts'
 import { currentDataKey, type DataKeyRow, findDataKey, insertDataKey, lockKeys } from '../store/data-key.ts'
 import type { Db, Queryable } from '../store/db.ts'
 import { bindingOf } from './binding.ts'
-import { type KeyRing, type RingKey, readKeyRing } from './key-ring.ts'
+import { type KeyRing, type RingKey, type RingPlace, readKeyRing } from './key-ring.ts'
 import { type DataKey, openBytes, sealBytes } from './seal.ts'
 
 /** The data keys of a database, unwrapped and remembered. */
@@ -24,7 +24,7 @@ export interface DataKeys {
 
 export interface DataKeysOptions {
   db: Db
-  keyRingPath: string
+  place: () => RingPlace
   ring: KeyRing
   clock: () => Temporal.Instant
 }
@@ -32,7 +32,7 @@ export interface DataKeysOptions {
 // Another process may rotate: for so long this one may still seal with the key before. Such secrets open and are sealed anew.
 const CURRENT_FOR_MS = 2_000
 
-export function openDataKeys({ db, keyRingPath, ring: first, clock }: DataKeysOptions): DataKeys {
+export function openDataKeys({ db, place, ring: first, clock }: DataKeysOptions): DataKeys {
   let ring = first
   let remembered: { key: DataKey; until: number } | undefined
   const known = new Map<string, DataKey>()
@@ -41,7 +41,7 @@ export function openDataKeys({ db, keyRingPath, ring: first, clock }: DataKeysOp
     const before = known.get(row.id)
     if (before !== undefined) return before
     // Another process rotated since this one read the ring.
-    if (ringKey(ring, row.ring_key_id) === undefined) ring = await readKeyRing(keyRingPath)
+    if (ringKey(ring, row.ring_key_id) === undefined) ring = await readKeyRing(place())
     const key = { id: row.id, key: unwrapDataKey(ring, row) }
     known.set(row.id, key)
     return key
@@ -58,7 +58,7 @@ export function openDataKeys({ db, keyRingPath, ring: first, clock }: DataKeysOp
       await lockKeys(tx)
       const row = await currentDataKey(tx)
       if (row !== undefined) return unwrap(row)
-      ring = await readKeyRing(keyRingPath)
+      ring = await readKeyRing(place())
       return insertNewDataKey(tx, ring.active, clock())
     })
   const newest = async () => {
@@ -101,7 +101,8 @@ export function wrapDataKey(under: RingKey, key: DataKey): Uint8Array {
 
 const HEADER = Buffer.of(1)
 
-function unwrapDataKey(ring: KeyRing, row: DataKeyRow) {
+/** Throws `KEY_UNKNOWN` (the ring lacks the key that wraps it), `SEAL_BROKEN`. */
+export function unwrapDataKey(ring: KeyRing, row: DataKeyRow): KeyObject {
   const under = ringKey(ring, row.ring_key_id)
   if (under === undefined) {
     throw new RevenantError(

@@ -4,6 +4,8 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { newId } from '../domain/id.ts'
+import { type Envelope, envelopeSchema, openEnvelope, sealEnvelope } from './ring-envelope.ts'
+import { NO_WRAPS, type RingWraps, wrapName } from './ring-wrap.ts'
 
 /** The keys that everything else is protected by. */
 export interface KeyRing {
@@ -29,47 +31,80 @@ export interface KeyRingOptions {
   now: Temporal.Instant
 }
 
+/** The file of a ring, and how it is wrapped; a path alone: not at all. What is written is written as `wraps.wrap` says. */
+export type RingPlace = string | { path: string; wraps: RingWraps }
+
 /**
  * Reads the key ring, or makes it where there is none and one may be made. Processes that start together agree on one ring.
  * Throws `KEY_RING_INVALID`.
  */
-export async function openKeyRing(path: string, options: KeyRingOptions): Promise<KeyRing> {
-  const found = await readIfThere(path)
+export async function openKeyRing(place: RingPlace, options: KeyRingOptions): Promise<KeyRing> {
+  const found = await readIfThere(place)
+  const path = pathOf(place)
   if (found !== undefined) return ringOf(path, found)
   if (!options.mayCreate) {
     throw invalid(path, 'is missing, and the database holds secrets that only it can open: restore it from its backup')
   }
-  await createFile(path, newRing(options.now))
-  return readKeyRing(path)
+  await createFile(place, newRing(options.now))
+  return readKeyRing(place)
 }
 
-/** Reads the key ring. Throws `KEY_RING_INVALID` when it is missing, broken, or open to others. */
-export async function readKeyRing(path: string): Promise<KeyRing> {
-  return ringOf(path, await needFile(path))
+/** Reads the key ring. Throws `KEY_RING_INVALID` when it is missing, broken, open to others, or cannot be unwrapped. */
+export async function readKeyRing(place: RingPlace): Promise<KeyRing> {
+  return ringOf(pathOf(place), await needFile(place))
+}
+
+/** What a ring's file tells without being opened. */
+export interface RingOutside {
+  /** Undefined: not wrapped. */
+  wrappedWith: string | undefined
+  active: string
+  keys: { id: string; createdAt: Temporal.Instant }[]
+}
+
+/** Looks at the file and opens nothing. Undefined: there is none. Throws `KEY_RING_INVALID`. */
+export async function lookAtKeyRing(path: string): Promise<RingOutside | undefined> {
+  const file = await readFileIfThere(path)
+  if (file === undefined) return undefined
+  return {
+    wrappedWith: file.version === 2 ? wrapName(file.wrap) : undefined,
+    active: file.active,
+    keys: file.keys.map(({ id, createdAt }) => ({ id, createdAt: Temporal.Instant.from(createdAt) })),
+  }
+}
+
+/**
+ * Writes the ring's file again as it is to be wrapped; its keys stay what they are. The caller sees to it that one process does so at a
+ * time. Throws `KEY_RING_INVALID`, and leaves the file as it was.
+ */
+export async function rewriteKeyRing(place: RingPlace): Promise<KeyRing> {
+  const file = await needFile(place)
+  await replaceFile(place, file)
+  return ringOf(pathOf(place), file)
 }
 
 /** Adds a key to the ring and makes it the active one. The caller sees to it that one process does so at a time. */
-export async function addRingKey(path: string, now: Temporal.Instant): Promise<KeyRing> {
-  const file = await needFile(path)
+export async function addRingKey(place: RingPlace, now: Temporal.Instant): Promise<KeyRing> {
+  const file = await needFile(place)
   const key = newKey(now)
-  await replaceFile(path, { ...file, active: key.id, keys: [...file.keys, key] })
-  return readKeyRing(path)
+  await replaceFile(place, { ...file, active: key.id, keys: [...file.keys, key] })
+  return readKeyRing(place)
 }
 
 /** Adds a key for the ledger's checkpoints. The caller sees to it that one process does so at a time. */
-export async function addLedgerKey(path: string, now: Temporal.Instant): Promise<KeyRing> {
-  const file = await needFile(path)
+export async function addLedgerKey(place: RingPlace, now: Temporal.Instant): Promise<KeyRing> {
+  const file = await needFile(place)
   // An Ed25519 seed is any 32 bytes (RFC 8032 §5.1.5), so that it is kept like the other keys.
-  await replaceFile(path, { ...file, ledgerKeys: [...(file.ledgerKeys ?? []), newKey(now)] })
-  return readKeyRing(path)
+  await replaceFile(place, { ...file, ledgerKeys: [...(file.ledgerKeys ?? []), newKey(now)] })
+  return readKeyRing(place)
 }
 
 /** Forgets every key of the ring but these and the active one. The caller sees to it that one process does so at a time. */
-export async function dropRingKeys(path: string, keep: readonly string[]): Promise<KeyRing> {
-  const file = await needFile(path)
+export async function dropRingKeys(place: RingPlace, keep: readonly string[]): Promise<KeyRing> {
+  const file = await needFile(place)
   const keys = file.keys.filter((key) => key.id === file.active || keep.includes(key.id))
-  if (keys.length < file.keys.length) await replaceFile(path, { ...file, keys })
-  return readKeyRing(path)
+  if (keys.length < file.keys.length) await replaceFile(place, { ...file, keys })
+  return readKeyRing(place)
 }
 
 const KEY_BYTES = 32
@@ -100,13 +135,35 @@ function newKey(now: Temporal.Instant): RingFile['keys'][number] {
   return { id: newId(), createdAt: now.toString(), key: randomBytes(KEY_BYTES).toString('base64') }
 }
 
-async function needFile(path: string): Promise<RingFile> {
-  const file = await readIfThere(path)
-  if (file === undefined) throw invalid(path, 'is missing: restore it from its backup')
+async function needFile(place: RingPlace): Promise<RingFile> {
+  const file = await readIfThere(place)
+  if (file === undefined) throw invalid(pathOf(place), 'is missing: restore it from its backup')
   return file
 }
 
-async function readIfThere(path: string): Promise<RingFile | undefined> {
+async function readIfThere(place: RingPlace): Promise<RingFile | undefined> {
+  const path = pathOf(place)
+  const file = await readFileIfThere(path)
+  if (file?.version !== 2) return file
+  const bytes = await openEnvelope(file, wrapsOf(place)).catch((error: unknown) => {
+    throw error instanceof RevenantError ? invalid(path, error.message) : error
+  })
+  try {
+    return fileSchema.parse(parseJson(path, bytes.toString()))
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+function pathOf(place: RingPlace): string {
+  return typeof place === 'string' ? place : place.path
+}
+
+function wrapsOf(place: RingPlace): RingWraps {
+  return typeof place === 'string' ? NO_WRAPS : place.wraps
+}
+
+async function readFileIfThere(path: string): Promise<RingFile | Envelope | undefined> {
   try {
     await checkMode(path)
     return parseFile(path, await readFile(path, 'utf8'))
@@ -126,13 +183,23 @@ async function checkMode(path: string): Promise<void> {
   throw invalid(path, `can be read by others (mode ${(found.mode & 0o777).toString(8).padStart(4, '0')}): run chmod 600 ${path}`)
 }
 
-function parseFile(path: string, text: string): RingFile {
+function parseFile(path: string, text: string): RingFile | Envelope {
+  const parsed = z.union([fileSchema, envelopeSchema]).safeParse(parseJson(path, text))
+  if (parsed.success) return parsed.data
+  throw broken(path)
+}
+
+function parseJson(path: string, text: string): unknown {
   try {
-    return fileSchema.parse(JSON.parse(text))
+    return JSON.parse(text)
   } catch {
-    // Neither JSON's nor the schema's message: both may quote key material.
-    throw invalid(path, 'is no key ring, or a broken one: restore it from its backup')
+    throw broken(path)
   }
+}
+
+/** Neither JSON's nor the schema's message: both may quote key material. */
+function broken(path: string): RevenantError {
+  return invalid(path, 'is no key ring, or a broken one: restore it from its backup')
 }
 
 function ringOf(path: string, file: RingFile): KeyRing {
@@ -160,8 +227,9 @@ function secretKey(base64: string): KeyObject {
 }
 
 /** Puts a complete file in place only where there is none: a link fails on an existing name, where a rename would replace it. */
-async function createFile(path: string, ring: RingFile): Promise<void> {
-  const draft = await writeDraft(path, ring)
+async function createFile(place: RingPlace, ring: RingFile): Promise<void> {
+  const path = pathOf(place)
+  const draft = await writeDraft(path, await envelopeOf(place, ring))
   try {
     await link(draft, path)
   } catch (error) {
@@ -174,8 +242,9 @@ async function createFile(path: string, ring: RingFile): Promise<void> {
   await syncFolder(path)
 }
 
-async function replaceFile(path: string, ring: RingFile): Promise<void> {
-  const draft = await writeDraft(path, ring)
+async function replaceFile(place: RingPlace, ring: RingFile): Promise<void> {
+  const path = pathOf(place)
+  const draft = await writeDraft(path, await envelopeOf(place, ring))
   try {
     await rename(draft, path)
   } catch (error) {
@@ -185,8 +254,23 @@ async function replaceFile(path: string, ring: RingFile): Promise<void> {
   await syncFolder(path)
 }
 
+async function envelopeOf(place: RingPlace, ring: RingFile): Promise<RingFile | Envelope> {
+  const { wrap } = wrapsOf(place)
+  if (wrap === undefined) return ring
+  const outside = (entries: RingFile['keys'] = []) => entries.map(({ id, createdAt }) => ({ id, createdAt }))
+  const index = { active: ring.active, keys: outside(ring.keys), ledgerKeys: outside(ring.ledgerKeys) }
+  const bytes = Buffer.from(JSON.stringify(ring))
+  try {
+    return await sealEnvelope(bytes, index, wrap)
+  } catch (error) {
+    throw error instanceof RevenantError ? invalid(pathOf(place), error.message) : error
+  } finally {
+    bytes.fill(0)
+  }
+}
+
 /** Writes the whole ring beside its place and through to the disk, so that a crash leaves the old file or the new one. */
-async function writeDraft(path: string, ring: RingFile): Promise<string> {
+async function writeDraft(path: string, ring: RingFile | Envelope): Promise<string> {
   const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })

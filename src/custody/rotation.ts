@@ -11,14 +11,14 @@ import {
 } from '../store/secret.ts'
 import type { Place } from './binding.ts'
 import { type DataKeys, insertNewDataKey, wrapDataKey } from './data-keys.ts'
-import { addRingKey, dropRingKeys } from './key-ring.ts'
+import { addRingKey, dropRingKeys, type KeyRing, type RingPlace, rewriteKeyRing } from './key-ring.ts'
 import { openWith } from './open-with.ts'
 import { checkReference, sealReference } from './reference-seal.ts'
 import { type DataKey, sealSecret } from './seal.ts'
 
 export interface ResealOptions {
   db: Db
-  keyRingPath: string
+  place: () => RingPlace
   keys: DataKeys
   clock: () => Temporal.Instant
   /** Called after each page. */
@@ -36,11 +36,11 @@ export interface ResealReport {
  * Begins a rotation: a new key in the ring, a new data key under it, every other data key retired. Only after it does anything
  * have to be sealed anew. Each step leaves a state in which everything opens, whatever dies in between.
  */
-export async function beginRotation({ db, keyRingPath, keys, clock }: ResealOptions): Promise<void> {
+export async function beginRotation({ db, place, keys, clock }: ResealOptions): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockKeys(tx)
     // The file first: a ring key that wraps nothing is harmless, a data key whose ring key was lost is not.
-    const ring = await addRingKey(keyRingPath, clock())
+    const ring = await addRingKey(place(), clock())
     keys.useRing(ring)
     const key = await insertNewDataKey(tx, ring.active, clock())
     await retireOtherDataKeys(tx, key.id, clock())
@@ -82,11 +82,21 @@ const PAGE = 200
 const MAX_PASSES = 10
 
 /** Forgets the keys of the ring that no data key is wrapped with. An older backup of the database then no longer opens. */
-export async function dropOldRingKeys({ db, keyRingPath, keys }: ResealOptions): Promise<void> {
+export async function dropOldRingKeys({ db, place, keys }: ResealOptions): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockKeys(tx)
     const inUse = (await listDataKeys(tx)).map((row) => row.ring_key_id)
-    keys.useRing(await dropRingKeys(keyRingPath, inUse))
+    keys.useRing(await dropRingKeys(place(), inUse))
+  })
+}
+
+/** Writes the ring's file as it is to be wrapped, while no other process changes it. */
+export async function rewrapRing({ db, place, keys }: ResealOptions): Promise<KeyRing> {
+  return db.transaction().execute(async (tx) => {
+    await lockKeys(tx)
+    const ring = await rewriteKeyRing(place())
+    keys.useRing(ring)
+    return ring
   })
 }
 

@@ -25,6 +25,8 @@ export async function openActions(runtime: Runtime): Promise<ActionDeps> {
       }),
     tick: () => runtime.tick(),
     sinks: () => runtime.sinks,
+    feeds: () => runtime.feeds.all(),
+    pullFeed: (name) => runtime.feeds.pullNow(name, runtime.feedDeps),
     formatContext: deliveryDeps.context,
     enqueueAll: runtime.enqueueAll,
     report: () => reportDeps(runtime),

@@ -3,6 +3,8 @@ import { openAuthenticate } from '../api/access/authenticate.ts'
 import { openAccess } from '../api/access/open-access.ts'
 import { addEvidenceRoutes } from '../api/evidence.ts'
 import type { AuditorTokens } from '../api/evidence-tokens.ts'
+import { addFeeds } from '../api/feeds/add-feeds.ts'
+import type { FeedHttpDeps } from '../api/feeds/deps.ts'
 import { ROUTES } from '../api/routes.ts'
 import { serveRoutes } from '../api/serve.ts'
 import { openActions } from './actions.ts'
@@ -25,12 +27,22 @@ export async function addApi(app: FastifyInstance, runtime: Runtime, { tokens, s
   const { store, jobs, custody, raise, onOwnership, now, instance, telemetry } = runtime
   const { logger } = telemetry
   addEvidenceRoutes(app, { db: store.db, tokens, report: () => reportDeps(runtime), version: VERSION, now, logger })
+  const feedHttp: FeedHttpDeps = {
+    db: store.db,
+    feeds: (kind) =>
+      runtime.feeds.all().flatMap(({ feed, config: { options } }) => (feed.kind === kind ? [{ feed, options }] : [])),
+    intake: (feed) => runtime.feedDeps.intake(`feed ${feed.name}`),
+    readReference: runtime.secrets.read,
+    now,
+    logger,
+  }
+  addFeeds(app, feedHttp)
   if (!serve) return () => {}
   const config = () => runtime.config
   const actions = await openActions(runtime)
   const deps = {
     ...{ db: store.db, config, version: VERSION, instance, jobs, custody, raise, onOwnership, now, logger },
-    ...{ actions, access: openAccess(config) },
+    ...{ actions, access: openAccess(config, runtime.secrets.read) },
   }
   serveRoutes(app, { routes: ROUTES, deps, authenticate: openAuthenticate(deps) })
   return () => actions.live.close()

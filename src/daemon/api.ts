@@ -30,7 +30,7 @@ export async function serveApi(runtime: Runtime, alive: () => boolean): Promise<
   const { config } = runtime
   const { logger } = runtime.telemetry
   const { serve, proxy, tls } = config.access
-  const auditors = { tokens: await readAuditorTokens(config.evidence.auditorTokens) }
+  const auditors = { tokens: await readAuditorTokens(config.evidence.auditorTokens, runtime.secrets.read) }
   let endStreams = () => {}
   const files = tls === undefined ? {} : { tls: await readTls(tls) }
   const server = await openServer({
@@ -56,7 +56,8 @@ export async function serveApi(runtime: Runtime, alive: () => boolean): Promise<
     page,
     link: page === undefined ? undefined : await firstLink(runtime, page),
     prepare: async (next) => {
-      const tokens = await readAuditorTokens(next.evidence.auditorTokens)
+      const secrets = runtime.secrets.prepare(next)
+      const tokens = await readAuditorTokens(next.evidence.auditorTokens, secrets.read).finally(secrets.drop)
       const renewed = next.access.tls === undefined || tls === undefined ? undefined : await readTls(next.access.tls)
       return () => {
         auditors.tokens = tokens

@@ -6,7 +6,9 @@ import type { SinkConfig } from '../config/config.ts'
 import { explain, type Problem } from '../config/explain.ts'
 import type { ConfigChecks } from '../config/rules.ts'
 import { sinkSchema } from '../config/sink-schema.ts'
+import { sourceSchema } from '../config/source-schema.ts'
 import { RevenantError, toError } from '../domain/error.ts'
+import { SOURCES } from '../intake/sources/registry.ts'
 import type { BoundProbe } from '../probe/probe.ts'
 
 /** What the configuration's rules must know of probes and sinks, whose folders they may not import. */
@@ -23,6 +25,10 @@ export const CONFIG_CHECKS: ConfigChecks = {
     const entry = entryOf(sink)
     const problems = await problemsOf(entry, sinkEntry, async () => sinkEntry.parse(entry), ownSchemaOf(sink))
     return problems.length > 0 ? problems : shapeProblems(sink, sinkEntry.parse(entry))
+  },
+  checkSource: async ({ source, options }) => {
+    const { schema } = SOURCES[source]
+    return problemsOf(options, schema, async () => schema.parse(options), z.union([schema, sourceSchema]))
   },
 }
 

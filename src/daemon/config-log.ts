@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Config } from '../config/config.ts'
 import { leafOf } from '../domain/leaf.ts'
-import { sha256 } from '../evidence/merkle.ts'
+import { sha256 } from '../evidence/crypto.ts'
 import { audit, lastAudit } from '../store/audit.ts'
 import type { Runtime } from './runtime.ts'
 

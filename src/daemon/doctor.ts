@@ -10,6 +10,7 @@ import { countTry, markLocked, refundTry, reserveTries } from '../store/lockout-
 import { isPaused } from '../store/pause.ts'
 import { serverFacts } from '../store/server.ts'
 import { findSystem, isHeld } from '../store/system.ts'
+import { examineAccess } from './doctor-access.ts'
 import type { Runtime } from './runtime.ts'
 import type { OpenedSystem } from './systems.ts'
 
@@ -45,6 +46,7 @@ export async function* examine(runtime: Runtime, configName: string): AsyncGener
       mend: `add one to ${configName}; docs/configuration.md shows how`,
     }
   for (const sink of runtime.config.alerts) yield sinkCheck(runtime, sink)
+  yield* examineAccess(runtime)
   if (runtime.config.alerts.length === 0)
     yield {
       name: 'alerts',
@@ -188,6 +190,7 @@ async function tried(
     timeoutMs: system.scan.limits.timeoutMs,
     http: system.scan.http,
     attribution: system.scan.attribution,
+    reference: system.scan.reference,
     pinnedPeer: system.row.pinned_peer ?? undefined,
     running: new Set(),
   })

@@ -1,5 +1,4 @@
 import { makeLedgerKey, readLedgerKeys } from '../custody/ledger-keys.ts'
-import { readReference } from '../custody/references.ts'
 import { anchorNewest } from '../evidence/anchors/run.ts'
 import { graceOf, recordGaps, SILENT_MS } from '../evidence/gaps.ts'
 import { openSequencer, type Sequencer } from '../evidence/sequencer.ts'
@@ -12,7 +11,7 @@ import type { Runtime } from './runtime.ts'
 /** What fails now fails two seconds later as well, and would be logged each time. */
 const REST_MS = 30_000
 
-type LedgerRuntime = Pick<Runtime, 'config' | 'instance' | 'now' | 'store'>
+type LedgerRuntime = Pick<Runtime, 'config' | 'instance' | 'now' | 'store'> & Partial<Pick<Runtime, 'secrets'>>
 
 /** How long every checkpoint stays; of older ones the last of each hour does. */
 const KEEP_CHECKPOINTS_DAYS = 30
@@ -47,8 +46,9 @@ function signersOptions(runtime: LedgerRuntime): SignersOptions {
   }
 }
 
-function keysOptions({ store, config, now }: LedgerRuntime) {
-  return { db: store.db, keyRingPath: config.keyRing, clock: now }
+function keysOptions({ store, config, now, secrets }: LedgerRuntime) {
+  const options = { db: store.db, keyRingPath: config.keyRing, clock: now }
+  return secrets === undefined ? options : { ...options, wraps: secrets.wraps }
 }
 
 /**
@@ -69,7 +69,7 @@ export async function anchorNow(
     anchors,
     everyMs,
     keys: async () => (await sequencer.signers()).keys,
-    resolve: readReference,
+    resolve: runtime.secrets.read,
     now: runtime.now,
     failed: (anchor: string, error: Error) =>
       runtime.telemetry.logger.warn({ anchor, err: error }, 'a checkpoint was not anchored'),

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { loadFrameworks } from '../config/frameworks.ts'
 import { openBox } from '../custody/box.ts'
 import { type Custody, openCustody } from '../custody/custody.ts'
+import type { ReadReference } from '../custody/local-reference.ts'
 import { readReference } from '../custody/references.ts'
 import { parseReference } from '../domain/reference.ts'
 import { applySignals, type Raise } from '../findings/apply.ts'
@@ -20,6 +21,8 @@ import type { Store } from '../store/db.ts'
 import type { DueCredential } from '../store/due.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Telemetry } from '../telemetry/start.ts'
+import { type FeedDeps, type Feeds, openFeeds } from './feeds.ts'
+import { openSecrets, type Secrets } from './secrets.ts'
 import { allOpened, openSinks, type Sinks } from './sinks.ts'
 import { openSystems, type Systems } from './systems.ts'
 import { VERSION } from './version.ts'
@@ -33,10 +36,14 @@ export interface Runtime {
   readonly instance: string
   readonly telemetry: Telemetry
   readonly store: Store
+  /** What references are read with. */
+  readonly secrets: Secrets
   readonly custody: Custody
   readonly jobs: Jobs
   readonly systems: Systems
   readonly sinks: Sinks
+  /** The sources of leavers. */
+  readonly feeds: Feeds
   readonly raise: Raise
   readonly planDeps: PlanDeps
   readonly deliveryDeps: DeliveryDeps
@@ -47,6 +54,8 @@ export interface Runtime {
   readonly openSecret: TrialDeps['openSecret']
   /** Opens and closes findings of orphaned identities in intake's transaction. */
   readonly onOwnership: NonNullable<IntakeDeps['onOwnership']>
+  /** What sources of leavers write with. */
+  readonly feedDeps: FeedDeps
   /** One tick: enqueues what is due. */
   tick(): Promise<number>
   /** Starts to work the trials of this replica's zones and the deliveries. Throws where a receiver could not be opened. */
@@ -68,10 +77,10 @@ export function dataFolder(config: Config): string {
 }
 
 /** Opens the database that a configuration names. */
-export async function openConfiguredStore(config: Config, instance: string): Promise<Store> {
+export async function openConfiguredStore(config: Config, instance: string, read: ReadReference = readReference): Promise<Store> {
   const { url, dataDir, poolSize } = config.database
   if (url === undefined) return openStore({ dataDir, initApart: true })
-  const resolved = parseReference(url) === undefined ? url : await readReference(url)
+  const resolved = parseReference(url) === undefined ? url : await read(url)
   return openStore({ url: resolved, poolSize, applicationName: `revenant ${instance}`.slice(0, 63) })
 }
 
@@ -100,18 +109,27 @@ async function assemble(
   const { logger, meters, tracer } = telemetry
   let config = first
   let frameworks = await loadFrameworks(config.frameworks)
-  const store = await openConfiguredStore(config, instance)
+  const secrets = openSecrets(config)
+  closers.push(() => secrets.close())
+  const store = await openConfiguredStore(config, instance, secrets.read)
   closers.push(() => store.close())
-  const custody = await openCustody({ db: store.db, keyRingPath: config.keyRing, clock: now })
-  let systems = await openSystems(store.db, config, now())
+  const custody = await openCustody({
+    db: store.db,
+    keyRingPath: config.keyRing,
+    clock: now,
+    wraps: secrets.wraps,
+    read: secrets.read,
+  })
+  let systems = await openSystems(store.db, config, now(), secrets.read)
   closers.push(() => systems.close())
   const context: FormatContext = {
     product: { name: 'Revenant', version: VERSION, instance },
     hostname: hostname(),
     ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
   }
-  let sinks = await openSinks(config.alerts, context)
+  let sinks = await openSinks(config.alerts, context, undefined, secrets.read)
   closers.push(() => sinks.close())
+  let feeds = await openFeeds(store.db, config, now())
   // Opened last, to be closed first: what runs still needs the systems and the receivers.
   const jobs = await openJobs({
     store,
@@ -119,6 +137,7 @@ async function assemble(
     onError: (error) => logger.warn({ err: error }, 'the job queue reports'),
   })
   closers.push(() => jobs.stop(STOP_MS))
+  closers.push(() => feeds.close())
 
   const policy = () => config.policy
   const enqueueAll: Runtime['enqueueAll'] = (db, deliveries, startAfter) =>
@@ -146,6 +165,7 @@ async function assemble(
     system: (id) => systems.byId(id),
     policy,
     openSecret: (row, system) => openSecret(custody, row, system.id, system.probe.origin),
+    custody,
     raise,
     trace: (facts) => tracer.trial(facts),
     meters: {
@@ -176,6 +196,12 @@ async function assemble(
     for (const { name } of sinks.routes())
       await jobs.workDeliveries(name, DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
   }
+  const onOwnership: Runtime['onOwnership'] = async (tx, ownerships, at) => {
+    const signals = ownerships.map(({ identityId, kind, orphaned }) =>
+      orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }),
+    )
+    await applySignals(tx, signals, config.policy, raise)
+  }
   const planDeps: PlanDeps = { db: store.db, jobs, zones: config.zones, policy, raise, now }
 
   return {
@@ -188,9 +214,18 @@ async function assemble(
     get sinks() {
       return sinks
     },
+    get feeds() {
+      return feeds
+    },
+    feedDeps: {
+      intake: (actor) => ({ db: store.db, jobs, policy: config.policy, actor, now, onOwnership }),
+      readReference: secrets.read,
+      logger,
+    },
     instance,
     telemetry,
     store,
+    secrets,
     custody,
     jobs,
     raise,
@@ -199,12 +234,7 @@ async function assemble(
     enqueueAll,
     now,
     openSecret: trialDeps.openSecret,
-    onOwnership: async (tx, ownerships, at) => {
-      const signals = ownerships.map(({ identityId, kind, orphaned }) =>
-        orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }),
-      )
-      await applySignals(tx, signals, config.policy, raise)
-    },
+    onOwnership,
     tick: () => tick(planDeps),
     work: async () => {
       allOpened(sinks)
@@ -218,25 +248,38 @@ async function assemble(
     },
     reload: async (next) => {
       const nextFrameworks = await loadFrameworks(next.frameworks)
-      const nextSinks = await openSinks(next.alerts, context, sinks)
-      allOpened(nextSinks)
-      const nextSystems = await openSystems(store.db, next, now()).catch(async (error: unknown) => {
-        await nextSinks.close()
-        throw error
-      })
+      const nextSecrets = secrets.prepare(next)
+      const nextSinks = await openSinks(next.alerts, context, sinks, nextSecrets.read)
+      const nextSystems = await opened(nextSinks, () => openSystems(store.db, next, now(), secrets.read)).catch(
+        async (error: unknown) => {
+          await nextSinks.close()
+          await nextSecrets.drop()
+          throw error
+        },
+      )
       await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
-      const old = { systems, sinks }
+      const nextFeeds = await openFeeds(store.db, next, now())
+      const old = { systems, sinks, feeds }
       config = next
       frameworks = nextFrameworks
       systems = nextSystems
+      feeds = nextFeeds
       sinks = nextSinks
+      await nextSecrets.take()
       if (working) await workSinks()
       // What still runs on the old ones may finish: closing waits for requests in flight.
+      await old.feeds.close()
       await old.sinks.close()
       await old.systems.close()
     },
     close: unwind,
   }
+}
+
+/** Goes on where every receiver could be opened. */
+async function opened<T>(sinks: Sinks, next: () => Promise<T>): Promise<T> {
+  allOpened(sinks)
+  return next()
 }
 
 /** Opens a stored secret for the origin it is about to be sent to. */

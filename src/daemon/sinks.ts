@@ -6,6 +6,7 @@ import { openSinkBreaker } from '../alerts/sink-breaker.ts'
 import { openSink, sinkEntry } from '../alerts/sinks/registry.ts'
 import { SINK_REFERENCES } from '../alerts/sinks/sink.ts'
 import type { SinkConfig } from '../config/config.ts'
+import type { ReadReference } from '../custody/local-reference.ts'
 import { readReference } from '../custody/references.ts'
 import { RevenantError } from '../domain/error.ts'
 import { parseReference } from '../domain/reference.ts'
@@ -30,12 +31,17 @@ export interface Sinks {
  * its entry is as `before`. One that cannot be opened is a fault of that one: a command that sends nothing has no need of its secret.
  * Whoever delivers calls `allOpened` first.
  */
-export async function openSinks(configs: readonly SinkConfig[], context: FormatContext, before?: Sinks): Promise<Sinks> {
+export async function openSinks(
+  configs: readonly SinkConfig[],
+  context: FormatContext,
+  before?: Sinks,
+  read: ReadReference = readReference,
+): Promise<Sinks> {
   const opened = new Map<string, OpenedSink>()
   const faults = new Map<string, RevenantError>()
   for (const config of configs) {
     try {
-      opened.set(config.name, { ...(await openOne(config, context)), goneSince: before?.goneSince(config) })
+      opened.set(config.name, { ...(await openOne(config, context, read)), goneSince: before?.goneSince(config) })
     } catch (error) {
       if (!(error instanceof RevenantError)) throw error
       faults.set(config.name, error)
@@ -65,7 +71,7 @@ export function allOpened(sinks: Sinks): void {
   }
 }
 
-async function openOne(config: SinkConfig, context: FormatContext): Promise<OpenedSink> {
+async function openOne(config: SinkConfig, context: FormatContext, read: ReadReference): Promise<OpenedSink> {
   const entry = sinkEntry.parse(entryOf(config))
   const resolved: Partial<Record<(typeof SINK_REFERENCES)[number], string>> = {}
   const references = new Map<string, unknown>(Object.entries(entry))
@@ -73,7 +79,7 @@ async function openOne(config: SinkConfig, context: FormatContext): Promise<Open
     const reference = references.get(field)
     // `to` is most often an address as it is.
     if (typeof reference === 'string' && (field !== 'to' || parseReference(reference) !== undefined))
-      resolved[field] = await readReference(reference).catch((error: unknown) => {
+      resolved[field] = await read(reference).catch((error: unknown) => {
         throw error instanceof RevenantError
           ? new RevenantError(error.code, `sink ${config.name}: ${field}: ${error.message}`)
           : error

@@ -3,7 +3,8 @@ import cron from 'node-cron'
 import type { Dispatcher } from 'undici'
 import { loadProbe } from '../../probes/registry.ts'
 import type { Config, SystemConfig } from '../config/config.ts'
-import { readSecret } from '../custody/references.ts'
+import type { ReadReference } from '../custody/local-reference.ts'
+import { readReference, readSecret } from '../custody/references.ts'
 import { RevenantError } from '../domain/error.ts'
 import type { BoundProbe } from '../probe/probe.ts'
 import { openRateLimiter, type RateLimiter } from '../scan/rate.ts'
@@ -32,7 +33,12 @@ export interface OpenedSystem {
  * Binds each system's probe to its target and makes the `system` rows what the configuration says.
  * Throws `CONFIG_INVALID` where a probe could change something that the system does not allow.
  */
-export async function openSystems(db: Db, config: Config, now: Temporal.Instant): Promise<Systems> {
+export async function openSystems(
+  db: Db,
+  config: Config,
+  now: Temporal.Instant,
+  read: ReadReference = readReference,
+): Promise<Systems> {
   const bound = await Promise.all(config.systems.map(async (system) => ({ system, probe: await bindSystem(system) })))
   const rows = await db.transaction().execute((tx) =>
     syncSystems(
@@ -64,7 +70,7 @@ export async function openSystems(db: Db, config: Config, now: Temporal.Instant)
     // Of the system, not of a shard: all shards and replicas take from one time line in the database.
     const rate = openRateLimiter(system.limits.rate, (places) => takePlaces(db, row.id, places))
     const sharesRealm = shared.has(system.realm)
-    return [{ config: system, row, probe, scan: scanSystem(system, row, probe, { http, rate, sharesRealm }) }]
+    return [{ config: system, row, probe, scan: scanSystem(system, row, probe, { http, rate, sharesRealm, read }) }]
   })
   const ids = new Map(opened.map((each) => [each.row.id, each]))
   const names = new Map(opened.map((each) => [each.config.name, each]))
@@ -90,7 +96,12 @@ function scanSystem(
   system: SystemConfig,
   row: SystemRow,
   probe: BoundProbe,
-  { http, rate, sharesRealm }: { http: () => Dispatcher; rate: RateLimiter; sharesRealm: boolean },
+  {
+    http,
+    rate,
+    sharesRealm,
+    read,
+  }: { http: () => Dispatcher; rate: RateLimiter; sharesRealm: boolean; read: ReadReference },
 ): ScanSystem {
   const { canary, canaryAccount } = system.controls
   return {
@@ -101,13 +112,14 @@ function scanSystem(
     realm: system.realm,
     sharesRealm,
     attribution: system.attribution,
+    reference: read,
     get http() {
       return http()
     },
     rate,
     limits: { ...system.limits, concurrency: share(system.limits.concurrency, system.limits.shards) },
     controls: {
-      canary: canary === undefined ? undefined : async () => probe.secret(await readSecret(canary)),
+      canary: canary === undefined ? undefined : async () => probe.secret(await readSecret(canary, read)),
       canaryAccount,
       subject: subjectOf(system),
       validForMs: system.controls.validForMs,

@@ -31,6 +31,14 @@ export async function read<Body>(address: string, signal?: AbortSignal): Promise
   return response.json()
 }
 
+/** As `read`, and which version it is: what `ifMatch` takes. */
+export async function readVersion<Body>(address: string): Promise<{ body: Body; version: string | undefined }> {
+  const response = await ask(address, { headers: { accept: 'application/json' } })
+  // A proxy that packs an answer calls its version weak; the API knows it by its own name.
+  const version = response.headers.get('etag')?.replace(/^W\//, '')
+  return { body: await response.json(), version }
+}
+
 export interface SendOptions {
   /** JSON. */
   body?: object

@@ -23,7 +23,7 @@ const VIEWS: Record<Exclude<View, 'sign-in' | 'overview'>, () => Promise<Loaded>
       <IdentityViews credential id={id ?? ''} />
     )),
   systems: () => import('./views/system-views.tsx').then(({ SystemViews }) => SystemViews),
-  evidence: () => import('./views/evidence.tsx').then(({ EvidenceView }) => EvidenceView),
+  evidence: () => import('./views/evidence-views.tsx').then(({ EvidenceViews }) => EvidenceViews),
   audit: () => import('./views/audit.tsx').then(({ AuditView }) => AuditView),
   setup: () => import('./views/setup.tsx').then(({ SetupView }) => SetupView),
   access: () => import('./views/access.tsx').then(({ AccessView }) => AccessView),

@@ -45,6 +45,26 @@ export function hrefOf(view: View, id?: string, filters: Readonly<Record<string,
   return `#/${view}${id === undefined ? '' : `/${encodeURIComponent(id)}`}${query === '' ? '' : `?${query}`}`
 }
 
+/** Whether somebody who has to sign in first would miss it. */
+export function isWorthKeeping(here: Place | undefined): here is Place {
+  if (here === undefined || here.view === 'sign-in') return false
+  return here.view !== HOME.view || here.id !== undefined || Object.keys(here.filters).length > 0
+}
+
+/**
+ * Where whoever has just signed in goes.
+ *
+ * @param here where he is
+ * @param kept the fragment of the place that he came for
+ * @returns undefined: he stays
+ */
+export function returnPlace(here: Place | undefined, kept: string | undefined): Place | undefined {
+  if (here === undefined || isWorthKeeping(here)) return undefined
+  const wanted = kept === undefined ? undefined : parsePlace(kept)
+  if (isWorthKeeping(wanted)) return wanted
+  return here.view === 'sign-in' ? HOME : undefined
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, addressOf, type Query, read } from './api.ts'
-import { changes, type Topic } from './live.ts'
+import { changes } from './live.ts'
+import type { Topic } from './topic.ts'
 
 export interface Reading<Body> {
   /** Undefined until the first answer; the last good one after that. */
@@ -16,6 +17,8 @@ export interface ReadOptions {
   topics?: readonly Topic[]
   /** The answer is cached so long where it is made: once more after that. */
   settleMs?: number
+  /** What happens is waited for so long after the last time: for what is dear to count. */
+  restMs?: number
 }
 
 /** The last answers, so that going back shows at once what was there; what is shown is read again all the same. */
@@ -32,7 +35,7 @@ export function useRead<Body>(path: string | undefined, options: ReadOptions = {
   const address = path === undefined ? undefined : addressOf(path, options.query)
   const [state, setState] = useState<{ address: string | undefined; value?: Body; error?: ApiError }>({ address: undefined })
   const [turn, setTurn] = useState(0)
-  const change = changeOf(options.topics)
+  const change = useRested(changeOf(options.topics), options.restMs ?? 0)
   const settleMs = change > 0 ? options.settleMs : undefined
   useEffect(() => {
     if (address === undefined) return
@@ -132,6 +135,22 @@ function withMore(address: string, query: Query): string {
 
 function changeOf(topics: readonly Topic[] = []): number {
   return topics.reduce((sum, topic) => sum + changes.value[topic], 0)
+}
+
+/** A count that grows no more often than so. */
+function useRested(count: number, restMs: number): number {
+  const [shown, setShown] = useState(count)
+  const since = useRef(performance.now())
+  useEffect(() => {
+    if (restMs === 0 || count === shown) return
+    const grow = () => {
+      since.current = performance.now()
+      setShown(count)
+    }
+    const timer = setTimeout(grow, Math.max(0, since.current + restMs - performance.now()))
+    return () => clearTimeout(timer)
+  }, [count, shown, restMs])
+  return restMs === 0 ? count : shown
 }
 
 function known<Body>(address: string | undefined): Body | undefined {

@@ -1,6 +1,8 @@
 import { computed, signal } from '@preact/signals'
 import type { SessionAnswer as Session } from '../api/schemas/access.ts'
 import type { Permission } from '../domain/access.ts'
+import { comeBack } from './come-back.ts'
+import { replacePlace } from './navigate.ts'
 
 /** `unknown`: not asked yet. Undefined: nobody is signed in. */
 export const session = signal<Session | undefined | 'unknown'>('unknown')
@@ -32,6 +34,7 @@ export async function askSession(): Promise<void> {
   if (answer === undefined && last !== undefined) return signedOut()
   // The same session again: whoever follows it need not begin anew.
   if (answer !== undefined && answer.csrf === last?.csrf && answer.role === last.role) return
+  if (answer !== undefined && last === undefined) comeBack()
   session.value = answer
 }
 
@@ -40,6 +43,8 @@ const AGAIN_MS = 2_000
 /** The reader ended the session. */
 export function signedOff(): void {
   farewell.value = 'You are signed out.'
+  // Whoever comes next begins where everybody begins.
+  replacePlace('overview')
   session.value = undefined
 }
 

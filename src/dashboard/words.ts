@@ -3,7 +3,7 @@ import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { GapReason } from '../domain/gap.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Standing } from '../domain/standing.ts'
-import type { Assurance, Verdict } from '../domain/verdict.ts'
+import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
 
 /** What kinds of findings are called: as in the alerts (a test compares). */
 export const KIND_LABELS: Record<FindingKind, string> = {
@@ -48,6 +48,19 @@ export const VERDICTS: Record<Verdict, { label: string; look: Look }> = {
   accepted: { label: 'Accepted', look: 'open' },
   rejected: { label: 'Refused', look: 'closed' },
   inconclusive: { label: 'Not judged', look: 'doubt' },
+}
+
+/** One answer about a credential, as far as it tells what it proves. */
+export interface Answer {
+  verdict: Verdict
+  strength: Strength
+  assurance: Assurance
+}
+
+/** How an answer looks: a refusal that proves nothing is no closed door. */
+export function answerLook(answer: Answer): { label: string; look: Look } {
+  const isUnproven = answer.verdict === 'rejected' && !isProvenRejection(answer)
+  return isUnproven ? { label: 'Refused, not proven', look: 'doubt' } : VERDICTS[answer.verdict]
 }
 
 export const IDENTITY_KIND_LABELS: Record<IdentityKind, string> = { human: 'Person', service: 'Service', agent: 'AI agent' }

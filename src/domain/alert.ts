@@ -1,6 +1,7 @@
 import type { Wire } from './answer.ts'
 import type { Control } from './control.ts'
 import type { Privilege } from './credential.ts'
+import type { FeedKind } from './feed.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from './finding.ts'
 import type { IdentityKind } from './identity.ts'
 import type { Reason } from './reason.ts'
@@ -28,6 +29,8 @@ export interface Alert {
   system?: AlertSystem
   identity?: AlertIdentity
   credential?: AlertCredential
+  /** The source of leavers that it is about. */
+  feed?: AlertFeed
   /** The observation that caused the event; absent where a clock caused it. */
   evidence?: AlertEvidence
   /** When access had to be gone, and by how much that is past (negative: still to come). */
@@ -73,6 +76,15 @@ export interface AlertIdentity {
   /** Whoever answers for a service or an agent, by the external id. */
   owner?: string
   terminatedAt?: string
+}
+
+export interface AlertFeed {
+  id: string
+  name: string
+  /** How it tells: `scim`, `ldap`, … */
+  kind: FeedKind
+  /** When it last gave a sign of life; absent: never. */
+  heardAt?: string
 }
 
 export interface AlertCredential {

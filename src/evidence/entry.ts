@@ -1,5 +1,5 @@
+import { canonicalJson } from '../domain/canonical-json.ts'
 import { RevenantError } from '../domain/error.ts'
-import { canonicalJson } from '../domain/leaf.ts'
 import { isLedgerKind, type LedgerKind } from '../domain/ledger.ts'
 import { type Hash, leafHash } from './merkle.ts'
 

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { sha256 } from './crypto.ts'
 
 /** SHA-256, 32 bytes. */
 export type Hash = Uint8Array
@@ -10,10 +10,6 @@ export const HASH_BYTES = 32
 
 /** The root of a tree without leaves: SHA-256 of nothing. */
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array(0))
-
-export function sha256(bytes: Uint8Array): Hash {
-  return hash('sha256', bytes, 'buffer')
-}
 
 /** The hash of a leaf: SHA-256(0x00 ‖ entry). */
 export function leafHash(entry: Uint8Array): Hash {

@@ -1,4 +1,3 @@
-import { verify } from 'node:crypto'
 import { RevenantError } from '../domain/error.ts'
 import { decodeBase64, decodeCount, encodeBase64 } from './base64.ts'
 import type { NoteKey, NoteSigner } from './note-key.ts'
@@ -79,13 +78,13 @@ export function verifyNote(note: Note, keys: readonly NoteKey[]): VerifiedSignat
 }
 
 function verifySignature(text: string, key: NoteKey, bytes: Uint8Array): VerifiedSignature | undefined {
-  if (key.type === 'ed25519') return verify(null, Buffer.from(text), key.key, bytes) ? { key } : undefined
+  if (key.type === 'ed25519') return key.verifies(Buffer.from(text), bytes) ? { key } : undefined
   // timestamped_signature (C2SP tlog-cosignature): u64 seconds, then the signature.
   if (bytes.length <= 8) return undefined
   const at = Buffer.from(bytes).readBigUInt64BE(0)
   if (at > BigInt(Number.MAX_SAFE_INTEGER)) return undefined
   const message = key.type === 'ed25519-cosignature' ? cosignedText(text, at) : cosignedMessage(text, key.name, at)
-  if (message === undefined || !verify(null, message, key.key, bytes.subarray(8))) return undefined
+  if (message === undefined || !key.verifies(message, bytes.subarray(8))) return undefined
   return { key, atSeconds: Number(at) }
 }
 

@@ -4,7 +4,8 @@ import { lockKeys } from '../store/data-key.ts'
 import type { Db } from '../store/db.ts'
 import { addLedgerKeyRow, type LedgerKeyRow, listLedgerKeys } from '../store/ledger-key.ts'
 import { transact } from '../store/transact.ts'
-import { isKeyName, type NoteKey, type NoteSigner, parseVkey, signerOf } from './note-key.ts'
+import { isKeyName, type NoteKey, type NoteSigner, parseVkey } from './note-key.ts'
+import { signerOf } from './note-signer.ts'
 
 export interface LedgerSigners {
   /** Which log it is: the first line of its checkpoints, and the name of its keys. */

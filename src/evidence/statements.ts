@@ -45,6 +45,7 @@ export const STATEMENTS = {
       'assurance',
       'last_checked_at',
       'retired_at',
+      'retired_reason',
     ],
   },
   revocation: {

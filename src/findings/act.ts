@@ -20,7 +20,9 @@ export interface Acted {
 
 /** An event of a finding that an operator made: it is no edge and has no number. */
 export function operatorEvent(
-  finding: Pick<FindingRow, 'id' | 'kind' | 'system_id' | 'identity_id' | 'credential_id' | 'severity' | 'state'>,
+  finding: Pick<FindingRow, 
+    'id' | 'kind' | 'system_id' | 'identity_id' | 'credential_id' | 'feed_id' | 'grant_id' | 'severity' | 'state'
+  >,
   event: NewFindingEvent['event'],
   { actor, note, at }: { actor: string; note: string; at: Temporal.Instant },
 ): NewFindingEvent {
@@ -31,6 +33,8 @@ export function operatorEvent(
     system_id: finding.system_id,
     identity_id: finding.identity_id,
     credential_id: finding.credential_id,
+    feed_id: finding.feed_id,
+    grant_id: finding.grant_id,
     sequence: null,
     event,
     at: at.toString({ smallestUnit: 'millisecond' }),

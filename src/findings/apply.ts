@@ -121,6 +121,8 @@ function openPen() {
         system_id: finding.system_id,
         identity_id: finding.identity_id,
         credential_id: finding.credential_id,
+        feed_id: finding.feed_id,
+        grant_id: finding.grant_id,
         sequence: edge.sequence,
         event,
         at: edge.at.toString({ smallestUnit: 'millisecond' }),
@@ -145,11 +147,15 @@ function idsOf({
   system_id,
   identity_id,
   credential_id,
-}: FindingRow): Pick<KeyedSignal, 'systemId' | 'identityId' | 'credentialId'> {
+  feed_id,
+  grant_id,
+}: FindingRow): Pick<KeyedSignal, 'systemId' | 'identityId' | 'credentialId' | 'feedId' | 'grantId'> {
   return {
     ...(system_id === null ? {} : { systemId: system_id }),
     ...(identity_id === null ? {} : { identityId: identity_id }),
     ...(credential_id === null ? {} : { credentialId: credential_id }),
+    ...(feed_id === null ? {} : { feedId: feed_id }),
+    ...(grant_id === null ? {} : { grantId: grant_id }),
   }
 }
 
@@ -204,6 +210,8 @@ function rowOf(each: Omit<KeyedSignal, 'signal'>, row: FindingRow | undefined, e
     system_id: each.systemId ?? null,
     identity_id: each.identityId ?? null,
     credential_id: each.credentialId ?? null,
+    feed_id: each.feedId ?? null,
+    grant_id: each.grantId ?? null,
     episode: episode.episode,
     sequence: episode.sequence,
     rejections: episode.rejections,

@@ -17,6 +17,10 @@ export interface KeyedSignal {
   systemId?: string
   identityId?: string
   credentialId?: string
+  /** Of a source of leavers. */
+  feedId?: string
+  /** Of a standing grant. */
+  grantId?: string
   observationId?: string
   trialId?: string
   traceId?: string
@@ -54,7 +58,7 @@ export interface ObservedCredential {
  * The scopes of findings: one finding per scope and thing, for good. `access` is residual access in all its kinds, so that a door
  * that opens again reopens the finding that it had.
  */
-export const SCOPES = ['access', 'mismatch', 'any-secret', 'unverified', 'open', 'blind', 'orphan'] as const
+export const SCOPES = ['access', 'mismatch', 'any-secret', 'unverified', 'open', 'blind', 'orphan', 'feed'] as const
 export type Scope = (typeof SCOPES)[number]
 
 export function findingKey(scope: Scope, id: string): string {
@@ -145,6 +149,17 @@ export function orphanSignal(of: {
   return {
     key: findingKey('orphan', of.identityId),
     identityId: of.identityId,
+    signal: of.holds ? { holds: true, kind, severity, at: of.at, exempt: false } : { holds: false, at: of.at, needed: 1 },
+  }
+}
+
+/** A source of leavers that has been silent for too long, or is heard again. */
+export function feedSignal(of: { at: Temporal.Instant; feedId: string; holds: boolean }): KeyedSignal {
+  const kind = 'feed_silent'
+  const severity = severityOf({ kind, tier: 'critical', overdueMs: 0, withinMs: 1 })
+  return {
+    key: findingKey('feed', of.feedId),
+    feedId: of.feedId,
     signal: of.holds ? { holds: true, kind, severity, at: of.at, exempt: false } : { holds: false, at: of.at, needed: 1 },
   }
 }

@@ -15,16 +15,19 @@ export interface Columns {
   objects: readonly string[]
 }
 
-/** Where a cell of a row goes. */
-export type Place = { column: string } | { secret: string } | 'ignored'
+/** Where a cell of a row goes. `submission`: as it stands, line breaks included. */
+export type Place = { column: string } | { secret: string } | { submission: true } | 'ignored'
 
 const SECRET = 'secret.'
+/** A secret that is encrypted to us. */
+const SUBMISSION = 'secret_age'
 
 /** Where a column goes; undefined for an unknown one. */
 export function placeOf(columns: Columns, name: string): Place | undefined {
   const column = Object.hasOwn(columns.names, name) ? columns.names[name] : undefined
   if (column !== undefined) return { column }
   if (columns.ignored.includes(name)) return 'ignored'
+  if (columns.secrets && name === SUBMISSION) return { submission: true }
   if (columns.secrets && /^secret\.[A-Za-z][A-Za-z0-9_]*$/.test(name)) return { secret: name.slice(SECRET.length) }
   return undefined
 }
@@ -50,7 +53,7 @@ export function readHeader(columns: Columns, line: number, fields: readonly stri
     if (names.indexOf(name) !== index) return [`column ${quote(name)} is there twice`]
     const place = places[index]
     if (place === undefined) return [`column ${quote(name)} is unknown${suggest(name, known(columns))}`]
-    if (place === 'ignored' || 'secret' in place) return []
+    if (place === 'ignored' || !('column' in place)) return []
     const first = places.findIndex((other) => typeof other === 'object' && 'column' in other && other.column === place.column)
     return first === index ? [] : [`columns ${quote(names[first] ?? '')} and ${quote(name)} mean the same`]
   })
@@ -74,7 +77,7 @@ export function unknownKey(columns: Columns, name: string): string {
 }
 
 function known(columns: Columns): string[] {
-  return [...Object.keys(columns.names), ...(columns.secrets ? ['secret'] : [])]
+  return [...Object.keys(columns.names), ...(columns.secrets ? ['secret', SUBMISSION] : [])]
 }
 
 /** `external_id (or employee_id)`. */

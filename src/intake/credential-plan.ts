@@ -96,8 +96,8 @@ function planEntry(
   sealed: Sealed,
   checkOf: (credentialId: string) => CheckStart,
 ): void {
-  // Only a row that says so brings a retired credential back: an old file must not.
-  if (before !== undefined && before.retiredAt !== null && entry.retired === undefined) {
+  // Only a row that says so brings a retired credential back: an old file must not. One that ended by itself may have a successor.
+  if (before !== undefined && before.retiredAt !== null && entry.retired === undefined && !succeeds(entry, before)) {
     plan.skipped++
     return
   }
@@ -134,6 +134,12 @@ function planEntry(
   if (secret === undefined) return
   plan.secrets.push(secret)
   plan.restarts.push(checkOf(id))
+}
+
+/** The secret was spent, and this is another one under its name. */
+function succeeds(entry: NamedEntry, before: KnownCredential): boolean {
+  const spent = before.retiredReason === 'expired' || before.retiredReason === 'proven_dead'
+  return spent && entry.fingerprint !== undefined && entry.fingerprint !== before.fingerprint
 }
 
 function secretDiffers(entry: NamedEntry, before: KnownCredential): boolean {

@@ -16,14 +16,16 @@ import { type CredentialPlan, entryKey, type Known, keyOf, type NamedEntry, plan
 import { type Binding, CREDENTIAL_COLUMNS, readCredential } from './credential-row.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
 import { importFile } from './import-file.ts'
-import { addFaults, type ImportReport } from './report.ts'
+import { addFaults, type ImportReport, type RowFault } from './report.ts'
+import type { Row } from './rows.ts'
 import { openSeen } from './seen.ts'
 import type { ImportSource } from './source.ts'
 import { enqueueTrials, isDue } from './standing.ts'
+import { openRow, openSubmitted, type SubmittedSource } from './submission.ts'
 import { Outrun, repeatedly, type Tx } from './transaction.ts'
 
 export interface CredentialIntakeDeps extends IntakeDeps {
-  custody: Pick<Custody, 'seal' | 'sealReference' | 'fingerprint'>
+  custody: Pick<Custody, 'seal' | 'sealReference' | 'fingerprint' | 'openSubmission'>
   /** The configured systems by name. */
   bindings: ReadonlyMap<string, Binding>
 }
@@ -34,25 +36,29 @@ export interface CredentialIntakeDeps extends IntakeDeps {
  * it were a new credential. Throws `INPUT_INVALID` when the file as a whole cannot be understood, before anything is written.
  */
 export async function importCredentials(
-  source: ImportSource,
+  source: ImportSource | SubmittedSource,
   deps: CredentialIntakeDeps,
   options: ImportOptions,
 ): Promise<ImportReport> {
   const seen = openSeen()
-  return importFile<NamedEntry>(source, deps, options, {
+  const read = (row: Row): NamedEntry | RowFault => {
+    const entry = readCredential(row, deps.bindings, deps.policy)
+    if ('message' in entry) return entry
+    const first = seen.add(entryKey(entry), entry.line)
+    if (first === undefined) return { ...entry, fingerprint: fingerprintOf(deps, entry) }
+    return {
+      line: entry.line,
+      field: 'label',
+      message: `is in line ${first} already for this identity and system: give each a label`,
+    }
+  }
+  return importFile<NamedEntry>(await openSubmitted(source, deps.custody), deps, options, {
     columns: CREDENTIAL_COLUMNS,
     action: 'credentials.import',
-    read: (row) => {
-      const entry = readCredential(row, deps.bindings, deps.policy)
-      if ('message' in entry) return entry
-      const first = seen.add(entryKey(entry), entry.line)
-      if (first === undefined) return { ...entry, fingerprint: fingerprintOf(deps, entry) }
-      return {
-        line: entry.line,
-        field: 'label',
-        message: `is in line ${first} already for this identity and system: give each a label`,
-      }
-    },
+    read: (row) =>
+      row.submission === undefined
+        ? read(row)
+        : openRow(row, row.submission, deps.custody).then((opened) => ('message' in opened ? opened : read(opened))),
     write: async (entries, _label, report, dryRun) => {
       const done = dryRun ? await lookAhead(deps, entries) : await repeatedly(() => write(deps, entries))
       addPlan(report, done.plan, done.dueNow)
@@ -122,7 +128,13 @@ async function seal(deps: CredentialIntakeDeps, entry: NamedEntry, credentialId:
     const mac = deps.custody.sealReference({ credentialId, systemId, origin }, write.reference)
     return { ...write, reference_mac: Buffer.from(mac).toString('base64') }
   }
-  return secretOf(entry, credentialId, await deps.custody.seal({ credentialId, systemId, origin }, entry.given.value))
+  const parts = await deps.custody.seal({ credentialId, systemId, origin }, entry.given.value)
+  const { expiresAt, isCloudKey } = parts.dates
+  return {
+    ...secretOf(entry, credentialId, parts),
+    expires_at: expiresAt?.toString() ?? null,
+    cloud_key_since: isCloudKey ? deps.now().toString() : null,
+  }
 }
 
 function secretOf(

@@ -1,4 +1,5 @@
 import { findIdentities, insertIdentities, lockIdentities, ownershipsOf, updateIdentities } from '../store/identity.ts'
+import { endThoseOfLeavers } from '../store/leaver.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
 import { type IdentityPlan, planIdentities } from './identity-plan.ts'
 import { IDENTITY_COLUMNS, type IdentityEntry, readIdentity } from './identity-row.ts'
@@ -57,14 +58,22 @@ function write(deps: IntakeDeps, entries: readonly IdentityEntry[], label: strin
 
 /** Writes a plan in the transaction that its identities are locked in; answers how many credentials fell due. */
 export async function writePlan(tx: Tx, deps: IntakeDeps, plan: IdentityPlan, now: Temporal.Instant): Promise<number> {
+  // Before too: whoever is taken back now, or gets another address, may have left by the clock a moment ago.
+  if (plan.updates.length > 0) await endThoseOfLeavers(tx, deps.actor, now)
   await insertIdentities(tx, plan.inserts, now)
   await updateIdentities(tx, plan.updates, now)
+  if ([...plan.inserts, ...plan.updates].some((write) => hasPassed(write.terminated_at, now)))
+    await endThoseOfLeavers(tx, deps.actor, now)
   const dueNow = plan.standings.length === 0 ? 0 : await followStandings(tx, deps, plan.standings, now)
   if (deps.onOwnership !== undefined) {
     const ownerships = await ownershipsOf(tx, plan.touched, now)
     if (ownerships.length > 0) await deps.onOwnership(tx, ownerships, now)
   }
   return dueNow
+}
+
+function hasPassed(at: string | null, now: Temporal.Instant): boolean {
+  return at !== null && Temporal.Instant.compare(at, now) <= 0
 }
 
 function idsOf(entries: readonly IdentityEntry[]): string[] {

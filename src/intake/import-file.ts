@@ -13,7 +13,7 @@ export interface Importer<Entry> {
   columns: Columns
   /** What the import is called in the audit. */
   action: string
-  read(row: Row): Entry | RowFault
+  read(row: Row): Entry | RowFault | Promise<Entry | RowFault>
   /** Writes a batch in one transaction, or with `dryRun` only looks, and adds to the report what it did. */
   write(entries: Entry[], label: string, report: ImportReport, dryRun: boolean): Promise<void>
 }
@@ -77,7 +77,8 @@ async function importRows<Entry extends { line: number }>(
         return
       }
       report.read++
-      const entry = 'message' in row ? row : importer.read(row)
+      const read = 'message' in row ? row : importer.read(row)
+      const entry = read instanceof Promise ? await read : read
       if ('message' in entry) addFaults(report, [entry])
       else if (batch.push(entry) >= BATCH) await flush()
     }

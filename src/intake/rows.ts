@@ -11,6 +11,8 @@ export interface Row {
   cells: Readonly<Record<string, string | null>>
   /** As it was given, untrimmed: the fields of a CSV row that are not blank, or whatever a JSON row has. */
   secret: unknown
+  /** `secret_age` as it was given, where it is not blank. */
+  submission?: string
 }
 
 export type RowOrFault = Row | RowFault
@@ -50,6 +52,7 @@ function csvRow(header: readonly Place[], line: number, fields: readonly string[
     return { line, message: `has ${fields.length} fields where the header has ${header.length}` }
   const cells: Record<string, string | null> = {}
   const secret: Record<string, string> = {}
+  let submission = ''
   for (const [index, place] of header.entries()) {
     const field = fields[index] ?? ''
     if (place === 'ignored') continue
@@ -57,11 +60,15 @@ function csvRow(header: readonly Place[], line: number, fields: readonly string[
       if (field !== '') secret[place.secret] = field
       continue
     }
+    if ('submission' in place) {
+      submission = field
+      continue
+    }
     const cell = cellOf(field)
     if (cell === undefined) return { line, field: place.column, message: UNREADABLE }
     cells[place.column] = cell
   }
-  return { line, cells, secret: Object.keys(secret).length === 0 ? undefined : secret }
+  return { line, cells, secret: Object.keys(secret).length === 0 ? undefined : secret, ...submitted(submission) }
 }
 
 async function* jsonRows(batches: AsyncIterable<Line[]>, columns: Columns): AsyncGenerator<RowOrFault[]> {
@@ -79,6 +86,7 @@ function jsonRow(columns: Columns, line: number, text: string): RowOrFault {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { line, message: 'is not a JSON object' }
   const cells: Record<string, string | null> = {}
   let secret: unknown
+  let submission = ''
   for (const [name, content] of Object.entries(value)) {
     if (name === 'secret' && columns.secrets) {
       secret = content ?? undefined
@@ -87,13 +95,22 @@ function jsonRow(columns: Columns, line: number, text: string): RowOrFault {
     const place = placeOf(columns, name)
     if (place === 'ignored') continue
     if (place === undefined || 'secret' in place) return { line, message: unknownKey(columns, name) }
+    if ('submission' in place) {
+      if (content !== null && typeof content !== 'string') return { line, field: name, message: 'must be text' }
+      submission = content ?? ''
+      continue
+    }
     if (Object.hasOwn(cells, place.column)) return { line, field: place.column, message: 'is given twice, under two names' }
     const isObject = typeof content === 'object' && content !== null && columns.objects.includes(place.column)
     const cell = cellOf(isObject ? JSON.stringify(content) : content)
     if (cell === undefined) return { line, field: place.column, message: UNREADABLE }
     cells[place.column] = cell
   }
-  return { line, cells, secret }
+  return { line, cells, secret, ...submitted(submission) }
+}
+
+function submitted(text: string): { submission?: string } {
+  return text.trim() === '' ? {} : { submission: text }
 }
 
 /** JSON's own messages quote the text. */

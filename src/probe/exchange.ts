@@ -21,15 +21,17 @@ const MAX_BODY_BYTES = 1_048_576
  * signal's reason when it aborts, even while still waiting for a connection.
  *
  * undici's `dispatch` is used in place of `request` because a body stream per answer costs more than the answer itself.
+ *
+ * @param onSent called when the connection stands and the request is about to be written; what fails before was never sent
  */
-export function exchange(http: Dispatcher, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+export function exchange(http: Dispatcher, request: HttpRequest, signal: AbortSignal, onSent?: () => void): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason)
       return
     }
     const { origin, path, bare, method, headers, body } = request
-    const handler = receiver({ origin, path: bare }, signal, resolve, reject)
+    const handler = receiver({ origin, path: bare }, signal, onSent, resolve, reject)
     try {
       http.dispatch({ origin, path, method, headers, ...(body === undefined ? {} : { body }) }, handler)
     } catch (error) {
@@ -47,6 +49,7 @@ class BodyTooLargeError extends Error {
 function receiver(
   asked: HttpAnswer['asked'],
   signal: AbortSignal,
+  onSent: (() => void) | undefined,
   resolve: (answer: HttpAnswer) => void,
   reject: (reason: unknown) => void,
 ): Dispatcher.DispatchHandler & { onFailure(error: unknown): void } {
@@ -70,6 +73,7 @@ function receiver(
       controller = started
       // Given up while it waited for a connection: it must not go out now.
       if (signal.aborted) started.abort(asError(signal.reason))
+      else onSent?.()
     },
     onResponseStart: (_controller, code, received) => {
       // 1xx come before the real answer (RFC 9110 §15.2).

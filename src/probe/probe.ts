@@ -25,11 +25,21 @@ export interface AttemptContext {
   attribution: string
   /** The peer identity pinned on first use (an SSH host key fingerprint), if one is. */
   pinnedPeer?: string
+  /** Reads what a target gives by reference (`env:NAME`), just in time. Throws `SECRET_UNAVAILABLE`, `SECRET_EMPTY`. */
+  reference?(text: string): Promise<string>
+  /**
+   * To be called when a message that may spend the secret goes out, and not before: from then on the attempt is waited for, and
+   * one that ends without an answer has lost the secret.
+   */
+  sent?(): void
 }
 
-/** What a probe says of one attempt; `rotated` is the successor of a credential that the replay spent. */
+/** What a probe says of one attempt. */
 export interface Answer<Secret = unknown> extends Judgement {
+  /** The successor of a secret that the replay spent. Nothing else may be done with it than sealing it. */
   rotated?: Secret
+  /** The secret may be spent although no successor came: a server error in the middle, an answer that is cut off. */
+  spent?: boolean
 }
 
 /**
@@ -70,6 +80,11 @@ export interface Probe<Target, Secret> {
    * account's): a canary vouches for its own kind only. Undefined where the kind cannot be told: no canary vouches for that one.
    */
   form?(secret: Secret, target: Target): string | undefined
+  /**
+   * What of the secret an attempt may spend: a refresh token that is exchanged for its successor. It is then sent once, ever, by
+   * whichever credential it is registered. Undefined: a replay leaves the secret as it is.
+   */
+  spends?(secret: Secret, target: Target): Readonly<Record<string, string>> | undefined
   /**
    * A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing, or the target
    * says that it must not be tried.
@@ -121,6 +136,8 @@ export interface BoundSecret {
    * form only. Where the probe cannot tell, it is like no other, not even its own at another time.
    */
   readonly form: string
+  /** What of it an attempt may spend: it must be sent once only. */
+  readonly spends: Readonly<Record<string, string>> | undefined
   decoy(of: Decoy): BoundSecret | undefined
   attempt(ctx: AttemptContext): Promise<Answer>
 }
@@ -155,11 +172,15 @@ function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target
     account: probe.account(secret),
     expects: probe.expects?.(secret),
     form: [formOf(secret), ...kindOf(probe, target, secret)].join(':'),
+    spends: probe.spends?.(secret, target),
     decoy: (of) => {
       const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)
     },
-    attempt: async (ctx) => withoutQuotes(await probe.attempt(target, secret, ctx), secret),
+    attempt: async (ctx) => {
+      const answer = await probe.attempt(target, secret, ctx)
+      return withoutQuotes(answer.rotated === undefined ? answer : withoutQuotes(answer, answer.rotated), secret)
+    },
   }
 }
 

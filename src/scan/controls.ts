@@ -125,6 +125,8 @@ async function askCanary(
   try {
     const secret = await read()
     const { system } = session
+    // It is a reference: nobody would keep its successor, and the next trial would send what is spent.
+    if (secret.spends !== undefined) return { judgement: unasked('config_error', { canary: 'spent_by_its_replay' }) }
     const account = budgetAccount(system, secret.account, system.controls.canaryAccount)
     if (account === NAMELESS) return { judgement: unasked('config_error', { missing: 'controls.canaryAccount' }) }
     const judgement = await tryWithin(session, secret, account, 'canary')

@@ -1,3 +1,4 @@
+import type { Custody } from '../custody/custody.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Verdict } from '../domain/verdict.ts'
@@ -13,6 +14,8 @@ export interface TrialDeps {
   policy(): Policy
   /** Opens a credential's secret for the origin it is about to be sent to. Throws a RevenantError; never quotes the secret. */
   openSecret(row: DueCredential, system: ScanSystem): unknown
+  /** Seals the successors of secrets that replays spend, and names what was spent. */
+  custody: Pick<Custody, 'seal' | 'fingerprint'>
   raise: Raise
   trace(attributes: Record<string, string | number>): Trace
   meters: ScanMeters

@@ -49,6 +49,7 @@ export async function runLanes(
       const due = taken instanceof Promise ? await taken : taken
       if (due === undefined) return
       const outcome = await replay(session, due)
+      if (outcome === undefined) continue
       // What the stop itself cut short is no observation: the credential is still due.
       if (signal.aborted && outcome.verdict === 'inconclusive') return
       if (isTransportFailure(outcome.reason)) transportFailures++

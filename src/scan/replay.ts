@@ -2,17 +2,21 @@ import { nameOf } from '../domain/account-name.ts'
 import { toError } from '../domain/error.ts'
 import { judgeFailure } from '../probe/failure.ts'
 import type { BoundSecret } from '../probe/probe.ts'
-import type { DueCredential } from '../store/due.ts'
+import { type DueCredential, isStillDue } from '../store/due.ts'
 import { budgetEnds } from '../store/lockout-budget.ts'
 import { budgetAccount, NAMELESS } from './account.ts'
 import type { TimedJudgement } from './attempt.ts'
 import { type Confirmation, confirm } from './confirm.ts'
 import type { Span } from './deps.ts'
 import type { Outcome } from './record.ts'
-import { type Backing, EXHAUSTED, type Session, tryWithin } from './session.ts'
+import { type Backing, EXHAUSTED, type MayStill, type Session, tryWithin } from './session.ts'
+import { guardOf } from './spend.ts'
 
-/** Replays one due credential and says what it came to. Never throws for a reason that lies with the credential or its system. */
-export async function replay(session: Session, row: DueCredential): Promise<Outcome> {
+/**
+ * Replays one due credential and says what it came to; undefined where it is due no more: its identity came back, say. Never throws for a
+ * reason that lies with the credential or its system.
+ */
+export async function replay(session: Session, row: DueCredential): Promise<Outcome | undefined> {
   const opening = opened(session, row)
   const secret = opening instanceof Promise ? await opening : opening
   if ('verdict' in secret) return secret
@@ -20,10 +24,30 @@ export async function replay(session: Session, row: DueCredential): Promise<Outc
   // Tried all the same it would have a budget of its own, on top of its account's.
   if (account === NAMELESS) return untried(session, row, { reason: 'config_error', wire: { missing: 'principal' } }, undefined)
   const span = session.trace.attempt({})
-  const outcome = await judge(session, row, { secret, account }, span)
+  const outcome = await judge(session, row, { secret, account }, span).catch((error: unknown) => {
+    if (error instanceof Withdrawn) return undefined
+    throw error
+  })
   // Ended only now: the trace shows an acceptance once it is confirmed, and never before.
-  span.end(outcome)
+  span.end(outcome ?? NOT_MADE)
   return outcome
+}
+
+const NOT_MADE = { verdict: 'inconclusive', reason: 'credential_not_evaluated', latencyMs: 0, wire: {} } as const
+
+/** How old what was read may be when it is sent: so soon after somebody came back nothing of theirs is tried any more. */
+const FRESH_MS = 1_000
+
+/** It is due no more. */
+class Withdrawn extends Error {}
+
+function mayStillOf({ deps }: Session, row: DueCredential): MayStill {
+  return () => {
+    if (row.read_ms !== undefined && performance.now() - row.read_ms < FRESH_MS) return undefined
+    return isStillDue(deps.db, row).then((still) => {
+      if (!still) throw new Withdrawn()
+    })
+  }
 }
 
 /** Opens a credential's secret; answers what it came to where that fails. A promise only where the secret has to be fetched. */
@@ -47,7 +71,9 @@ interface Replayed {
 
 async function judge(session: Session, row: DueCredential, what: Replayed, span: Span): Promise<Outcome> {
   const { secret, account } = what
-  const judgement = await tryWithin(session, secret, account, 'replay', span)
+  const guard = guardOf(session, row, secret)
+  const mayStill = mayStillOf(session, row)
+  const judgement = await tryWithin(session, secret, account, 'replay', { open: span, guard, mayStill })
   if (judgement === EXHAUSTED) return exhausted(session, row, what)
   if (judgement.verdict !== 'accepted') return outcomeOf(session, row, judgement, session.backing, secret.form)
   return confirmed(session, row, what, judgement)

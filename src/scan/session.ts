@@ -70,19 +70,27 @@ const NEVER_CONNECTED: ReadonlySet<Wire[string] | undefined> = new Set([
   'EAI_AGAIN',
 ])
 
+/** Throws, or rejects, where an attempt must not be made any more. */
+export type MayStill = () => undefined | Promise<void>
+
+/** Stands around the sending alone: everything else is ready before it, and nobody hears of the answer until it is done. */
+export type Guard = (send: () => Promise<TimedJudgement>) => Promise<TimedJudgement>
+
 /**
  * One attempt within the trial's limits: waits for the rate, takes a try of the account's lockout budget beforehand and gives it
  * back where the system counted none, stops the account at the first lock signal, pins the peer, writes the span and the metric.
  *
  * @param account the account whose budget a wrong try takes from (`budgetAccount`); undefined for made-up principals and bearer tokens
  * @param open left out: the span is made and ended here; given: the caller ends it, once it knows what the answer is worth
+ * @param guard of an attempt that may spend its secret
+ * @param mayStill asked when its turn has come, which may be long after its secret was read; what it throws calls the attempt off
  */
 export async function tryWithin(
   session: Session,
   secret: BoundSecret,
   account: string | undefined,
   what: Control | 'replay',
-  open?: Span,
+  { open, guard, mayStill }: { open?: Span; guard?: Guard; mayStill?: MayStill } = {},
 ): Promise<TimedJudgement | typeof EXHAUSTED> {
   const { system, deps, slots } = session
   if (account !== undefined) {
@@ -94,15 +102,18 @@ export async function tryWithin(
   let span: Span
   let judgement: TimedJudgement
   try {
-    await turnOf(session, account)
+    await turnOf(session, account, mayStill)
     span = open ?? session.trace.attempt({ control: what })
-    judgement = await attempt(secret, {
-      timeoutMs: system.limits.timeoutMs,
-      http: system.http,
-      attribution: system.attribution,
-      pinnedPeer: session.pinnedPeer,
-      running: session.running,
-    })
+    const send = () =>
+      attempt(secret, {
+        timeoutMs: system.limits.timeoutMs,
+        http: system.http,
+        attribution: system.attribution,
+        reference: system.reference,
+        pinnedPeer: session.pinnedPeer,
+        running: session.running,
+      })
+    judgement = guard === undefined ? await send() : await guard(send)
   } finally {
     slots.release()
   }
@@ -124,12 +135,17 @@ function pin({ system, deps }: Session, peer: string): Promise<string> {
   return pinPeer(deps.db, system.id, { origin: system.probe.origin, peer }, by)
 }
 
-/** Waits for the rate. Whoever is called off while waiting has tried nothing. */
-async function turnOf({ system, deps, waits }: Session, account: string | undefined): Promise<void> {
-  const turn = system.rate.acquire(waits)
-  if (turn === undefined) return
+/** Waits for the rate. Whoever is called off while waiting, or when his turn has come, has tried nothing. */
+async function turnOf(
+  { system, deps, waits }: Session,
+  account: string | undefined,
+  mayStill: MayStill | undefined,
+): Promise<void> {
   try {
-    await turn
+    const turn = system.rate.acquire(waits)
+    if (turn !== undefined) await turn
+    const asked = mayStill?.()
+    if (asked !== undefined) await asked
   } catch (error) {
     if (account !== undefined) await refundTry(deps.db, system.realm, account)
     throw error

@@ -14,6 +14,8 @@ export interface ScanSystem {
   /** True where its accounts are those of a directory that other systems ask too: budgets then go by the account's short name. */
   sharesRealm: boolean
   attribution: string
+  /** Reads what the target gives by reference. Left out: the environment and files. */
+  reference?: (text: string) => Promise<string>
   http: Dispatcher
   /** Kept from trial to trial, so that the rate holds over them. */
   rate: RateLimiter

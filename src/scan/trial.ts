@@ -64,8 +64,9 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
   const nothing: TrialSummary = { outcome: 'skipped', accepted: 0, rejected: 0, inconclusive: 0 }
   if (system === undefined || row === undefined || (await mayNotRun(deps, row))) return nothing
   const now = deps.now()
-  const feed = openFeed<DueCredential>((after) =>
-    duePage(deps.db, {
+  const feed = openFeed<DueCredential>(async (after) => {
+    const readMs = performance.now()
+    const page = await duePage(deps.db, {
       systemId: system.id,
       shard: job.shard,
       shards: system.limits.shards,
@@ -73,8 +74,10 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
       now: earlier(now, deps.now()),
       limit: deps.pageSize,
       after: after === undefined ? undefined : { dueAt: after.due_at, credentialId: after.credential_id },
-    }),
-  )
+    })
+    for (const due of page) due.read_ms = readMs
+    return page
+  })
   const first = await feed.take()
   if (first === undefined) {
     if (system.nextWindow !== undefined) await closeWindow(deps.db, system.id, system.nextWindow(now))

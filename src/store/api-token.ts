@@ -97,3 +97,15 @@ export async function listApiTokens(db: Queryable, page: { before?: string; limi
   if (page.before !== undefined) query = query.where('id', '<', page.before)
   return query.orderBy('id', 'desc').limit(page.limit).execute()
 }
+
+/** Tokens that open something and belong to nobody who could leave, by name: none are made any more. */
+export async function untiedTokens(db: Queryable, now: Temporal.Instant): Promise<ApiTokenRow[]> {
+  return db
+    .selectFrom('api_token')
+    .select(COLUMNS)
+    .where('ended_at', 'is', null)
+    .where('expires_at', '>', sql<Temporal.Instant>`${now.toString()}::timestamptz`)
+    .where('bearers', '=', sql<string[]>`'{}'::text[]`)
+    .orderBy('name')
+    .execute()
+}

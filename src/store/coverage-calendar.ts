@@ -5,6 +5,7 @@ import { allOf } from './keyset.ts'
 import { at, type SystemRef, systemRef } from './told.ts'
 
 export interface CalendarScope {
+  /** The beginning of a day, UTC. */
   from: Temporal.Instant
   to: Temporal.Instant
   systemId?: string | undefined
@@ -22,11 +23,20 @@ export interface TriedDay {
 
 /** What trials that began on a day came to, by day and system. */
 export async function triedDays(db: Queryable, { from, to, systemId }: CalendarScope): Promise<TriedDay[]> {
+  // Day by day, each by the index: grouped at once, every trial of the period would be sorted.
   const { rows } = await sql<TriedDay>`
-    select to_char(t.started_at at time zone 'UTC', 'YYYY-MM-DD') as day, t.system_id as "systemId", count(*)::int as trials,
-      sum(t.accepted)::int as accepted, sum(t.rejected)::int as rejected, sum(t.inconclusive)::int as inconclusive
-    from trial t where ${allOf([sql`t.started_at >= ${at(from)}`, sql`t.started_at < ${at(to)}`, systemId === undefined ? undefined : sql`t.system_id = ${systemId}::uuid`])}
-    group by 1, 2
+    select to_char(d.day at time zone 'UTC', 'YYYY-MM-DD') as day, x.* from
+      generate_series(${at(from)}, ${at(to)} - interval '1 microsecond', interval '24 hours') d (day)
+      cross join lateral (
+        select t.system_id as "systemId", count(*)::int as trials,
+          sum(t.accepted)::int as accepted, sum(t.rejected)::int as rejected, sum(t.inconclusive)::int as inconclusive
+        from trial t where ${allOf([
+          sql`t.started_at >= d.day`,
+          sql`t.started_at < least(d.day + interval '24 hours', ${at(to)})`,
+          systemId === undefined ? undefined : sql`t.system_id = ${systemId}::uuid`,
+        ])}
+        group by t.system_id
+      ) x
   `.execute(db)
   return rows
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Privilege } from '../domain/credential.ts'
+import type { Privilege, RetiredReason } from '../domain/credential.ts'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Verdict } from '../domain/verdict.ts'
@@ -50,6 +50,7 @@ export interface ToldCredential extends CredentialRef, LastAnswer {
   revokedAfterMs: number | null
   deadline: Deadline | null
   retiredAt: string | null
+  retiredReason: RetiredReason | null
 }
 
 export interface CredentialTelling {
@@ -106,7 +107,7 @@ function stands(standing: readonly Standing[], now: Temporal.Instant): RawBuilde
 }
 
 export interface ToldCredentialDetail extends ToldCredential {
-  secret: { kept: 'sealed' | 'reference' | 'none'; scheme: string | null; origin: string }
+  secret: { kept: 'sealed' | 'reference' | 'none'; scheme: string | null; origin: string; expiresAt: string | null }
   handoverBy: string | null
   judgedAt: string | null
   acceptedAt: string | null
@@ -136,7 +137,8 @@ export async function toldCredential(
 }
 
 const DETAIL = sql`, json_build_object('kept', case when x.sealed is not null then 'sealed' when x.reference is not null then 'reference' else 'none' end,
-    'scheme', split_part(x.reference, ':', 1), 'origin', coalesce(x.origin, s.bound_origin)) as secret,
+    'scheme', split_part(x.reference, ':', 1), 'origin', coalesce(x.origin, s.bound_origin),
+    'expiresAt', ${told(sql`x.expires_at`)}) as secret,
   ${told(sql`k.handover_by`)} as "handoverBy", ${told(sql`c.judged_at`)} as "judgedAt", ${told(sql`c.accepted_at`)} as "acceptedAt",
   ${told(sql`c.confirmed_at`)} as "confirmedAt", ${told(sql`c.first_rejected_at`)} as "firstRejectedAt", ${told(sql`c.dead_at`)} as "deadAt",
   ${told(sql`c.verify_by`)} as "verifyBy", c.rejections, c.failures, c.attempts,
@@ -156,7 +158,7 @@ async function tell<Row extends ToldCredential>(
     select k.id, k.label, k.kind, k.fingerprint, ${identityRef('i')} as identity, ${systemRef('s')} as system, k.principal, k.privilege, k.shared,
       ${standingOf(now)} as standing, ${LAST_ANSWER}, ${told(sql`c.due_at`)} as "dueAt",
       (extract(epoch from c.first_rejected_at - c.terminated_at) * 1000)::float8 as "revokedAfterMs",
-      ${deadlineOf(within, now)} as deadline, ${told(sql`k.retired_at`)} as "retiredAt", ${keys} as keys${more}
+      ${deadlineOf(within, now)} as deadline, ${told(sql`k.retired_at`)} as "retiredAt", k.retired_reason as "retiredReason", ${keys} as keys${more}
     from page p join credential k on k.id = p.id
     join check_state c on c.credential_id = k.id
     left join secret x on x.credential_id = k.id

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Privilege } from '../domain/credential.ts'
+import type { Privilege, RetiredReason } from '../domain/credential.ts'
 import { slotOf } from '../domain/id.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Assurance, Verdict } from '../domain/verdict.ts'
@@ -23,6 +23,7 @@ export interface KnownCredential extends CredentialKey {
   handoverBy: Temporal.Instant | null
   fingerprint: string
   retiredAt: Temporal.Instant | null
+  retiredReason: RetiredReason | null
   origin: string
   secret: 'sealed' | 'reference' | 'none'
 }
@@ -41,7 +42,7 @@ async function readCredentials(db: Queryable, keys: readonly CredentialKey[], lo
   if (keys.length === 0) return []
   const { rows } = await sql<KnownCredential>`
     select k.id, k.system_id as "systemId", k.identity_id as "identityId", k.label, k.kind, k.principal, k.privilege, k.shared,
-      k.handover_by as "handoverBy", k.fingerprint, k.retired_at as "retiredAt", s.origin,
+      k.handover_by as "handoverBy", k.fingerprint, k.retired_at as "retiredAt", k.retired_reason as "retiredReason", s.origin,
       case when s.sealed is not null then 'sealed' when s.reference is not null then 'reference' else 'none' end as secret
     from json_to_recordset(${JSON.stringify(keys)}::json) as r ("systemId" uuid, "identityId" uuid, label text)
     join credential k on k.system_id = r."systemId" and k.identity_id = r."identityId" and k.label = r.label
@@ -72,6 +73,9 @@ export interface SecretWrite {
   reference: string | null
   /** In base64. */
   reference_mac: string | null
+  /** Both RFC 3339; null and left out mean the same. `SecretDates` of src/custody/expiry.ts. */
+  expires_at?: string | null
+  cloud_key_since?: string | null
 }
 
 export interface NewCredential extends CredentialWrite, CredentialKey {
@@ -107,7 +111,7 @@ export async function updateCredentials(tx: Queryable, rows: readonly Credential
   if (rows.length === 0) return
   await sql`
     update credential k set kind = r.kind, principal = r.principal, privilege = r.privilege, shared = r.shared,
-      handover_by = r.handover_by, fingerprint = r.fingerprint, retired_at = null, updated_at = ${now.toString()}::timestamptz
+      handover_by = r.handover_by, fingerprint = r.fingerprint, retired_at = null, retired_reason = null, updated_at = ${now.toString()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, kind text, principal text, privilege text,
       shared boolean, handover_by timestamptz, fingerprint text)
     where k.id = r.id
@@ -118,24 +122,30 @@ export async function updateCredentials(tx: Queryable, rows: readonly Credential
 export async function putSecrets(tx: Queryable, rows: readonly SecretWrite[], now: Temporal.Instant): Promise<void> {
   if (rows.length === 0) return
   await sql`
-    insert into secret (credential_id, system_id, origin, sealed, data_key_id, reference, reference_mac, updated_at)
+    insert into secret (credential_id, system_id, origin, sealed, data_key_id, reference, reference_mac, expires_at, cloud_key_since,
+      updated_at)
     select credential_id, system_id, origin, decode(sealed, 'base64'), data_key_id, reference, decode(reference_mac, 'base64'),
-      ${now.toString()}::timestamptz
+      expires_at, cloud_key_since, ${now.toString()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (credential_id uuid, system_id uuid, origin text, sealed text,
-      data_key_id uuid, reference text, reference_mac text)
+      data_key_id uuid, reference text, reference_mac text, expires_at timestamptz, cloud_key_since timestamptz)
     on conflict (credential_id) do update set origin = excluded.origin, sealed = excluded.sealed,
       data_key_id = excluded.data_key_id, reference = excluded.reference, reference_mac = excluded.reference_mac, pinned = null,
-      updated_at = excluded.updated_at
+      expires_at = excluded.expires_at, cloud_key_since = excluded.cloud_key_since, updated_at = excluded.updated_at
   `.execute(tx)
 }
 
 /** Retires credentials: their secrets are forgotten, nothing is replayed any more. Answers how many were in use until now. */
-export async function retireCredentials(tx: Queryable, ids: readonly string[], now: Temporal.Instant): Promise<number> {
+export async function retireCredentials(
+  tx: Queryable,
+  ids: readonly string[],
+  now: Temporal.Instant,
+  reason: RetiredReason = 'operator',
+): Promise<number> {
   if (ids.length === 0) return 0
   const at = sql`${now.toString()}::timestamptz`
   const these = sql`(select json_array_elements_text(${JSON.stringify(ids)}::json)::uuid)`
   const retired = await sql`
-    update credential set retired_at = ${at}, updated_at = ${at} where id in ${these} and retired_at is null
+    update credential set retired_at = ${at}, retired_reason = ${reason}, updated_at = ${at} where id in ${these} and retired_at is null
   `.execute(tx)
   await sql`
     update secret set sealed = null, data_key_id = null, reference = null, reference_mac = null, pinned = null, updated_at = ${at} where credential_id in ${these}
@@ -174,6 +184,7 @@ export interface CredentialListing {
   fingerprint: string
   secret: 'sealed' | 'reference' | 'none'
   retired_at: Temporal.Instant | null
+  retired_reason: RetiredReason | null
   terminated_at: Temporal.Instant | null
   due_at: Temporal.Instant | null
   verdict: Verdict | null
@@ -207,7 +218,7 @@ export async function listCredentials(db: Queryable, filter: CredentialFilter): 
   ]
   const { rows } = await sql<CredentialListing>`
     select k.id, i.external_id, i.name as identity, s.name as system, k.label, k.kind, k.principal, k.privilege, k.shared,
-      k.handover_by, k.fingerprint, k.retired_at, c.terminated_at, c.due_at, c.verdict, c.reason, c.assurance, c.observed_at,
+      k.handover_by, k.fingerprint, k.retired_at, k.retired_reason, c.terminated_at, c.due_at, c.verdict, c.reason, c.assurance, c.observed_at,
       c.accepted_at, c.first_rejected_at, c.dead_at, c.attempts,
       case when x.sealed is not null then 'sealed' when x.reference is not null then 'reference' else 'none' end as secret,
       (extract(epoch from c.first_rejected_at - c.terminated_at) * 1000)::double precision as latency_ms

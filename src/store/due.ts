@@ -58,10 +58,14 @@ export interface DueCredential {
   reference: string | null
   reference_mac: Uint8Array | null
   pinned: string | null
+  /** Names the secret that was registered. */
+  fingerprint: string
   dead: boolean
   confirmed_ms: number | null
   rejections: number
   failures: number
+  /** `performance.now()` of the reading; whoever reads it sets it. */
+  read_ms?: number
 }
 
 export interface DueQuestion {
@@ -93,7 +97,7 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
     )
     select d.credential_id, k.identity_id, d.due_at::text as due_at, round(extract(epoch from coalesce(d.terminated_at, d.due_at)) * 1000)::float8 as terminated_ms,
       i.kind as identity_kind, k.privilege, k.shared, round(extract(epoch from k.handover_by) * 1000)::float8 as handover_ms, k.principal,
-      s.origin as secret_origin, s.sealed, s.data_key_id, s.reference, s.reference_mac, s.pinned,
+      s.origin as secret_origin, s.sealed, s.data_key_id, s.reference, s.reference_mac, s.pinned, k.fingerprint,
       d.dead_at is not null as dead, round(extract(epoch from d.confirmed_at) * 1000)::float8 as confirmed_ms, d.rejections, d.failures
     from due d
     join credential k on k.id = d.credential_id
@@ -102,6 +106,14 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
     order by d.due_at, d.credential_id
   `.execute(db)
   return rows
+}
+
+/** Whether a credential is still due as it was read: whoever came back, was retired or got another secret is not. */
+export async function isStillDue(db: Queryable, { credential_id, due_at }: DueCredential): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select true as found from check_state where credential_id = ${credential_id}::uuid and due_at = ${due_at}::timestamptz
+  `.execute(db)
+  return rows.length > 0
 }
 
 /** How many credentials of a system are due. For summaries, not for the hot path. */

@@ -49,10 +49,11 @@ export const leavers: StatementPage = (db, scope, after, limit) =>
         select k.id, s.name as system, s.tier, k.label as credential, k.principal, k.privilege,
           ${stateOf(scope)} as state, c.dead_at as closed_at, c.first_rejected_at as first_refused_at,
           ${tookMs()} as took_ms, ${allowedMs(scope)} as allowed_ms,
-          case when k.retired_at is not null then null
+          case when ${stateOf(scope)} = 'retired' then null
             when ${stateOf(scope)} = 'closed' then ${tookMs()} <= ${allowedMs(scope)}
             when ${at(scope.now)} > i.terminated_at + ${allowedMs(scope)} * interval '1 millisecond' then false end as in_time,
-          c.verdict as last_verdict, c.reason as last_reason, c.assurance, c.observed_at as last_checked_at, k.retired_at
+          c.verdict as last_verdict, c.reason as last_reason, c.assurance, c.observed_at as last_checked_at, k.retired_at,
+          k.retired_reason
         from credential k join system s on s.id = k.system_id left join ${CHECK} on true
         where k.identity_id = i.id and ${ofSystem(scope)} and ${place.credential} offset 0
       ) k on true
@@ -64,19 +65,20 @@ export const leavers: StatementPage = (db, scope, after, limit) =>
 
 /**
  * Time to revoke against policy, for those who left in the period: one row a system. Credentials that were taken off the list after
- * their holder had left are counted by themselves, so that nobody is in time by forgetting.
+ * their holder had left are counted by themselves, so that nobody is in time by forgetting; those that were proven closed before count as
+ * what they were.
  */
 export const revocation: StatementPage = (db, scope, after, limit) =>
   rowsOf(
     db,
     sql`
     select s.name as key, s.name as system, s.tier, min(${tierMs(scope)})::float8 as allowed_ms,
-      count(*) filter (where k.retired_at is null)::int as credentials,
+      count(*) filter (where ${stateOf(scope)} <> 'retired')::int as credentials,
       count(*) filter (where ${stateOf(scope)} = 'closed' and ${tookMs()} <= ${allowedMs(scope)})::int as in_time,
       count(*) filter (where ${stateOf(scope)} = 'closed' and ${tookMs()} > ${allowedMs(scope)})::int as late,
       count(*) filter (where ${stateOf(scope)} = 'open')::int as still_open,
       count(*) filter (where ${stateOf(scope)} not in ('closed', 'open', 'retired'))::int as not_proven,
-      count(*) filter (where k.retired_at is not null)::int as retired,
+      count(*) filter (where ${stateOf(scope)} = 'retired')::int as retired,
       percentile_disc(0.5) within group (order by ${tookMs()}) filter (where ${stateOf(scope)} = 'closed') as median_ms,
       percentile_disc(0.95) within group (order by ${tookMs()}) filter (where ${stateOf(scope)} = 'closed') as p95_ms,
       max(${tookMs()}) filter (where ${stateOf(scope)} = 'closed') as max_ms
@@ -98,6 +100,7 @@ export const unverified: StatementPage = (db, scope, after, limit) =>
       from identity i join lateral (
         select k.id, s.name as system, s.tier, k.label as credential, ${stateOf(scope)} as state,
           case
+            when ${stateOf(scope)} = 'expired' then 'expired_locally'
             when k.retired_at is not null then 'retired_before_proof'
             when s.retired_at is not null then 'system_retired'
             when exists (select 1 from pause p where p.scope in ('*', s.id::text)) then 'paused'
@@ -307,10 +310,16 @@ function byId<Row>(after: string, read: (last: string) => Promise<Row[]>): Promi
   return read(after === '' ? ZERO : after)
 }
 
-/** How a credential stands, by the names of the join. Closed: as often refused in a row, with proof, as the policy asks today. */
+/**
+ * How a credential stands, by the names of the join. Closed: as often refused in a row, with proof, as the policy asks today; what was
+ * retired because of it stays closed, as it was when it was last watched. Expired: past its own date and not proven closed, which says
+ * nothing of its system.
+ */
 function stateOf({ confirmRejections }: StatementScope): RawBuilder<string> {
   return sql`case
-    when k.retired_at is not null then 'retired'
+    when k.retired_at is not null and coalesce(k.retired_reason, 'operator') = 'operator' then 'retired'
+    when k.retired_at is not null and not (c.verdict = 'rejected' and c.dead_at is not null and c.rejections >= ${confirmRejections}::integer)
+      then 'expired'
     when c.verdict = 'accepted' then 'open'
     when c.verdict = 'rejected' and c.dead_at is not null and c.rejections >= ${confirmRejections}::integer then 'closed'
     when c.verdict = 'rejected' then 'refused'

@@ -67,23 +67,24 @@ export async function saveFindings(db: Queryable, { added, changed, events }: Fi
   await sql`
     with n as (
       insert into finding (id, key, kind, severity, state, system_id, identity_id, credential_id, episode, sequence, rejections,
-        opened_at, last_seen_at, alerted_at, resolved_at, observation_id, trial_id, trace_id, exempted)
+        opened_at, last_seen_at, alerted_at, resolved_at, observation_id, trial_id, trace_id, exempted, feed_id, grant_id)
       select * from ${findingRows(added)}
     ), u as (
       update finding f set kind = c.kind, severity = c.severity, state = c.state, system_id = c.system_id,
         identity_id = c.identity_id, credential_id = c.credential_id, episode = c.episode, sequence = c.sequence,
         rejections = c.rejections, opened_at = c.opened_at, last_seen_at = c.last_seen_at, alerted_at = c.alerted_at,
         resolved_at = c.resolved_at, observation_id = c.observation_id, trial_id = c.trial_id, trace_id = c.trace_id,
-        exempted = c.exempted
+        exempted = c.exempted, feed_id = c.feed_id, grant_id = c.grant_id
       from ${findingRows(changed)} where f.id = c.id
     ), e as materialized (
       select * from json_to_recordset(${JSON.stringify(leaves)}::json) as e (id uuid, finding_id uuid, kind text, system_id uuid,
-        identity_id uuid, credential_id uuid, sequence integer, event text, at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, leaf text)
+        identity_id uuid, credential_id uuid, sequence integer, event text, at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, feed_id uuid,
+        grant_id uuid, leaf text)
     ), told as (
       insert into finding_event (id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
-        observation_id, trace_id, actor, note)
+        observation_id, trace_id, actor, note, feed_id, grant_id)
       select id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
-        observation_id, trace_id, actor, note from e
+        observation_id, trace_id, actor, note, feed_id, grant_id from e
     )
     insert into ledger_outbox (id, kind, leaves, refs, digests, created_at)
     select ${newId()}::uuid, 'finding', count(*), array_agg(id), array_agg(decode(leaf, 'hex')), clock_timestamp() from e
@@ -96,7 +97,7 @@ function findingRows(rows: readonly NewFinding[]) {
   return sql`json_to_recordset(${JSON.stringify(rows)}::json) as c (id uuid, key text, kind text, severity text, state text,
     system_id uuid, identity_id uuid, credential_id uuid, episode integer, sequence integer, rejections integer,
     opened_at timestamptz, last_seen_at timestamptz, alerted_at timestamptz, resolved_at timestamptz, observation_id uuid,
-    trial_id uuid, trace_id text, exempted boolean)`
+    trial_id uuid, trace_id text, exempted boolean, feed_id uuid, grant_id uuid)`
 }
 
 /** The exemptions in force at an instant. There are few: one page of results reads them once. */

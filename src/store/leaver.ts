@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { textArray } from './arrays.ts'
+import { audit } from './audit.ts'
 import type { Queryable } from './db.ts'
 
 /**
@@ -22,4 +23,33 @@ export async function anyLeft(db: Queryable, bearers: readonly string[], now: Te
     select ${hasLeft(sql`${textArray(bearers)}::text::text[]`, now)} as left
   `.execute(db)
   return rows[0]?.left === true
+}
+
+/** What `ended_by` says of that which ended because one of those it belongs to has left; in the audit, `because`. */
+export const TERMINATED = 'terminated'
+
+/**
+ * Ends every session and revokes every token that belongs to somebody who has left by now, each with a row in the audit. Whoever comes
+ * back must sign in again. Answers how many ended.
+ *
+ * @param actor in the audit's words
+ */
+export async function endThoseOfLeavers(tx: Queryable, actor: string, now: Temporal.Instant): Promise<number> {
+  const at = sql`${now.toString()}::timestamptz`
+  const { rows } = await sql<{ id: string; actor: string | null; token: string | null }>`
+    with s as (
+      update session set ended_at = ${at}, ended_by = ${TERMINATED}
+      where ended_at is null and expires_at > ${at} and ${hasLeft(sql.ref('session.bearers'), now)} returning id, actor
+    ), t as (
+      update api_token set ended_at = ${at}, ended_by = ${TERMINATED}
+      where ended_at is null and expires_at > ${at} and ${hasLeft(sql.ref('api_token.bearers'), now)} returning id, name
+    )
+    select id, actor, null as token from s union all select id, null, name from t
+  `.execute(tx)
+  for (const { id, actor: of, token } of rows) {
+    if (token === null)
+      await audit(tx, { actor, action: 'session.end', subject: id, detail: { of, because: TERMINATED }, at: now })
+    else await audit(tx, { actor, action: 'token.revoke', subject: token, detail: { id, because: TERMINATED }, at: now })
+  }
+  return rows.length
 }

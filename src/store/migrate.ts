@@ -9,6 +9,9 @@ import * as access from '../../migrations/0006-access.ts'
 import * as lists from '../../migrations/0007-lists.ts'
 import * as statements from '../../migrations/0008-statements.ts'
 import * as rate from '../../migrations/0009-rate.ts'
+import * as feeds from '../../migrations/0010-feeds.ts'
+import * as retiredReason from '../../migrations/0012-retired-reason.ts'
+import * as rotation from '../../migrations/0013-rotation.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -24,6 +27,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0007-lists': lists,
   '0008-statements': statements,
   '0009-rate': rate,
+  '0010-feeds': feeds,
+  '0012-retired-reason': retiredReason,
+  '0013-rotation': rotation,
 }
 
 /**

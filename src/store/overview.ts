@@ -32,11 +32,12 @@ export async function doors(db: Queryable, now: Temporal.Instant): Promise<DoorC
   return rows[0] ?? { identities: 0, terminated: 0, open: 0, unproven: 0 }
 }
 
-/** Identities that have left and hold a credential that is on the list. Reads all of both. */
+/** Identities that have left and hold a credential that is on the list, or was until it was proven dead. Reads all of both. */
 export async function holders(db: Queryable, now: Temporal.Instant): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from identity i where coalesce(i.terminated_at, 'infinity') <= ${at(now)}
-      and exists (select 1 from credential k where k.identity_id = i.id and k.retired_at is null)
+      and exists (select 1 from credential k where k.identity_id = i.id
+        and (k.retired_at is null or k.retired_reason = 'proven_dead'))
   `.execute(db)
   return rows[0]?.count ?? 0
 }

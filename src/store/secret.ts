@@ -126,11 +126,29 @@ export async function pinReference(db: Queryable, credentialId: string, seen: st
   return rows[0]?.pinned
 }
 
+/** Remembers when what a reference holds ends by its own date. */
+export async function dateSecret(
+  db: Queryable,
+  credentialId: string,
+  { expiresAt, isCloudKey }: { expiresAt: Temporal.Instant | undefined; isCloudKey: boolean },
+  now: Temporal.Instant,
+): Promise<void> {
+  await db
+    .updateTable('secret')
+    .set({
+      expires_at: expiresAt?.toString() ?? null,
+      cloud_key_since: isCloudKey ? sql<string>`coalesce(cloud_key_since, ${now.toString()}::timestamptz)` : null,
+    })
+    .where('credential_id', '=', credentialId)
+    .where('reference', 'is not', null)
+    .execute()
+}
+
 /** Forgets what a reference held: what it holds at the next opening is remembered then. False: the credential has no reference. */
 export async function unpinReference(db: Queryable, credentialId: string): Promise<boolean> {
   const done = await db
     .updateTable('secret')
-    .set({ pinned: null })
+    .set({ pinned: null, expires_at: null, cloud_key_since: null })
     .where('credential_id', '=', credentialId)
     .where('reference', 'is not', null)
     .executeTakeFirst()

@@ -77,6 +77,26 @@ export async function endSession(
     .executeTakeFirst()
 }
 
+/**
+ * Ends the sessions of a provider that were opened under another map of roles than this one: the audit of their opening has it.
+ *
+ * @param map undefined: there is no provider any more
+ */
+export async function endMappedSessions(
+  tx: Queryable,
+  map: string | undefined,
+  by: string,
+  now: Temporal.Instant,
+): Promise<{ id: string; actor: string }[]> {
+  const { rows } = await sql<{ id: string; actor: string }>`
+    update session s set ended_at = ${now.toString()}::timestamptz, ended_by = ${by}
+    where s.via = 'oidc' and s.ended_at is null and s.expires_at > ${now.toString()}::timestamptz and not exists (
+      select 1 from audit a where a.subject = s.id::text and a.action = 'session.open' and a.detail->>'roleMap' = ${map ?? null}::text
+    ) returning s.id, s.actor
+  `.execute(tx)
+  return rows
+}
+
 /** Sessions that live at this time, the newest first. @param idleSince those not used since are over */
 export async function listSessions(
   db: Queryable,

@@ -16,7 +16,7 @@ export const SYSTEM_SORTS = {
   ],
 } as const satisfies Record<string, SortKeys>
 
-export type SystemState = 'retired' | 'paused' | 'rebind' | 'open' | 'blind' | 'held' | 'active'
+export type SystemState = 'retired' | 'paused' | 'rebind' | 'open' | 'blind' | 'held' | 'untried' | 'active'
 
 export interface SystemFilter {
   state?: readonly SystemState[] | undefined
@@ -93,7 +93,7 @@ function stateOf(now: Temporal.Instant): RawBuilder<SystemState> {
   return sql`case when s.retired_at is not null then 'retired'
     when exists (select 1 from pause u where u.scope in ('*', s.id::text)) then 'paused'
     when s.origin <> s.bound_origin then 'rebind' when ${found('open_system')} then 'open' when ${found('blind_system')} then 'blind'
-    when s.hold_until > ${at(now)} then 'held' else 'active' end`
+    when s.hold_until > ${at(now)} then 'held' when s.controls is null then 'untried' else 'active' end`
 }
 
 async function tell(

@@ -3,7 +3,8 @@ import type { Role } from '../domain/access.ts'
 import type { Alert } from '../domain/alert.ts'
 import type { Wire } from '../domain/answer.ts'
 import type { Control } from '../domain/control.ts'
-import type { Privilege } from '../domain/credential.ts'
+import type { Privilege, RetiredReason } from '../domain/credential.ts'
+import type { FeedKind, FeedStanding, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { GapReason } from '../domain/gap.ts'
 import type { IdentityKind } from '../domain/identity.ts'
@@ -26,6 +27,7 @@ export interface Tables {
   credential: CredentialTable
   data_key: DataKeyTable
   secret: SecretTable
+  spent_token: SpentTokenTable
   check_state: CheckStateTable
   trial: TrialTable
   control: ControlTable
@@ -51,6 +53,11 @@ export interface Tables {
   api_token: ApiTokenTable
   sign_in_link: SignInLinkTable
   idempotency: IdempotencyTable
+  feed: FeedTable
+  feed_subject: FeedSubjectTable
+  feed_statement: FeedStatementTable
+  feed_event: FeedEventTable
+  scim_resource: ScimResourceTable
 }
 
 export interface IdentityTable {
@@ -61,6 +68,8 @@ export interface IdentityTable {
   email: string | null
   owner_external_id: string | null
   terminated_at: MaybeAt
+  /** Some feed says so; its credentials rest, as those of everybody who has not left. */
+  suspended_at: MaybeAt
   source: string
   created_at: DefaultAt
   updated_at: DefaultAt
@@ -126,6 +135,8 @@ export interface CredentialTable {
   handover_by: MaybeAt
   fingerprint: string
   retired_at: MaybeAt
+  /** Null while it is on the list, and where it was retired before reasons were kept. */
+  retired_reason: RetiredReason | null
   created_at: DefaultAt
   updated_at: DefaultAt
 }
@@ -149,7 +160,22 @@ export interface SecretTable {
   reference_mac: Uint8Array | null
   /** Keyed fingerprint of what the reference held when it was first opened. */
   pinned: string | null
+  /** When the secret ends by its own date; null where it tells none, and of a reference until it is first opened. */
+  expires_at: MaybeAt
+  /** Of a cloud key, which tells no date: since when it is known here. */
+  cloud_key_since: MaybeAt
   updated_at: DefaultAt
+}
+
+export interface SpentTokenTable {
+  system_id: string
+  /** Keyed fingerprint of the token alone. */
+  fingerprint: string
+  /** The credential that it was sent for. */
+  credential_id: string
+  sent_at: At
+  /** When its successor was sealed; null: no answer was kept. */
+  rotated_at: MaybeAt
 }
 
 export interface CheckStateTable {
@@ -260,6 +286,10 @@ export interface FindingTable {
   trace_id: string | null
   /** Silenced by an exemption that was in force when it was last seen. */
   exempted: Generated<boolean>
+  /** Of `feed_silent` only. */
+  feed_id: string | null
+  /** Of `standing_grant` only. */
+  grant_id: string | null
 }
 
 export interface FindingEventTable {
@@ -280,6 +310,8 @@ export interface FindingEventTable {
   trace_id: string | null
   actor: string | null
   note: string | null
+  feed_id: string | null
+  grant_id: string | null
 }
 
 export interface ExemptionTable {
@@ -491,4 +523,76 @@ export interface IdempotencyTable {
   /** Null where the answer is not kept. */
   body: string | null
   created_at: At
+}
+
+export interface FeedTable {
+  id: string
+  name: string
+  kind: FeedKind
+  /** After so much silence it is a finding. The driver gives a bigint as text. */
+  silent_after_ms: ColumnType<string, number, number>
+  /** Of the last sign of life. */
+  heard_at: MaybeAt
+  /** When it was last asked, where it is one that is asked. */
+  pulled_at: MaybeAt
+  /** Why the last try to hear from it failed; null since it was heard. */
+  fault: string | null
+  fault_at: MaybeAt
+  /** How far it has been read; the source's own. */
+  position: JSONColumnType<Facts> | null
+  retired_at: MaybeAt
+  created_at: At
+}
+
+export interface FeedSubjectTable {
+  feed_id: string
+  /** Its stable id in the feed. */
+  key: string
+  identity_id: string
+  standing: FeedStanding
+  terminated_at: MaybeAt
+  /** Of the statement that counts: an older one that comes late changes nothing. */
+  said_at: At
+  created_at: At
+}
+
+export interface FeedStatementTable {
+  id: string
+  feed_id: string
+  key: string
+  /** Null: nobody here has that key yet. */
+  identity_id: string | null
+  says: StatementSays
+  /** When a departure takes effect; null where it is not one. */
+  effective_at: MaybeAt
+  /** What is needed to apply it later. */
+  said: JSONColumnType<Facts>
+  state: StatementState
+  reason: HoldReason | null
+  /** Statements of one delivery are decided together. */
+  delivery_id: string
+  at: At
+  decided_at: MaybeAt
+  decided_by: string | null
+}
+
+export interface FeedEventTable {
+  feed_id: string
+  /** Its unique id, as its sender gave it. */
+  key: string
+  at: At
+}
+
+export interface ScimResourceTable {
+  id: string
+  feed_id: string
+  type: 'User' | 'Group'
+  user_name: string | null
+  external_id: string | null
+  /** The resource as the client wrote it, without `meta`. */
+  data: JSONColumnType<Facts>
+  /** Counts its changes from 1: the ETag. */
+  version: number
+  created_at: At
+  updated_at: At
 }

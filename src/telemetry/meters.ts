@@ -18,6 +18,8 @@ export interface Meters {
   setActiveFindings(counts: readonly { kind: string; severity: string; count: number }[]): void
   /** Replaces the number of credentials whose trial is due and has not begun. */
   setDueCredentials(count: number): void
+  /** Replaces the numbers of secrets that are kept sealed. */
+  setSealedSecrets(counts: readonly { system: string; count: number }[]): void
   /** Replaces what waits for sinks. @param lagMs age of the oldest alert that waits, 0 where none does */
   setBacklog(of: readonly { sink: string; pending: number; dead: number; lagMs: number }[]): void
   /** Everything that is counted, for whoever reads it. */
@@ -56,6 +58,7 @@ export function openMeters(): Meters {
   const dead = level('revenant.delivery.dead', '{delivery}', 'Deliveries that were given up: redrive them.')
   const oldest = level('revenant.delivery.oldest', 's', 'Age of the oldest alert that waits.')
   const due = level('revenant.credential.due', '{credential}', 'Credentials whose trial is due and has not begun.')
+  const sealed = level('revenant.secret.sealed', '{secret}', 'Secrets that are kept sealed.')
 
   return {
     attempts: (of) => attemptMeter(systemLabels(of), attempts, durations),
@@ -75,6 +78,8 @@ export function openMeters(): Meters {
         })),
       ),
     setDueCredentials: (count) => due.set([{ labels: {}, value: count }]),
+    setSealedSecrets: (counts) =>
+      sealed.set(counts.map(({ system, count }) => ({ labels: { 'revenant.system': system }, value: count }))),
     setBacklog: (of) => {
       const by = (value: (each: (typeof of)[number]) => number) =>
         of.map((each) => ({ labels: { 'revenant.sink': each.sink }, value: value(each) }))
@@ -92,6 +97,7 @@ export function openMeters(): Meters {
       ticks,
       findings.instrument,
       due.instrument,
+      sealed.instrument,
       pending.instrument,
       dead.instrument,
       oldest.instrument,

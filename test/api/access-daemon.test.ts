@@ -47,7 +47,7 @@ describe('the daemon', { timeout: 120_000 }, () => {
 
   it('makes tokens, lists and revokes them', async () => {
     const [token] = documents(
-      await house.run(['access', 'tokens', 'create', 'ci', '--role', 'viewer', '--days', '3', '--json']),
+      await house.run(['access', 'tokens', 'create', 'ci', '--role', 'viewer', '--owner', 'e-2', '--days', '3', '--json']),
     ).map((each) => made.parse(each).token)
     const plain = await house.run(['access', 'tokens', 'create', 'cd', '--role', 'operator', '--owner', 'e-1'])
     expect([plain.exit, plain.stdout]).toEqual([0, expect.stringMatching(/^rvt_[\w-]{43}\n$/)])
@@ -58,9 +58,11 @@ describe('the daemon', { timeout: 120_000 }, () => {
       { name: 'ci', role: 'viewer', state: 'live', usedAt: expect.any(String) },
     ])
     expect((await house.run(['access', 'tokens'])).stdout).toMatch(/NAME +ROLE +STATE/)
-    expect((await house.run(['access', 'tokens', 'create', 'ci', '--role', 'viewer'])).exit).toBe(2)
-    expect((await house.run(['access', 'tokens', 'create', 'Not A Name', '--role', 'viewer'])).exit).toBe(2)
-    expect((await house.run(['access', 'tokens', 'create', 'x', '--role', 'god'])).exit).toBe(2)
+    const create = async (...words: string[]) => (await house.run(['access', 'tokens', 'create', ...words])).exit
+    expect(await create('ci', '--role', 'viewer', '--owner', 'e-2')).toBe(2)
+    expect(await create('of-nobody', '--role', 'viewer')).toBe(2)
+    expect(await create('Not A Name', '--role', 'viewer', '--owner', 'e-2')).toBe(2)
+    expect(await create('x', '--role', 'god', '--owner', 'e-2')).toBe(2)
     expect((await house.run(['access', 'tokens', 'revoke', 'ci'])).exit).toBe(0)
     expect((await house.run(['access', 'tokens', 'revoke', 'ci'])).exit).toBe(2)
     expect(await asked(token ?? '')).toBe(401)
@@ -76,7 +78,13 @@ describe('the daemon', { timeout: 120_000 }, () => {
   })
 
   it('serves TLS, prints no link once somebody has signed in, and stays away where it is told to', async () => {
+    // Somebody's last day comes while nothing runs: what he holds ends as soon as something does, used or not.
+    const lastDay = Temporal.Now.instant().add({ seconds: 5 })
+    expect((await house.run(['access', 'tokens', 'create', 'late', '--role', 'viewer', '--owner', 'e-3'])).exit).toBe(0)
+    house.write('leavers.jsonl', `${JSON.stringify({ external_id: 'e-3', terminated_at: lastDay.toString() })}\n`)
+    expect((await house.run(['import', 'identities', 'leavers.jsonl'])).exit).toBe(0)
     await daemon.stop()
+    await expect.poll(() => Temporal.Instant.compare(Temporal.Now.instant(), lastDay), { timeout: 10_000 }).toBe(1)
     const authority = await makeAuthority()
     const { cert, key } = await authority.issue(['127.0.0.1'])
     const tls = { cert: house.write('tls.crt', cert), key: house.write('tls.key', key) }
@@ -86,6 +94,9 @@ describe('the daemon', { timeout: 120_000 }, () => {
       await expect.poll(() => secure.said(), { timeout: 60_000, interval: 50 }).toContain('"msg":"revenant is running"')
       expect(secure.said()).toMatch(/"page":"https:\/\/127\.0\.0\.1:\d+"/)
       expect(secure.said()).not.toContain('sign-in?code=')
+      const late = async () =>
+        documents(await house.run(['access', 'tokens', 'list', '--json'])).find(({ name }) => name === 'late')
+      await expect.poll(late, { timeout: 20_000 }).toMatchObject({ state: 'revoked', endedBy: 'terminated' })
       // A key that fits no certificate changes nothing.
       house.write('tls.key', 'nothing')
       secure.child.kill('SIGHUP')

@@ -7,6 +7,8 @@ import { openAuthenticate } from '../../src/api/access/authenticate.ts'
 import { openAccess } from '../../src/api/access/open-access.ts'
 import { makeSignInLink } from '../../src/api/access/sign-in-link.ts'
 import type { ApiDeps } from '../../src/api/deps.ts'
+import { addEvidenceRoutes } from '../../src/api/evidence.ts'
+import type { AuditorTokens } from '../../src/api/evidence-tokens.ts'
 import type { Route } from '../../src/api/route.ts'
 import { ROUTES } from '../../src/api/routes.ts'
 import { type ServeOptions, serveRoutes } from '../../src/api/serve.ts'
@@ -15,6 +17,7 @@ import type { AccessConfig, Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { openActions } from '../../src/daemon/actions.ts'
 import { CONFIG_CHECKS } from '../../src/daemon/checks.ts'
+import { reportDeps } from '../../src/daemon/report-deps.ts'
 import { openRuntime, type Runtime } from '../../src/daemon/runtime.ts'
 import type { Role } from '../../src/domain/access.ts'
 import { startTelemetry } from '../../src/telemetry/start.ts'
@@ -36,7 +39,7 @@ export interface AccessHouse {
   clock: { now: Temporal.Instant }
   logged(): string
   /** Puts other access settings in force. */
-  configure(access: Partial<AccessConfig>): void
+  configure(access: Partial<AccessConfig>, more?: Partial<Config>): void
   token(role: Role, of?: { name?: string; owner?: string; days?: number }): Promise<string>
   /** Asks as a program. */
   ask(path: string, init?: RequestInit): Promise<Response>
@@ -51,6 +54,8 @@ interface HouseOptions {
   /** Left out: all there are. */
   routes?: readonly Route[]
   rate?: ServeOptions['rate']
+  /** Those of auditors: with them, what is under /v1/evidence/ is served too. */
+  auditors?: AuditorTokens
 }
 
 /** Nobody asks for too much. */
@@ -60,7 +65,8 @@ let tokens = 0
 
 export async function openAccessHouse(options: Partial<ServerOptions> & HouseOptions = {}): Promise<AccessHouse> {
   const folder = mkdtempSync(join(tmpdir(), 'revenant-access-'))
-  const { config: written = {}, routes = ROUTES, rate, ...server } = options
+  const { config: written = {}, routes = ROUTES, rate, auditors, ...server } = options
+  const counted = rate === undefined ? {} : { rate }
   const own = { database: { dataDir: folder }, keyRing: join(folder, 'keys.json'), listen: '127.0.0.1:0' }
   const text = JSON.stringify({ ...own, ...written })
   let config = await parseConfig(text, 'test', CONFIG_CHECKS)
@@ -84,8 +90,12 @@ export async function openAccessHouse(options: Partial<ServerOptions> & HouseOpt
   const opened = await openServer({
     listen: { host: '127.0.0.1', port: 0 },
     logger,
-    addPages: (app) =>
-      serveRoutes(app, { routes, deps, authenticate: openAuthenticate(deps), ...(rate === undefined ? {} : { rate }) }),
+    addPages: (app) => {
+      serveRoutes(app, { routes, deps, authenticate: openAuthenticate(deps), ...counted })
+      if (auditors === undefined) return
+      const report = () => reportDeps(runtime)
+      addEvidenceRoutes(app, { ...deps, tokens: () => auditors, report, ...counted })
+    },
     ...server,
   })
   const ask = (path: string, init: RequestInit = {}) =>
@@ -99,11 +109,11 @@ export async function openAccessHouse(options: Partial<ServerOptions> & HouseOpt
     },
     clock,
     logged: () => said,
-    configure: (changes) => {
-      config = { ...config, access: { ...config.access, ...changes } }
+    configure: (changes, more = {}) => {
+      config = { ...config, ...more, access: { ...config.access, ...changes } }
     },
-    token: async (role, { name = `t${++tokens}`, owner, days = 90 } = {}) => {
-      const of = { name, role, days, by: 'test', bearers: [], ...(owner === undefined ? {} : { owner }) }
+    token: async (role, { name = `t${++tokens}`, owner = 'house', days = 90 } = {}) => {
+      const of = { name, role, days, by: 'test', bearers: [], owner }
       return (await makeApiToken(store.db, of, [], clock.now)).token
     },
     ask,

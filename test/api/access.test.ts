@@ -1,11 +1,15 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { CALLBACK } from '../../src/api/access/oidc-sign-in.ts'
+import { digestOf } from '../../src/api/access/opaque.ts'
+import { refuseInClear } from '../../src/api/access/session.ts'
 import { makeSignInLink } from '../../src/api/access/sign-in-link.ts'
 import { openThrottle } from '../../src/api/throttle.ts'
+import { examineAccess } from '../../src/daemon/doctor-access.ts'
 import { newId } from '../../src/domain/id.ts'
 import { hasLeft } from '../../src/store/leaver.ts'
-import { type AccessHouse, bearer, json, openAccessHouse, openBrowser, signIn } from './access-house.ts'
+import { type AccessHouse, type Browser, bearer, json, NO_RATE, openAccessHouse, openBrowser, signIn } from './access-house.ts'
 
 const session = z.looseObject({
   actor: z.string(),
@@ -19,13 +23,14 @@ const items = z.object({ items: z.array(z.looseObject({ id: z.string() })), next
 describe('access', () => {
   let house: AccessHouse
   beforeAll(async () => {
-    house = await openAccessHouse()
+    house = await openAccessHouse({ rate: NO_RATE })
   })
   afterAll(() => house.stop())
 
   /** A throttle of its own for each test: they fail on purpose. */
   const unhurried = () => {
     house.deps.access.throttle = openThrottle()
+    house.deps.access.tokens = openThrottle()
   }
   const audits = (action: string) =>
     house.deps.db.selectFrom('audit').selectAll().where('action', '=', action).orderBy('id').execute()
@@ -113,7 +118,7 @@ describe('access', () => {
       const { csrf = '' } = browser
       const post = (headers: Record<string, string>) =>
         browser.ask('/v1/tokens', {
-          ...json({ name: `x${newId()}`, role: 'viewer' }),
+          ...json({ name: `x${newId()}`, role: 'viewer', owner: 'x' }),
           headers: { 'content-type': 'application/json', ...headers },
         })
       const codeOf = async (answer: Response) => [answer.status, problem.parse(await answer.json()).code]
@@ -127,7 +132,7 @@ describe('access', () => {
       // A browser that is too old for Sec-Fetch-Site names the origin.
       const plain = (origin: string) =>
         house.ask('/v1/tokens', {
-          ...json({ name: `x${newId()}`, role: 'viewer' }),
+          ...json({ name: `x${newId()}`, role: 'viewer', owner: 'x' }),
           headers: {
             ...{ 'content-type': 'application/json', origin, 'x-csrf-token': csrf },
             cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
@@ -184,12 +189,38 @@ describe('access', () => {
         ...{ name: 'ci', state: 'live', owner: 'kim@example.com', usedAt: house.clock.now.toString(), createdBy: 'link' },
         expiresAt: house.clock.now.add({ hours: 48 }).toString(),
       })
-      expect((await admin.ask('/v1/tokens', json({ name: 'ci', role: 'viewer' }))).status).toBe(409)
+      expect((await admin.ask('/v1/tokens', json({ name: 'ci', role: 'viewer', owner: 'x' }))).status).toBe(409)
       expect((await admin.ask(`/v1/tokens/${id}`, { method: 'DELETE' })).status).toBe(204)
       expect((await house.ask('/v1/session', bearer(token))).status).toBe(401)
-      expect((await admin.ask('/v1/tokens', json({ name: 'ci', role: 'viewer' }))).status).toBe(201)
+      expect((await admin.ask('/v1/tokens', json({ name: 'ci', role: 'viewer', owner: 'x' }))).status).toBe(201)
       expect((await audits('token.create')).find(({ subject }) => subject === 'ci')).toMatchObject({ actor: 'link' })
       expect((await audits('token.revoke')).find(({ subject }) => subject === 'ci')).toMatchObject({ actor: 'link' })
+    })
+
+    it('belongs to somebody who could leave', async () => {
+      const [link, cleo] = [await house.browser('admin'), await house.browser('admin', 'carl@example.com')]
+      const make = (by: Browser, body: object) => by.ask('/v1/tokens', json({ role: 'viewer', ...body }))
+      const refused = await make(link, { name: 'of-nobody' })
+      expect([refused.status, problem.parse(await refused.json()).code]).toEqual([422, 'INPUT_INVALID'])
+      expect((await make(link, { name: 'of-ed', owner: 'ed@example.com' })).status).toBe(201)
+      expect((await make(cleo, { name: 'of-carl' })).status).toBe(201)
+      // One of an older version.
+      const old = { digest: digestOf('old'), name: 'old', role: 'admin' as const, bearers: [], created_by: 'link' }
+      const times = { created_at: house.clock.now.toString(), expires_at: house.clock.now.add({ hours: 1 }).toString() }
+      await house.deps.db
+        .insertInto('api_token')
+        .values({ id: newId(), ...old, ...times })
+        .execute()
+      const tiedOf = async (path: string, key: string) =>
+        Object.fromEntries(
+          items.parse(await (await link.ask(`${path}?limit=500`)).json()).items.map((each) => [each[key], each.tied]),
+        )
+      expect(await tiedOf('/v1/tokens', 'name')).toMatchObject({ 'of-ed': true, 'of-carl': true, old: false })
+      expect(await tiedOf('/v1/sessions', 'actor')).toMatchObject({ link: false, 'carl@example.com': true })
+      const doctor = { ...house.runtime, now: () => house.clock.now }
+      expect(await Array.fromAsync(examineAccess(doctor))).toMatchObject([
+        { name: 'token old', level: 'warn', detail: expect.stringContaining('tied to nobody') },
+      ])
     })
 
     it('expires', async () => {
@@ -305,19 +336,61 @@ describe('access', () => {
     })
   })
 
-  it('listens no more to an address that brought ten wrong tokens or codes, but to its sessions', async () => {
-    unhurried()
-    const browser = await house.browser('viewer')
-    const good = await house.token('viewer')
-    for (let tries = 0; tries < 5; tries++) {
-      expect((await house.ask('/v1/session', bearer(`rvt_${'x'.repeat(43)}`))).status).toBe(401)
-      expect((await house.ask('/v1/session', json({ code: 'x'.repeat(22) }))).status).toBe(401)
-    }
-    for (const init of [bearer(good), json({ code: 'x'.repeat(22) })]) {
-      const answer = await house.ask('/v1/session', init)
+  describe('an address that brought ten wrong ones', () => {
+    const wrongToken = () => house.ask('/v1/session', bearer(`rvt_${'x'.repeat(43)}`))
+    const wrongCode = () => house.ask('/v1/session', json({ code: 'x'.repeat(22) }))
+
+    it.each([
+      ['tokens', wrongToken, wrongCode],
+      ['codes', wrongCode, wrongToken],
+    ])('brings no more of them, but whatever is good: %s', async (_what, wrong, other) => {
+      unhurried()
+      const browser = await house.browser('viewer')
+      for (let tries = 0; tries < 10; tries++) expect((await wrong()).status).toBe(401)
+      const answer = await wrong()
       expect([answer.status, Number(answer.headers.get('retry-after')) > 50]).toEqual([429, true])
-    }
-    expect((await browser.ask('/v1/session')).status).toBe(200)
+      expect((await other()).status).toBe(401)
+      // One that was never used before, too.
+      expect((await house.ask('/v1/session', bearer(await house.token('viewer')))).status).toBe(200)
+      expect((await browser.ask('/v1/session')).status).toBe(200)
+      const { url } = await makeSignInLink(house.deps.db, { role: 'viewer', by: 'root' }, house.server.address, house.clock.now)
+      expect((await signIn(openBrowser(house.ask), url)).status).toBe(201)
+      unhurried()
+    })
+  })
+
+  it('takes no sign-in in clear where the public address is https, and keeps the link for one that is not', async () => {
     unhurried()
+    const { url } = await makeSignInLink(house.deps.db, { role: 'viewer', by: 'root' }, house.server.address, house.clock.now)
+    house.configure({}, { publicUrl: 'https://revenant.example.com' })
+    const browser = openBrowser(house.ask)
+    const refused = [await signIn(browser, url), await house.ask('/v1/sign-in/oidc'), await house.ask(`${CALLBACK}?code=x`)]
+    for (const answer of refused) expect([answer.status, problem.parse(await answer.json()).code]).toEqual([403, 'INSECURE'])
+    expect(browser.cookies.size).toBe(0)
+    house.configure({}, { publicUrl: 'http://revenant.example.com' })
+    expect((await signIn(browser, url)).status).toBe(201)
+  })
+
+  it.each([
+    ['a proxy that says so', { secure: true, address: '203.0.113.9' }, true],
+    ['past the proxy', { secure: false, address: '203.0.113.9' }, false],
+    ['this machine', { secure: false, address: '127.0.0.1' }, true],
+  ])('with a declared proxy takes sign-ins by %s: %j, %j', (_what, client, taken) => {
+    const config = { ...house.config, publicUrl: undefined, access: { ...house.config.access, proxy: { trust: ['10.0.0.5'] } } }
+    const { publicUrl: _, ...rest } = config
+    const refuse = () => refuseInClear(client, { config: () => rest })
+    if (taken) expect(refuse).not.toThrow()
+    else expect(refuse).toThrow(expect.objectContaining({ code: 'INSECURE' }))
+  })
+
+  it('gives nobody more than eight streams of events', async () => {
+    unhurried()
+    const [greedy, other] = [await house.browser('viewer'), await house.browser('viewer')]
+    const answers: Response[] = []
+    for (let asked = 0; asked < 9; asked++) answers.push(await greedy.ask('/v1/events'))
+    answers.push(await other.ask('/v1/events'))
+    expect(answers.map(({ status }) => status)).toEqual([...Array<number>(8).fill(200), 429, 200])
+    expect(Number(answers[8]?.headers.get('retry-after'))).toBeGreaterThan(0)
+    for (const { body } of answers) await body?.cancel()
   })
 })

@@ -1,10 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { EVIDENCE_ROUTES } from '../../src/api/evidence-routes.ts'
+import { readAuditorTokens } from '../../src/api/evidence-tokens.ts'
+import { METHODS } from '../../src/api/methods.ts'
 import type { Route } from '../../src/api/route.ts'
 import { ROUTES } from '../../src/api/routes.ts'
 import { may, ROLES, type Role } from '../../src/domain/access.ts'
 import { type AccessHouse, type Browser, bearer, NO_RATE, openAccessHouse, openBrowser } from './access-house.ts'
 
 const NOBODY = '00000000-0000-7000-8000-000000000000'
+
+const GRC = 'grc-of-this-test-0123456789abcdefghij'
 
 /** What changes something, but is open to whoever may read: one's own session. */
 const OWN = ['signIn', 'signOut']
@@ -14,18 +19,23 @@ describe('who may do what', () => {
   const tokens = new Map<Role, string>()
   const browsers = new Map<Role, Browser>()
   beforeAll(async () => {
-    house = await openAccessHouse({ rate: NO_RATE })
+    vi.stubEnv('GRC_TOKEN', GRC)
+    const auditors = await readAuditorTokens([{ name: 'grc', token: 'env:GRC_TOKEN' }])
+    house = await openAccessHouse({ rate: NO_RATE, auditors })
     // Ten wrong tokens a minute are heard.
-    house.deps.access.throttle.failed = () => {}
+    house.deps.access.tokens.failed = () => {}
     for (const role of ROLES) {
       tokens.set(role, await house.token(role))
       browsers.set(role, await house.browser(role))
     }
   })
-  afterAll(() => house.stop())
+  afterAll(async () => {
+    vi.unstubAllEnvs()
+    await house.stop()
+  })
 
   /** An address of this route, with nothing there. */
-  const addressOf = ({ path }: Route) => path.replaceAll(/\{\w+\}/g, NOBODY)
+  const addressOf = ({ path }: Pick<Route, 'path'>) => path.replaceAll(/\{\w+\}/g, NOBODY)
   const statusOf = async (answer: Promise<Response>) => {
     const { status, body } = await answer
     await body?.cancel()
@@ -39,15 +49,15 @@ describe('who may do what', () => {
     )
     expect(weak.map(({ id }) => id).toSorted()).toEqual(OWN)
     const open = ROUTES.filter(({ permission }) => permission === 'anybody').map(({ id }) => id)
-    expect(open.toSorted()).toEqual(['finishOidc', 'listSignIns', 'signIn', 'startOidc'])
+    expect(open.toSorted()).toEqual(['endOidc', 'finishOidc', 'listSignIns', 'signIn', 'startOidc'])
   })
 
   describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_name, route) => {
     const url = addressOf(route)
     const { method } = route
 
-    it('nobody', async () => {
-      for (const init of [{ method }, bearer(`rvt_${'x'.repeat(43)}`, { method })]) {
+    it('nobody, and nobody who has the token of an auditor only', async () => {
+      for (const init of [{ method }, bearer(`rvt_${'x'.repeat(43)}`, { method }), bearer(GRC, { method })]) {
         const status = await statusOf(house.ask(url, init))
         if (route.permission === 'anybody') expect([401, 403]).not.toContain(status)
         else expect(status).toBe(401)
@@ -68,6 +78,23 @@ describe('who may do what', () => {
       const forged = openBrowser(house.ask)
       for (const [name, value] of browsers.get(role)?.cookies ?? []) forged.cookies.set(name, value)
       expect(await statusOf(forged.ask(url, { method }))).toBe(403)
+    })
+  })
+
+  const pulls = [...EVIDENCE_ROUTES.map(({ path }) => path), '/v1/evidence/openapi.json']
+  describe.each(pulls)('GET %s', (path) => {
+    const url = addressOf({ path })
+
+    it('an auditor with a token of the configuration alone, and to read', async () => {
+      expect([401, 403, 500]).not.toContain(await statusOf(house.ask(url, bearer(GRC))))
+      for (const method of METHODS.filter((each) => each !== 'GET' && each !== 'HEAD'))
+        expect([method, await statusOf(house.ask(url, bearer(GRC, { method })))]).toEqual([method, 404])
+    })
+
+    it('nobody else, whatever the role', async () => {
+      const others = [{}, bearer(`${GRC}x`), ...ROLES.map((role) => bearer(tokens.get(role) ?? ''))]
+      for (const init of others) expect([401, 429]).toContain(await statusOf(house.ask(url, init)))
+      for (const role of ROLES) expect([401, 429]).toContain(await statusOf(browsers.get(role)?.ask(url) ?? house.ask(url)))
     })
   })
 })

@@ -3,9 +3,11 @@ import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openAuthenticate } from '../../src/api/access/authenticate.ts'
+import { newOpaque } from '../../src/api/access/opaque.ts'
 import { NONE, NOTHING, type Route, route } from '../../src/api/route.ts'
 import { serveRoutes } from '../../src/api/serve.ts'
 import { openServer, type Server, type ServerOptions } from '../../src/api/server.ts'
+import { openThrottle } from '../../src/api/throttle.ts'
 import { RevenantError } from '../../src/domain/error.ts'
 import { endApiToken } from '../../src/store/api-token.ts'
 import { type Authority, makeAuthority } from '../servers/certificates.ts'
@@ -20,6 +22,7 @@ const problem = z.looseObject({
 
 let runs = 0
 let hold: PromiseWithResolvers<void> | undefined
+let later: (() => Promise<void>) | undefined
 const streams: Readable[] = []
 const base = { tag: 'overview', permission: 'operate', params: NOTHING, query: NOTHING, body: NONE, answer: z.any() } as const
 const TEST_ROUTES: readonly Route[] = [
@@ -85,6 +88,13 @@ const TEST_ROUTES: readonly Route[] = [
     },
   }),
   route({
+    ...{ ...base, method: 'POST', path: '/v1/test/later', id: 'testLater', summary: 'x' },
+    handle: async ({ holds }) => {
+      await later?.()
+      return { body: { holds: await holds() } }
+    },
+  }),
+  route({
     ...{ ...base, method: 'POST', path: '/v1/test/work', id: 'testWork', summary: 'x', cost: 'heavy' },
     handle: async () => ({ body: {} }),
   }),
@@ -115,6 +125,7 @@ describe('the kernel of the API', () => {
     it.each<[string, string, RequestInit, unknown[]]>([
       ['an address that is none', 'nowhere', {}, [404]],
       ['a body to an address that is none', 'nowhere', json({ a: 1 }), [404]],
+      ['a form that it does not give', 'things/1', { headers: { accept: 'text/html' } }, [406]],
       ['a parameter that is wrong', 'things/x', {}, [400]],
       ['a parameter that is unknown', 'things/1?x=1', {}, [400]],
       ['what is not there', 'things/404', {}, [404, 'NOT_FOUND']],
@@ -298,6 +309,23 @@ describe('the kernel of the API', () => {
     expect(await answer.json()).toEqual({ before: true, after: false })
   })
 
+  it('hears what holds though its address brings wrong tokens, and counts that as no use', async () => {
+    const from = house.clock.now
+    const good = await house.token('operator', { name: 'listener' })
+    later = async () => {
+      const wrong = () => house.ask('/v1/test/things/1', bearer(`rvt_${'x'.repeat(43)}`))
+      for (let tries = 0; tries < 10; tries++) expect((await wrong()).status).toBe(401)
+      expect(await told(await wrong())).toEqual([429, 'TOO_MANY'])
+      house.clock.now = from.add({ minutes: 5 })
+    }
+    const answer = await house.ask('/v1/test/later', bearer(good, { method: 'POST' }))
+    expect(await answer.json()).toEqual({ holds: true })
+    const row = await house.deps.db.selectFrom('api_token').select('used_at').where('name', '=', 'listener').executeTakeFirst()
+    expect(row?.used_at?.toString()).toBe(from.toString())
+    house.clock.now = from
+    house.deps.access.tokens = openThrottle()
+  })
+
   it('bounds what each may ask for', async () => {
     const eager = await house.token('operator')
     const asked = () => house.ask('/v1/test/work', bearer(eager, { method: 'POST' }))
@@ -364,6 +392,48 @@ describe('the kernel of the API', () => {
       try {
         expect(await statusOf(server, `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)).toBe(status)
       } finally {
+        await server.close()
+      }
+    })
+
+    it('bounds by address what those ask for who are nobody, and nobody else with them', async () => {
+      const server = await open({})
+      const asked = async (headers: Record<string, string>) => {
+        const answer = await fetch(`${server.address}/v1/test/things/1`, { headers: { connection: 'close', ...headers } })
+        await answer.body?.cancel()
+        return { status: answer.status, wait: Number(answer.headers.get('retry-after')) }
+      }
+      const port = new URL(server.address).port
+      const guess = () => ({ cookie: `revenant-session-${port}=${newOpaque()}` })
+      const me = { authorization: `Bearer ${token}` }
+      let lookedUp = 0
+      const { db } = house.deps
+      const counting = new Proxy(db, {
+        get: (of, name) => {
+          if (name === 'selectFrom') lookedUp++
+          const value: unknown = Reflect.get(of, name)
+          return typeof value === 'function' ? value.bind(of) : value
+        },
+      })
+      house.deps.db = counting
+      try {
+        expect((await asked(me)).status).toBe(200)
+        const answers = []
+        for (let tries = 0; tries < 100; tries++) answers.push(await asked(tries % 10 === 9 ? {} : guess()))
+        const refused = answers.filter(({ status }) => status === 429)
+        expect(answers.filter(({ status }) => status === 401).length + refused.length).toBe(100)
+        // What came back meanwhile, on a slow machine, included.
+        expect(refused.length).toBeGreaterThan(10)
+        expect(refused.every(({ wait }) => wait > 0)).toBe(true)
+        expect((await Promise.all(Array.from({ length: 40 }, () => asked(guess())))).some(({ status }) => status === 429)).toBe(
+          true,
+        )
+        const before = lookedUp
+        const late = await Promise.all(Array.from({ length: 20 }, () => asked(guess())))
+        expect(lookedUp - before).toBeLessThanOrEqual(late.length - late.filter(({ status }) => status === 429).length)
+        expect((await asked(me)).status).toBe(200)
+      } finally {
+        house.deps.db = db
         await server.close()
       }
     })

@@ -54,10 +54,10 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))(
     const problems: unknown[] = []
     const listen = (
       live: Live,
-      { role = 'admin', after, holds }: { role?: Role; after?: string; holds?: () => boolean } = {},
+      { who = 'anna', role = 'admin', after, holds }: { who?: string; role?: Role; after?: string; holds?: () => boolean } = {},
     ) => {
-      const stream = live.listen({ role, after, holds: async () => holds?.() ?? true })
-      if (stream === undefined) throw new Error('too many listen')
+      const stream = live.listen({ who, role, after, holds: async () => holds?.() ?? true })
+      if (typeof stream === 'string') throw new Error('too many listen')
       const heard: Heard[] = []
       let text = ''
       let ended = false
@@ -305,19 +305,28 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))(
       await until(theirs.ended, Boolean)
     })
 
-    it('drops whoever does not read, and lets 64 listen', async () => {
+    it('drops whoever does not read, lets 64 listen, and nobody more than 8 times', async () => {
       const live = openHere({ heartbeatMs: 60_000 })
-      const stuck = live.listen({ role: 'admin', after: undefined, holds: async () => true })
+      const listenAs = (who: string) => live.listen({ who, role: 'admin', after: undefined, holds: async () => true })
+      const stuck = listenAs('stuck')
+      if (typeof stuck === 'string') throw new Error(stuck)
       await settled()
       const line = 'x'.repeat(4_000)
       await actMany(80, 'test.big', line)
       await until(
-        () => stuck?.destroyed,
+        () => stuck.destroyed,
         (gone) => gone === true,
       )
-      const many = Array.from({ length: 65 }, () => live.listen({ role: 'admin', after: undefined, holds: async () => true }))
-      expect(many.filter((stream) => stream === undefined)).toHaveLength(1)
-      for (const stream of many) stream?.destroy()
+      const many = Array.from({ length: 9 * 8 }, (_, n) => listenAs(`reader ${n % 8}`))
+      expect(many.filter((stream) => stream === 'greedy')).toHaveLength(8)
+      const open = many.filter((stream) => typeof stream !== 'string')
+      expect([open.length, listenAs('another')]).toEqual([64, 'crowded'])
+      open[0]?.destroy()
+      await until(
+        () => typeof listenAs('another'),
+        (what) => what !== 'string',
+      )
+      live.close()
       await at.store.db.deleteFrom('audit').where('action', '=', 'test.big').execute()
       expect([name, problems]).toEqual([name, []])
     })

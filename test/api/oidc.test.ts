@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { claimAt, claimsRole, nameIn } from '../../src/api/access/claims.ts'
+import { endOutdatedSessions } from '../../src/api/access/role-map.ts'
 import { openThrottle } from '../../src/api/throttle.ts'
 import { newId } from '../../src/domain/id.ts'
 import { CLIENT, type OidcServer, startOidc } from '../servers/oidc.ts'
-import { type AccessHouse, type Browser, openAccessHouse } from './access-house.ts'
+import { type AccessHouse, type Browser, NO_RATE, openAccessHouse } from './access-house.ts'
 
 const roles = [
   { claim: 'groups', value: 'security', role: 'operator' as const },
@@ -18,7 +19,7 @@ describe('sign-in by OpenID Connect', () => {
   let provider: OidcServer
   beforeAll(async () => {
     vi.stubEnv('OIDC_SECRET', CLIENT.secret)
-    house = await openAccessHouse()
+    house = await openAccessHouse({ rate: NO_RATE })
     provider = await startOidc([`${house.server.address}/v1/sign-in/oidc/callback`])
     for (const [sub, claims] of Object.entries(PEOPLE)) provider.accounts.set(sub, claims)
   })
@@ -39,6 +40,12 @@ describe('sign-in by OpenID Connect', () => {
     mallory: { email: 'boss@example.com', email_verified: false, groups: ['everybody'] },
     leaver: { email: 'leaver@example.com', email_verified: true, groups: ['security'] },
     E4711: { groups: ['security'] },
+    silent: { email: 'boss@example.com', groups: ['everybody'] },
+    texty: { email: 'boss@example.com', email_verified: 'false', groups: ['everybody'] },
+    honest: { email: 'boss@example.com', email_verified: 'true', groups: ['everybody'] },
+    unproven: { email: 'unproven@example.com', email_verified: false, groups: ['security'] },
+    unsaid: { email: 'Unsaid@example.com', groups: ['security'] },
+    listed: { email: 'Listed@example.com', groups: ['security'] },
   }
   const configure = (changes: Record<string, unknown>) =>
     house.configure({
@@ -73,6 +80,9 @@ describe('sign-in by OpenID Connect', () => {
     ['anna', 'anna@example.com', 'operator'],
     ['kim', 'oidc:kim', 'admin'],
     ['mallory', 'oidc:mallory', 'viewer'],
+    ['silent', 'oidc:silent', 'viewer'],
+    ['texty', 'oidc:texty', 'viewer'],
+    ['honest', 'boss@example.com', 'admin'],
   ])('signs %s in as %s with the role %s', async (account, actor, role) => {
     const { browser, back } = await start(account)
     const answer = await comeBack(browser, back)
@@ -90,6 +100,20 @@ describe('sign-in by OpenID Connect', () => {
       .execute()
     expect(opened.at(-1)).toMatchObject({ actor, detail: { via: 'oidc', subject: account, role } })
   })
+
+  it.each([
+    ['silent', 'boss@example.com', 'admin'],
+    ['mallory', 'oidc:mallory', 'viewer'],
+    ['texty', 'oidc:texty', 'viewer'],
+  ])(
+    'takes an address of which nothing is said for verified where the configuration says so: %s',
+    async (account, actor, role) => {
+      configure({ assumeEmailVerified: true })
+      const { browser, back } = await start(account)
+      await comeBack(browser, back)
+      expect(await meOf(browser)).toEqual([200, actor, role])
+    },
+  )
 
   it('tells the ways in there are', async () => {
     expect(await (await house.ask('/v1/sign-in')).json()).toEqual({ oidc: true })
@@ -152,6 +176,9 @@ describe('sign-in by OpenID Connect', () => {
   it.each([
     ['by e-mail address', 'leaver', { email: 'LEAVER@example.com' }],
     ['by external id', 'E4711', { external_id: 'E4711' }],
+    ['by an address that the provider calls unverified', 'unproven', { email: 'unproven@example.com' }],
+    ['by an address of which the provider says nothing', 'unsaid', { email: 'unsaid@example.com' }],
+    ['by an address that is his external id', 'listed', { external_id: 'listed@example.com' }],
   ])('refuses whoever has left, and ends what he is signed in with: %s', async (_what, account, who) => {
     const { browser, back } = await start(account)
     expect((await comeBack(browser, back)).status).toBe(303)
@@ -185,6 +212,70 @@ describe('sign-in by OpenID Connect', () => {
     configure({})
     expect((await house.ask('/v1/sign-in/oidc')).status).toBe(303)
     expect(house.logged()).not.toContain(CLIENT.secret)
+  })
+
+  /** Signs out here, and answers where the browser is sent then. */
+  const signOut = async (browser: Browser): Promise<string> => {
+    const session = await (await browser.ask('/v1/session')).json()
+    const { csrf, provider: known } = z.looseObject({ csrf: z.string(), provider: z.boolean() }).parse(session)
+    expect(known).toBe(true)
+    browser.csrf = csrf
+    expect((await browser.ask('/v1/session', { method: 'DELETE' })).status).toBe(204)
+    const answer = await browser.ask('/v1/sign-out/oidc')
+    expect(answer.status).toBe(303)
+    expect([...browser.cookies.keys()]).toEqual([])
+    expect((await meOf(browser))[0]).toBe(401)
+    return answer.headers.get('location') ?? ''
+  }
+
+  it.each([
+    [{}, '/session/end/success'],
+    [{ returnAfterSignOut: true }, '/'],
+  ])('signs out of the provider too: %j', async (settings, path) => {
+    configure(settings)
+    const { browser, back } = await start('anna')
+    const answer = await comeBack(browser, back)
+    expect(answer.headers.getSetCookie().join('\n')).toMatch(
+      /revenant-hint-\d+=[\w-]+\.[\w-]+\.[\w-]+; Max-Age=86400; Path=\/v1\/sign-out\/oidc; HttpOnly; SameSite=Strict/,
+    )
+    const away = await signOut(browser)
+    expect(away.startsWith(`${provider.issuer}/session/end?`)).toBe(true)
+    expect(provider.sessions()).toBeGreaterThan(0)
+    const end = await provider.signOut(away)
+    expect([end.pathname, provider.sessions()]).toEqual([path, 0])
+    expect(house.logged()).not.toContain('id_token_hint')
+  })
+
+  it('signs out here whatever the provider does, and sends nobody there who did not come from there', async () => {
+    const { browser, back } = await start('anna')
+    await comeBack(browser, back)
+    configure({ issuer: 'http://127.0.0.1:9' })
+    expect(await signOut(browser)).toBe('/')
+    configure({})
+    const link = await house.browser('viewer')
+    expect(await (await link.ask('/v1/session')).json()).toMatchObject({ provider: false })
+    expect((await link.ask('/v1/sign-out/oidc')).headers.get('location')).toBe('/')
+  })
+
+  it.each([
+    ['another role for the same claim', { roles: roles.map((row) => ({ ...row, role: 'viewer' as const })) }, true],
+    ['another belief in addresses', { assumeEmailVerified: true }, true],
+    ['another claim by which a leaver is known', { identityClaim: 'employee' }, true],
+    ['another name in the audit', { nameClaim: 'sub' }, false],
+  ])('ends sessions whose roles are given by other rules now: %s', async (_what, changes, ends) => {
+    const { browser, back } = await start('kim')
+    await comeBack(browser, back)
+    const link = await house.browser('viewer')
+    const end = () => endOutdatedSessions(house.deps.db, house.config, 'test', house.clock.now)
+    await end()
+    expect((await meOf(browser))[0]).toBe(200)
+    configure(changes)
+    expect((await end()) > 0).toBe(ends)
+    expect([(await meOf(browser))[0], (await meOf(link))[0]]).toEqual([ends ? 401 : 200, 200])
+    expect(await end()).toBe(0)
+    if (!ends) return
+    const rows = await house.deps.db.selectFrom('audit').selectAll().where('action', '=', 'session.end').orderBy('id').execute()
+    expect(rows.at(-1)).toMatchObject({ actor: 'daemon test', detail: { because: 'roles_changed' } })
   })
 
   it('comes back to the public address where there is one', async () => {

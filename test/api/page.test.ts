@@ -45,7 +45,8 @@ describe('the page', () => {
         .map((each) => [each.split(' ')[0], each]),
     )
     expect(policy.get('default-src')).toBe("default-src 'none'")
-    for (const kind of ['script-src', 'style-src', 'img-src', 'connect-src']) expect(policy.get(kind)).toBe(`${kind} 'self'`)
+    for (const kind of ['script-src', 'style-src', 'img-src', 'connect-src', 'worker-src'])
+      expect(policy.get(kind)).toBe(`${kind} 'self'`)
     expect(policy.get('frame-ancestors')).toBe("frame-ancestors 'none'")
     expect(String(headers['content-security-policy'])).not.toMatch(/unsafe|data:|blob:|\*|https?:/)
     expect(headers['cache-control']).toBe('no-cache')

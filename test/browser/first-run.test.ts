@@ -106,6 +106,12 @@ describe.skipIf(!hasBrowser)('the first run (chromium)', { timeout: 120_000 }, (
     await kim.page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor()
     await kim.page.getByText('kim@example.com').waitFor()
     expectNothingWrong(kim)
+    await kim.page.getByRole('button', { name: 'Sign out' }).click()
+    await kim.page.waitForURL((url) => url.origin === provider.issuer)
+    await kim.page.getByRole('button', { name: 'Yes, sign me out' }).click()
+    await kim.page.getByText('Sign-out Success').first().waitFor()
+    await kim.page.goto('/')
+    await kim.page.getByRole('heading', { name: 'Sign in' }).waitFor()
     provider.account = 'bob'
     const bob = await browser.visitor()
     await bob.page.goto('/')

@@ -24,6 +24,7 @@ export async function openLabHouse(): Promise<LabHouse> {
         revokeWithin: { default: '24h', critical: '1h' },
       },
       systems: lab.systems,
+      telemetry: { traceUrl: 'http://127.0.0.1:9/trace/{traceId}' },
       alerts: [
         {
           name: 'receiver',

@@ -67,6 +67,11 @@ describe.skipIf(!hasBrowser)('the page (chromium)', { timeout: 120_000 }, () => 
     ['systems', 'Systems', () => 'systems'],
     ['system', 'payroll-db', async () => `systems/${await idOf('/v1/systems', 'payroll-db')}`],
     ['evidence', 'Evidence', () => 'evidence'],
+    ['statements', 'Statements', () => 'evidence/leavers'],
+    ['statements-gaps', 'Statements', () => 'evidence/gaps?from=2001-01-01&to=2001-01-02'],
+    ['statements-open-items', 'Statements', () => 'evidence/open-items'],
+    ['leaver', 'Statement: Maya Lindqvist', () => 'evidence/leaver?identity=maya.lindqvist'],
+    ['leaver-nobody', /^Statement$/, () => 'evidence/leaver?identity=nobody'],
     ['audit', 'Audit', () => 'audit'],
     ['setup-guide', 'Setup', () => 'setup'],
     ['setup-receivers', 'Setup', () => 'setup/receivers'],
@@ -175,6 +180,103 @@ describe.skipIf(!hasBrowser)('the page (chromium)', { timeout: 120_000 }, () => 
     expect(await page.locator('tr[data-cursor]').count()).toBe(0)
   })
 
+  it('exempts what was not found yet, and ends it early', async () => {
+    const { page } = await browser.signedIn(world.house, 'operator')
+    await open(page, 'exemptions', 'Exemptions')
+    await page.getByRole('button', { name: 'New exemption' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Who answers for it').fill('ciso@example.com')
+    await dialog.getByLabel('Why it is accepted').fill('a handover until Friday')
+    await dialog.getByRole('button', { name: 'Exempt' }).click()
+    await dialog.getByText('Name an identity or a system').waitFor()
+    await dialog.getByRole('combobox', { name: 'Identity' }).fill('maya')
+    await expect
+      .poll(() => page.locator('datalist option').evaluateAll((all) => all.map((each) => each.getAttribute('value'))))
+      .toContain('maya.lindqvist')
+    await dialog.getByRole('combobox', { name: 'Identity' }).fill('maya.lindqvist')
+    await dialog.getByRole('combobox', { name: 'System' }).selectOption('payroll-db')
+    await dialog.getByLabel('Kind of finding').selectOption('Access came back')
+    await dialog.getByLabel('Credential').waitFor()
+    expect(await violations(page)).toEqual([])
+    await picture(page, 'exemption-new-light')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect([await violations(page), await overflow(page)]).toEqual([[], 0])
+    await picture(page, 'exemption-new-narrow-dark')
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await dialog.getByRole('button', { name: 'Exempt' }).click()
+    const row = page.getByRole('row').filter({ hasText: 'a handover until Friday' })
+    await row.getByText('Access came back about Maya Lindqvist at payroll-db').waitFor()
+    await row.getByText('In force').waitFor()
+    await page.getByRole('searchbox', { name: 'Identity' }).fill('nobody')
+    await page.getByText('Nothing fits.').waitFor()
+    await page.getByRole('searchbox', { name: 'Identity' }).fill('maya.lindqvist')
+    await row.getByRole('button', { name: 'Take back' }).click()
+    await dialog.getByLabel('Why, for the record').fill('done sooner')
+    await dialog.getByRole('button', { name: 'Take back' }).click()
+    await row.getByText('Taken back').waitFor()
+  })
+
+  it('tells what is proven of one leaver, in words, from his own page on', async () => {
+    const { page } = admin
+    await open(page, `identities/${await idOf('/v1/identities', 'Maya Lindqvist')}`, 'Maya Lindqvist')
+    await page.getByRole('link', { name: 'Statement', exact: true }).click()
+    await page.getByRole('heading', { name: 'Statement: Maya Lindqvist', level: 1 }).waitFor()
+    await page.getByText(/of \d+ known paths still lets? this identity in\./).waitFor()
+    await page.getByRole('table', { name: 'Paths' }).getByText('payroll-db').first().waitFor()
+    await page.getByRole('link', { name: 'Export as a bundle' }).click()
+    await expect.poll(() => page.getByLabel('Only one identity').inputValue()).toBe('maya.lindqvist')
+    await page.getByRole('link', { name: 'Statements', exact: true }).click()
+    await page.getByLabel('System').fill('payroll-db')
+    await expect.poll(() => new URL(page.url()).hash).toBe('#/evidence/leavers?system=payroll-db')
+    await expect
+      .poll(async () => new Set(await page.locator('td[data-label="System"]').allInnerTexts()))
+      .toEqual(new Set(['payroll-db critical']))
+    await page.getByLabel('To', { exact: true }).fill('2001-01-01')
+    await page.getByText('Nothing fits.').waitFor()
+    expectNothingWrong(admin)
+  })
+
+  it('leads from a finding to its trace, where it is looked at', async () => {
+    const { page } = admin
+    await open(
+      page,
+      `findings/${await idOf('/v1/findings?identity=maya.lindqvist&kind=residual_access', 'residual_access')}`,
+      /Maya Lindqvist/,
+    )
+    const facts = page.getByRole('region', { name: 'What it rests on' })
+    const link = facts.getByRole('link')
+    expect(await link.getAttribute('href')).toBe(`http://127.0.0.1:9/trace/${await link.textContent()}`)
+    expect(await link.getAttribute('rel')).toBe('noopener noreferrer')
+    await page
+      .getByRole('region', { name: 'Timeline' })
+      .getByRole('link', { name: /^Trace of/ })
+      .first()
+      .waitFor()
+    await facts.getByRole('button', { name: 'Copy' }).waitFor()
+  })
+
+  it('reads the coverage calendar again when something was tried, and not at every try', async () => {
+    const { page, context } = await browser.signedIn(world.house, 'viewer')
+    let reads = 0
+    page.on('request', (request) => {
+      if (request.url().includes('/v1/coverage')) reads++
+    })
+    await open(page, 'evidence', 'Evidence')
+    await page.clock.install()
+    reads = 0
+    await page.reload()
+    await page.getByRole('table').filter({ hasText: 'bastion' }).first().waitFor()
+    expect(reads).toBe(1)
+    const after = page.waitForRequest(/\/v1\/coverage/)
+    const told = page.waitForResponse(/\/v1\/ledger/)
+    await told
+    expect(reads).toBe(1)
+    await page.clock.fastForward(15_000)
+    await after
+    await context.close()
+  })
+
   it('exports a bundle and verifies it; a byte that was changed is found', async () => {
     const auditor = await browser.signedIn(world.house, 'auditor')
     const { page } = auditor
@@ -243,10 +345,13 @@ describe.skipIf(!hasBrowser)('the page (chromium)', { timeout: 120_000 }, () => 
     expect([await offered('Scan now'), await offered('Reinstate')]).toEqual([acts, acts])
     await open(page, `findings/${await idOf('/v1/findings', 'open_system')}`, /Open system/)
     expect([await offered('Acknowledge'), await offered('Exempt')]).toEqual([acts, acts])
+    await open(page, 'exemptions', 'Exemptions')
+    expect(await offered('New exemption')).toBe(acts)
     await open(page, 'systems', 'Systems')
     expect(await offered('Pause everything')).toBe(acts)
     await open(page, 'evidence', 'Evidence')
     expect([await offered('Export'), await offered('Verify')]).toEqual([exports, exports])
+    expect((await page.getByRole('link', { name: 'Statements' }).count()) > 0).toBe(exports)
     await open(page, 'setup', 'Setup')
     expect((await page.getByRole('navigation', { name: 'Setup' }).getByRole('link').allInnerTexts()).includes('Guide')).toBe(acts)
     expectNothingWrong(visitor)

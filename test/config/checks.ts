@@ -13,6 +13,10 @@ export const checks: ConfigChecks = {
       .filter((key) => key !== 'token')
       .map((key) => ({ path: [key], message: 'is not a key of this sink', at: 'key' as const }))
   },
+  checkSource: ({ options }) =>
+    Object.keys(options)
+      .filter((key) => key !== 'tokens')
+      .map((key) => ({ path: [key], message: 'is not a key of this source', at: 'key' as const })),
 }
 
 /** A file that uses every key. */
@@ -35,6 +39,7 @@ policy:
   terminationCutOff: '17:30'
   timeZone: Europe/Berlin
 retention: { observations: 800d }
+custody: { shredAfterDead: never, cloudKeyMaxAge: 365d }
 defaults:
   limits: { concurrency: 2, rate: 600/m, failuresPerPrincipal: 2/12h, timeout: 5s, shards: 2 }
   controls: { validFor: 30m, confirmationValidFor: 6h, canaryMissing: allowed }
@@ -57,6 +62,15 @@ systems:
     probe: github
     schedule: { cron: 0 2 * * 1-5, timeZone: America/New_York }
     controls: { canary: file:/run/secrets/github.json }
+sources:
+  - name: okta
+    source: scim
+    onInactive: terminate
+    onDeleted: ask
+    joiners: ignore
+    massEvent: { share: 0.2, least: 5, window: 2h }
+    silentAfter: 3d
+    tokens: [env:OKTA_TOKEN]
 alerts:
   - name: hook
     sink: webhook

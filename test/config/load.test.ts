@@ -40,6 +40,9 @@ describe('a good file', () => {
         listen: { host: '127.0.0.1', port: 8480 },
         zones: ['default'],
         keyRing: './data/keyring.json',
+        keyRingWrap: { previous: [] },
+        secretManagers: [],
+        custody: { shredAfterDeadMs: 90 * DAY },
         attribution: 'revenant/0.1',
         scan: { tickMs: 10_000, pageSize: 500, trialBudgetMs: 300_000, workers: 4 },
         policy: {
@@ -72,6 +75,9 @@ describe('a good file', () => {
     'listen: 0.0.0.0:1\naccess: { tls: { cert: a.pem, key: b.pem } }',
     'listen: "[::]:1"\naccess: { proxy: { trust: [10.0.0.5, "fd00::/8"] } }',
     'access: { oidc: { issuer: "http://127.0.0.1:9", clientId: r, roles: [{ claim: a, value: b, role: admin }] } }',
+    'telemetry: { traceUrl: "http://jaeger.internal:16686/trace/{traceId}" }',
+    'telemetry: { traceUrl: "https://grafana.example.com/explore?left=%5B%22{traceId}%22%5D" }',
+    'telemetry: { traceUrl: "https://kibana.example.com/app/apm#/traces?id={traceId}" }',
   ])('may say where it is reached: %s', async (text) => {
     await expect(parseConfig(text, 'f.yaml', checks)).resolves.toBeDefined()
   })
@@ -180,7 +186,8 @@ const SYSTEM = 'systems:\n  - name: a\n    probe: github\n'
 const SINK = 'alerts:\n  - name: a\n    sink: stdout\n    format: json\n'
 
 const NAMED = 'must be lower-case letters and digits joined by single hyphens, e.g. payroll-db'
-const REFERENCE = 'must be a reference (env:NAME or file:/absolute/path), never the secret itself'
+const REFERENCE =
+  'must be a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH), never the secret itself'
 const RATE = 'must be a rate such as 10/s, 600/m or 3/24h'
 const DURATION = 'must be a duration such as 10s, 15m, 24h or 7d'
 const CRON = 'must be a cron expression such as "*/15 * * * *" or "0 2 * * 1-5"'
@@ -210,7 +217,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'ledger:\n  anchors:\n    - { name: a, kind: file, path: /a }\n    - { name: a, kind: webhook, url: "http://u:p@h/" }\n',
     [
       '4:15 ledger.anchors[1].name: is the name of another anchor',
-      '4:38 ledger.anchors[1].url: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
+      '4:38 ledger.anchors[1].url: holds a password: put the whole URL, or the password, into a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH)',
     ],
   ],
   [
@@ -232,7 +239,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are access, alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are access, alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, secretManagers, systems, telemetry, zones',
     ],
   ],
   [
@@ -304,7 +311,9 @@ const BAD: [name: string, text: string, faults: string[]][] = [
   [
     'a secret of a client that is written out',
     'access: { oidc: { issuer: "https://login.example.com", clientId: r, clientSecret: hunter2, roles: [{ claim: a, value: b, role: admin }] } }',
-    ['1:83 access.oidc.clientSecret: must be a reference (env:NAME or file:/absolute/path), never the secret itself'],
+    [
+      '1:83 access.oidc.clientSecret: must be a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH), never the secret itself',
+    ],
   ],
   [
     'a provider that nobody could sign in with',
@@ -314,11 +323,34 @@ const BAD: [name: string, text: string, faults: string[]][] = [
       '1:93 access.oidc.roles: must name at least one: nobody else could sign in',
     ],
   ],
+  ...[
+    ['no place for the id', 'https://traces.example.com/trace'],
+    ['two places', 'https://traces.example.com/{traceId}/{traceId}'],
+    ['the id in the name of the host', 'https://{traceId}.example.com/'],
+    ['the id for the port', 'https://traces.example.com:{traceId}/'],
+    ['the id for the host', 'https://{traceId}/'],
+    ['a user', 'https://me@traces.example.com/{traceId}'],
+    ['a script', 'javascript:alert("{traceId}")'],
+    ['a file', 'file:///traces/{traceId}'],
+    ['a blank', 'https://traces.example.com/a {traceId}'],
+    ['no address', '/trace/{traceId}'],
+  ].map(([what, url]): [string, string, string[]] => [
+    `an address of traces with ${what}`,
+    `telemetry: { traceUrl: '${url}' }`,
+    [
+      '1:24 telemetry.traceUrl: must be an https:// or http:// URL without a user, with {traceId} once in its path, query or fragment',
+    ],
+  ]),
   [
     'a proxy whose network is too small',
     'access: { proxy: { trust: [10.0.0.0/33] } }',
     ['1:28 access.proxy.trust[0]: must be an IP address or a network such as 10.0.0.0/8'],
   ],
+  ...['0.0.0.0/0', '::/0', '10.0.0.0/00'].map((all): [string, string, string[]] => [
+    `a proxy that is everybody: ${all}`,
+    `access: { proxy: { trust: ["${all}"] } }`,
+    ['1:28 access.proxy.trust[0]: must not be every address there is: whoever sends the headers would be believed'],
+  ]),
   [
     'a proxy that is no address',
     'access: { proxy: { trust: [proxy.internal] } }',
@@ -328,20 +360,22 @@ const BAD: [name: string, text: string, faults: string[]][] = [
   [
     'a database that is not Postgres',
     'database: { url: "mysql://db/x" }',
-    ['1:18 database.url: must be a reference (env:NAME or file:/absolute/path) or a postgres:// URL'],
+    [
+      '1:18 database.url: must be a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH) or a postgres:// URL',
+    ],
   ],
   [
     'a database URL with a password',
     'database: { url: "postgres://u:hunter2@db/x" }',
     [
-      '1:18 database.url: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
+      '1:18 database.url: holds a password: put the whole URL, or the password, into a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH)',
     ],
   ],
   [
     'a password in the URL of a target',
     `${SYSTEM}    target: { baseUrl: "https://u:hunter2@h/" }\n`,
     [
-      '4:24 systems[0].target.baseUrl: holds a password: put the whole URL, or the password, into a reference (env:NAME or file:/absolute/path)',
+      '4:24 systems[0].target.baseUrl: holds a password: put the whole URL, or the password, into a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH)',
     ],
   ],
   [

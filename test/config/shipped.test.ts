@@ -23,7 +23,7 @@ describe('the shipped file', () => {
 
   it('holds examples that are right once uncommented', async () => {
     const text = (await readFile(SHIPPED, 'utf8'))
-      .replace(/^(systems|alerts): \[\]$/gm, '$1:')
+      .replace(/^(systems|sources|alerts): \[\]$/gm, '$1:')
       .replace(/^# {3}/gm, '  ')
       .replace(/^attribution: \{\}.*$/m, 'attribution:')
     const config = await parseConfig(text, SHIPPED, {

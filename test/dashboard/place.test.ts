@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HOME, hrefOf, parsePlace, VIEWS } from '../../src/dashboard/place.ts'
+import { HOME, hrefOf, parsePlace, returnPlace, VIEWS } from '../../src/dashboard/place.ts'
 
 describe('an address of the page', () => {
   it.each([
@@ -42,5 +42,23 @@ describe('an address of the page', () => {
 
   it('leaves out what is not set', () => {
     expect(hrefOf('findings', undefined, { kind: '', state: undefined, severity: 'low' })).toBe('#/findings?severity=low')
+  })
+})
+
+describe('whoever has just signed in', () => {
+  const finding = { view: 'findings', id: '1-2', filters: {} } as const
+  const gate = { view: 'sign-in', filters: {} } as const
+  it.each([
+    ['comes back to what he came for, from the provider', HOME, '#/findings/1-2', finding],
+    ['and from a one-time link', gate, '#/findings/1-2', finding],
+    ['with its filters', HOME, '#/findings?severity=high', { view: 'findings', filters: { severity: 'high' } }],
+    ['stays where he is', finding, '#/systems', undefined],
+    ['stays where there is nothing', undefined, '#/systems', undefined],
+    ['begins where everybody begins', gate, undefined, HOME],
+    ['is there already', HOME, undefined, undefined],
+    ['is sent nowhere that is not here', gate, '#//evil.example/x', HOME],
+    ['nor to the sign-in again', gate, '#/sign-in?code=abc', HOME],
+  ] as const)('%s', (_, here, kept, place) => {
+    expect(returnPlace(here, kept)).toEqual(place)
   })
 })

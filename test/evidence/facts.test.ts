@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { canonicalJson } from '../../src/domain/canonical-json.ts'
 import { controlFacts } from '../../src/domain/facts/control.ts'
 import { findingEventFacts } from '../../src/domain/facts/finding-event.ts'
 import { toMs } from '../../src/domain/facts/instant.ts'
 import { observationFacts } from '../../src/domain/facts/observation.ts'
 import { trialFacts } from '../../src/domain/facts/trial.ts'
 import { newId } from '../../src/domain/id.ts'
-import { canonicalJson, leafOf } from '../../src/domain/leaf.ts'
+import { leafOf } from '../../src/domain/leaf.ts'
 import { storedFacts } from '../../src/evidence/facts.ts'
 import { recordGaps } from '../../src/evidence/gaps.ts'
 import { audit, lastAudit } from '../../src/store/audit.ts'
@@ -200,6 +201,7 @@ describe.each(STORES)('facts on $name', ({ available, open }) => {
       ...{ kind: 'residual_access' as const, system_id: newId(), identity_id: newId(), credential_id: null },
       ...{ id: newId(), finding_id: newId(), sequence: 1, event: 'opened' as const, at: NOW, severity: 'high' as const },
       ...{ state: 'open' as const, observation_id: null, trace_id: null, actor: null, note: 'n' },
+      ...{ feed_id: null, grant_id: null },
     }
     expect(storedFacts.finding({ ...event, at: toMs(NOW) })).toEqual([findingEventFacts(event)])
   })

@@ -37,6 +37,30 @@ const CASES: readonly { rule: string; file: string; imports: string; to: string 
     imports: '../api/schemas/finding.ts',
     to: 'src/api/schemas/finding.ts',
   },
+  {
+    rule: 'dashboard-imports',
+    file: 'src/dashboard/verify/bad.ts',
+    imports: '../../evidence/verify/verify.ts',
+    to: 'src/evidence/verify/verify.ts',
+  },
+  {
+    rule: 'verifier-imports',
+    file: 'src/dashboard/verify/setup.ts',
+    imports: '../../evidence/sequencer.ts',
+    to: 'src/evidence/sequencer.ts',
+  },
+  {
+    rule: 'verifier-reaches',
+    file: 'src/dashboard/verify/crypto.ts',
+    imports: '../../evidence/verify/open-bundle.ts',
+    to: 'src/evidence/verify/open-bundle.ts',
+  },
+  {
+    rule: 'verifier-only-as-worker',
+    file: 'src/dashboard/views/bad-verify.ts',
+    imports: '../verify/zip-source.ts',
+    to: 'src/dashboard/verify/zip-source.ts',
+  },
   { rule: 'migrations-imports', file: 'migrations/bad.ts', imports: '../src/store/db.ts', to: 'src/store/db.ts' },
   { rule: 'registry-imports', file: 'probes/registry.ts', imports: '../src/config/config.ts', to: 'src/config/config.ts' },
   {

@@ -116,6 +116,10 @@ export async function openHouse(
     system: (id) => (id === row.id ? system : undefined),
     policy: () => POLICY,
     openSecret: (due) => secrets.get(due.credential_id),
+    custody: {
+      seal: () => Promise.reject(new Error('nothing of this house rotates')),
+      fingerprint: () => 'f',
+    },
     raise: async (_db, raised) => {
       edges.push(...raised)
     },

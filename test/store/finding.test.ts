@@ -44,6 +44,8 @@ describe.each(STORES)('the findings table on $name', (kind) => {
     trial_id: null,
     trace_id: null,
     exempted: false,
+    feed_id: null,
+    grant_id: null,
     ...fields,
   })
 

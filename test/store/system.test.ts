@@ -10,6 +10,7 @@ import {
   saveControls,
   syncSystems,
 } from '../../src/store/system.ts'
+import { systemPage } from '../../src/store/system-page.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 import { clear, entry, NOW } from './checks.ts'
 
@@ -41,6 +42,24 @@ describe.each(STORES)('systems on $name', (kind) => {
     subject: 'target and canary',
     since: NOW.toString(),
   }
+
+  it.skipIf(!kind.available)('are untried until their controls have said something, again after a move', async () => {
+    await syncSystems(db(), [entry('asked'), entry('new')], NOW)
+    await saveControls(db(), (await named('asked')).id, controls)
+    const stateOf = async () =>
+      (await systemPage(db(), {}, { sort: 'name', after: undefined, limit: 10 }, NOW)).map(({ name, state }) => [name, state])
+    expect(await stateOf()).toEqual([
+      ['asked', 'active'],
+      ['new', 'untried'],
+    ])
+    const untried = await systemPage(db(), { state: ['untried'] }, { sort: 'name', after: undefined, limit: 10 }, NOW)
+    expect(untried.map(({ name }) => name)).toEqual(['new'])
+    await db()
+      .transaction()
+      .execute(async (tx) => rebindSystem(tx, (await named('asked')).id, 'https://moved.example', BY))
+    await db().updateTable('system').set({ origin: 'https://moved.example' }).where('name', '=', 'asked').execute()
+    expect(await stateOf()).toContainEqual(['asked', 'untried'])
+  })
 
   it.skipIf(!kind.available)(
     'keep their id, what they are bound to and its peer, when their address changes; controls are void',

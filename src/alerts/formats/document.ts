@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Alert } from '../../domain/alert.ts'
 import { CONTROLS } from '../../domain/control.ts'
 import { PRIVILEGES } from '../../domain/credential.ts'
+import { FEED_KINDS } from '../../domain/feed.ts'
 import { FINDING_EVENTS, FINDING_KINDS, FINDING_STATES, SEVERITIES } from '../../domain/finding.ts'
 import { IDENTITY_KINDS } from '../../domain/identity.ts'
 import { REASON_NAMES } from '../../domain/reason.ts'
@@ -72,6 +73,13 @@ const evidence = z.strictObject({
   ),
 })
 
+const feed = z.strictObject({
+  id: name,
+  name,
+  kind: z.enum(FEED_KINDS),
+  heardAt: instant.exactOptional().describe('its last sign of life; absent where it never gave one'),
+})
+
 const data = z.strictObject({
   id: name.describe('of this event; the same in every retry: drop what was seen already'),
   dedupKey: name.describe('the same over the whole life of the finding: group and resolve by it'),
@@ -82,9 +90,10 @@ const data = z.strictObject({
   summary: z.string(),
   remediation: z.array(z.string()).describe('what to do next, in order'),
   finding,
-  system: system.exactOptional().describe('absent where no system is concerned: orphaned_identity'),
+  system: system.exactOptional().describe('absent where no system is concerned: orphaned_identity, feed_silent'),
   identity: identity.exactOptional(),
   credential: credential.exactOptional(),
+  feed: feed.exactOptional().describe('the source of leavers that it is about: feed_silent'),
   evidence: evidence.exactOptional().describe('the observation behind the event; absent where a clock caused it'),
   deadline: z.strictObject({ revokeBy: instant, overdueMs: z.number().describe('negative: still to come') }).exactOptional(),
   traceId: z

@@ -4,8 +4,10 @@ import type { Oidc } from './oidc.ts'
 
 /** What signing in works with, beside the database. */
 export interface Access {
-  /** Counts secrets that were wrong, by address. */
+  /** Counts sign-ins that were refused, by address. */
   throttle: Throttle
+  /** Counts tokens that were wrong, by address: whose program sends an old one may sign in all the same. */
+  tokens: Throttle
   /** The provider of the configuration in force. */
   oidc(): Oidc | undefined
 }
@@ -25,4 +27,6 @@ export interface Credential {
   expiresAt: Temporal.Instant
   /** What requests that change something must bring in the header X-CSRF-Token; for sessions. */
   csrf?: string
+  /** How a session was opened. */
+  by?: 'link' | 'oidc'
 }

@@ -17,7 +17,7 @@ export interface TokenRequest {
   role: Role
   /** How long it is good for. */
   days: number
-  /** E-mail address or external id of whoever answers for it; it dies when he leaves. */
+  /** E-mail address or external id of whoever answers for it; it dies when he leaves. Needed where its maker has no bearers. */
   owner?: string
   /** Who makes it, in the audit's words. */
   by: string
@@ -33,8 +33,8 @@ export interface MadeToken {
 }
 
 /**
- * Makes a token. Throws `CONFLICT` where another one has its name, `INPUT_INVALID` for one that would outlive `MOST_DAYS` or whose owner
- * has left.
+ * Makes a token. Throws `CONFLICT` where another one has its name, `INPUT_INVALID` for one that would outlive `MOST_DAYS`, that would belong
+ * to nobody, so that nobody's leaving would end it, or whose owner has left.
  *
  * @param taken names that mean somebody else in the audit: the auditors of the configuration
  */
@@ -50,6 +50,8 @@ export async function makeApiToken(
   const [id, token] = [newId(), newOpaque(TOKEN_PREFIX)]
   const expiresAt = now.add({ hours: 24 * days })
   const all = [...new Set([...bearers, ...(owner === undefined ? [] : [owner])])]
+  if (all.length === 0)
+    throw new RevenantError('INPUT_INVALID', 'name an owner: e-mail address or external id of whoever answers for the token')
   await transact(db, async (tx) => {
     if (await anyLeft(tx, all, now)) throw new RevenantError('INPUT_INVALID', 'the owner of this token has left')
     const row = { id, digest: digestOf(token), name, role, owner: owner ?? null, bearers: all, createdBy: by, expiresAt }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { endApiToken, findApiToken, touchApiToken } from '../../store/api-token.ts'
 import { audit } from '../../store/audit.ts'
+import { TERMINATED } from '../../store/leaver.ts'
 import { endSession, findSession, touchSession } from '../../store/session.ts'
 import { transact } from '../../store/transact.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -12,18 +13,18 @@ import { isSafe, isSameOrigin } from './same-origin.ts'
 
 export type AuthenticateDeps = Pick<ApiDeps, 'db' | 'config' | 'now' | 'instance' | 'access'>
 
-/** @param again asks only whether it still holds: is no use, and needs no CSRF token */
+/** @param again asks only whether it still holds: is no use, counts as no try, and needs no CSRF token */
 export type Authenticate = (request: FastifyRequest, again?: boolean) => Promise<Caller | undefined>
 
 /**
  * Tells who asks: by a token in `Authorization: Bearer`, else by the session's cookie; undefined for nobody, and for one whose session
  * is over. Whoever has left is nobody, and what he held is revoked in this moment. Throws a `Problem` for a wrong token (401), too many
- * of them (429) and a session's change without its CSRF token (403).
+ * of them (429) and a session's change without its CSRF token (403). A good token is heard however many wrong ones come from its address.
  */
 export function openAuthenticate(deps: AuthenticateDeps): Authenticate {
   return async (request, again = false) => {
     const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (bearer !== undefined) return byToken(bearer, request, deps)
+    if (bearer !== undefined) return byToken(bearer, request, deps, again)
     const client = clientOf(request)
     const cookie = client.cookie('session')
     if (cookie === undefined || !isOpaque(cookie)) return undefined
@@ -45,21 +46,27 @@ export function publicOrigin({ config }: Pick<ApiDeps, 'config'>): string[] {
 
 export const CHALLENGE = 'Bearer realm="revenant"'
 
-async function byToken(token: string, request: FastifyRequest, deps: AuthenticateDeps): Promise<Caller> {
-  const { throttle } = deps.access
-  const waitMs = throttle.waitMs(request.ip)
-  if (waitMs > 0) throw tooMany(waitMs)
+async function byToken(
+  token: string,
+  request: FastifyRequest,
+  deps: AuthenticateDeps,
+  again: boolean,
+): Promise<Caller | undefined> {
   const now = deps.now()
   const row = isOpaque(token, TOKEN_PREFIX) ? await findApiToken(deps.db, digestOf(token), now) : undefined
   if (row?.left === true && row.ended_at === null) await endToken(row.id, deps)
   if (row === undefined || row.left || row.ended_at !== null || Temporal.Instant.compare(row.expires_at, now) <= 0) {
-    throttle.failed(request.ip)
+    if (again) return undefined
+    const { tokens } = deps.access
+    const waitMs = tokens.waitMs(request.ip)
+    if (waitMs > 0) throw tooMany(waitMs)
+    tokens.failed(request.ip)
     throw new Problem(401, 'This token is unknown, revoked or expired.', undefined, {
       code: 'SIGN_IN_NEEDED',
       headers: { 'www-authenticate': `${CHALLENGE}, error="invalid_token"` },
     })
   }
-  await touchApiToken(deps.db, row, now)
+  if (!again) await touchApiToken(deps.db, row, now)
   const { id, name, role, bearers, expires_at } = row
   return { name: `token:${name}`, role, via: 'token', credential: { kind: 'token', id, bearers, expiresAt: expires_at } }
 }
@@ -83,28 +90,25 @@ async function bySession(cookie: string, deps: AuthenticateDeps, again: boolean)
   const [first] = [row.expires_at, idleUntil].toSorted(Temporal.Instant.compare)
   if (first === undefined || Temporal.Instant.compare(first, now) <= 0) return undefined
   if (!again) await touchSession(deps.db, row, now)
-  const { id, actor, role, bearers, expires_at } = row
-  const credential = { kind: 'session', id, bearers, expiresAt: expires_at, csrf: csrfOf(cookie) } as const
+  const { id, actor, role, bearers, expires_at, via } = row
+  const credential = { kind: 'session', id, bearers, expiresAt: expires_at, csrf: csrfOf(cookie), by: via } as const
   return { name: actor, role, via: 'session', credential }
 }
 
-/** Under this name the audit has what the daemon does by itself, because an identity has left. */
-const BECAUSE = 'terminated'
-
 async function endOwn(id: string, { db, now, instance }: AuthenticateDeps): Promise<void> {
   await transact(db, async (tx) => {
-    const ended = await endSession(tx, id, BECAUSE, now())
+    const ended = await endSession(tx, id, TERMINATED, now())
     if (ended === undefined) return
     const entry = { actor: `daemon ${instance}`, action: 'session.end', subject: id, at: now() }
-    await audit(tx, { ...entry, detail: { of: ended.actor, because: BECAUSE } })
+    await audit(tx, { ...entry, detail: { of: ended.actor, because: TERMINATED } })
   })
 }
 
 async function endToken(id: string, { db, now, instance }: AuthenticateDeps): Promise<void> {
   await transact(db, async (tx) => {
-    const ended = await endApiToken(tx, id, BECAUSE, now())
+    const ended = await endApiToken(tx, id, TERMINATED, now())
     if (ended === undefined) return
     const entry = { actor: `daemon ${instance}`, action: 'token.revoke', subject: ended.name, at: now() }
-    await audit(tx, { ...entry, detail: { id, because: BECAUSE } })
+    await audit(tx, { ...entry, detail: { id, because: TERMINATED } })
   })
 }

@@ -17,8 +17,15 @@ export interface Client {
   setCookie(name: CookieName, value: string | undefined, options: { sameSite: 'strict' | 'lax'; maxAgeS: number }): string
 }
 
-/** `session`: who is signed in. `oidc`: what a sign-in under way must come back with. */
-export type CookieName = 'session' | 'oidc'
+/**
+ * `session`: who is signed in. `oidc`: what a sign-in under way must come back with. `hint`: the provider's word for who signed in, which it
+ * wants to hear when he signs out; sent there only.
+ */
+export type CookieName = 'session' | 'oidc' | 'hint'
+
+/** Where a browser goes to sign out of the provider as well. */
+export const SIGN_OUT = '/v1/sign-out/oidc'
+const PATHS: Readonly<Record<CookieName, string>> = { session: '/', oidc: '/', hint: SIGN_OUT }
 
 const MAX_AGENT = 200
 
@@ -26,7 +33,10 @@ export function clientOf(request: FastifyRequest): Client {
   const secure = request.protocol === 'https'
   const origin = `${request.protocol}://${request.host}`
   // Cookies of loopback are shared by all ports: two daemons there must not sign each other's users out.
-  const named = (name: CookieName) => (secure ? `__Host-revenant-${name}` : `revenant-${name}-${URL.parse(origin)?.port || '80'}`)
+  const named = (name: CookieName) =>
+    secure
+      ? `__${PATHS[name] === '/' ? 'Host' : 'Secure'}-revenant-${name}`
+      : `revenant-${name}-${URL.parse(origin)?.port || '80'}`
   return {
     address: request.ip,
     agent: request.headers['user-agent']?.toWellFormed().slice(0, MAX_AGENT),
@@ -40,7 +50,7 @@ export function clientOf(request: FastifyRequest): Client {
         maxAge: value === undefined ? 0 : maxAgeS,
         httpOnly: true,
         sameSite,
-        path: '/',
+        path: PATHS[name],
         secure,
       }),
   }

@@ -7,7 +7,7 @@ import { Problem } from '../problem.ts'
 import { publicOrigin } from './authenticate.ts'
 import type { Client } from './client.ts'
 import type { Oidc, OidcPerson } from './oidc.ts'
-import { type OpenedSession, openSession, refusal, refuseHasty, type SessionDeps } from './session.ts'
+import { type OpenedSession, openSession, refusal, refuseHasty, refuseInClear, type SessionDeps } from './session.ts'
 
 export const CALLBACK = '/v1/sign-in/oidc/callback'
 
@@ -21,6 +21,7 @@ type Deps = SessionDeps & Pick<ApiDeps, 'logger'>
 
 /** Sends a browser to the provider. */
 export async function startOidc(client: Client, deps: Deps): Promise<{ redirect: string; cookies: string[] }> {
+  refuseInClear(client, deps)
   refuseHasty(client, deps)
   const started = await oidcOf(deps)
     .start(redirectUri(client, deps))
@@ -35,7 +36,8 @@ export async function startOidc(client: Client, deps: Deps): Promise<{ redirect:
  *
  * @param query as it came
  */
-export async function finishOidc(query: string, client: Client, deps: Deps): Promise<OpenedSession & { forget: string }> {
+export async function finishOidc(query: string, client: Client, deps: Deps): Promise<{ cookies: string[] }> {
+  refuseInClear(client, deps)
   refuseHasty(client, deps)
   const provider = oidcOf(deps)
   const start = startIn(client.cookie('oidc'))
@@ -47,15 +49,46 @@ export async function finishOidc(query: string, client: Client, deps: Deps): Pro
     deps.logger.warn({ err: toError(error) }, 'a sign-in with the provider failed')
     throw await refusal({ via: 'oidc', because: 'provider', detail: { error: errorCode(error) ?? 'unknown' } }, client, deps)
   })
-  return { ...(await signIn(person, client, deps)), forget: client.setCookie('oidc', undefined, LAX) }
+  const { cookie } = await signIn(person, client, deps)
+  return { cookies: [cookie, hintOf(person, client, deps), client.setCookie('oidc', undefined, LAX)] }
 }
 
-async function signIn({ name, role, bearers, subject }: OidcPerson, client: Client, deps: Deps): Promise<OpenedSession> {
+/** Browsers drop what is longer than 4096 bytes with its name and attributes; the provider then asks who it is. */
+const LONGEST_HINT = 3_800
+const STRICT = { sameSite: 'strict', maxAgeS: 0 } as const
+/** The provider knows of him, and is told no more. */
+const NO_HINT = '-'
+
+/** Kept by the browser alone, for the day on which it signs out: the token opens nothing here, but it names a person. */
+function hintOf({ idToken }: OidcPerson, client: Client, { config }: Deps): string {
+  const maxAgeS = Math.floor(config().access.sessions.longestMs / 1_000)
+  return client.setCookie('hint', idToken.length > LONGEST_HINT ? NO_HINT : idToken, { ...STRICT, maxAgeS })
+}
+
+/**
+ * Sends a browser that signed out here to where it signs out of the provider; to the page where it did not sign in with the provider, the
+ * provider has no such address, or does not answer: here it is signed out in any case.
+ */
+export async function endOidc(client: Client, deps: Deps): Promise<{ redirect: string; cookies: string[] }> {
+  const [hint, provider] = [client.cookie('hint'), deps.access.oidc()]
+  const cookies = [client.setCookie('hint', undefined, STRICT)]
+  if (hint === undefined || provider === undefined) return { redirect: '/', cookies }
+  const back = new URL('/', publicOrigin(deps)[0] ?? client.origin).href
+  const away = await provider.end(hint === NO_HINT ? undefined : hint, back).catch((error: unknown) => {
+    deps.logger.warn({ err: toError(error) }, 'the provider was not told of a sign-out')
+    return undefined
+  })
+  return { redirect: away ?? '/', cookies }
+}
+
+async function signIn(person: OidcPerson, client: Client, deps: Deps): Promise<OpenedSession> {
+  const { name, role, bearers, subject, roleMap } = person
   const detail = { subject }
   if (role === undefined) throw await refusal({ via: 'oidc', actor: name, because: 'no_role', detail }, client, deps)
   if (await anyLeft(deps.db, bearers, deps.now()))
     throw await refusal({ via: 'oidc', actor: name, because: 'terminated', detail }, client, deps)
-  return transact(deps.db, (tx) => openSession(tx, { actor: name, role, via: 'oidc', bearers, detail }, client, deps))
+  const opening = { actor: name, role, via: 'oidc', bearers, detail: { ...detail, roleMap } } as const
+  return transact(deps.db, (tx) => openSession(tx, opening, client, deps))
 }
 
 function oidcOf({ access }: Deps): Oidc {

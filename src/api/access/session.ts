@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Actor, Role } from '../../domain/access.ts'
 import { newId } from '../../domain/id.ts'
+import { isLoopback } from '../../domain/loopback.ts'
 import { audit } from '../../store/audit.ts'
 import { recordLook } from '../../store/looks.ts'
 import { endSession, insertSession } from '../../store/session.ts'
@@ -51,7 +52,7 @@ export async function openSession(
   return {
     caller: {
       ...{ name: actor, role, via: 'session' },
-      credential: { kind: 'session', id, bearers, expiresAt, csrf: csrfOf(value) },
+      credential: { kind: 'session', id, bearers, expiresAt, csrf: csrfOf(value), by: via },
     },
     cookie: client.setCookie('session', value, { sameSite: 'strict', maxAgeS: Math.floor(longestMs / 1_000) }),
   }
@@ -71,6 +72,25 @@ export async function closeSession(id: string, by: string, { db, now }: Pick<Api
 export function refuseHasty({ address }: Client, { access }: Pick<ApiDeps, 'access'>): void {
   const waitMs = access.throttle.waitMs(address)
   if (waitMs > 0) throw tooMany(waitMs)
+}
+
+/**
+ * Throws for a sign-in in clear where sessions are meant to be kept from being read on the way: by a public address that is https, or by a
+ * declared proxy that the request did not come through. From this machine itself, where no public address is said, it may.
+ */
+export function refuseInClear(
+  { secure, address }: Pick<Client, 'secure' | 'address'>,
+  { config }: Pick<ApiDeps, 'config'>,
+): void {
+  const { publicUrl, access } = config()
+  const isPublic = publicUrl !== undefined && new URL(publicUrl).protocol === 'https:'
+  if (secure || !(isPublic || (access.proxy !== undefined && !isLoopback(address)))) return
+  throw new Problem(
+    403,
+    'Sign in over HTTPS, at the address that publicUrl names. A proxy must say so with X-Forwarded-Proto, and be named in access.proxy.trust.',
+    undefined,
+    { code: 'INSECURE' },
+  )
 }
 
 /** Why somebody was not signed in, for the audit. */

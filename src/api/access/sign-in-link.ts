@@ -7,7 +7,7 @@ import { insertSignInLink, takeSignInLink } from '../../store/sign-in-link.ts'
 import { transact } from '../../store/transact.ts'
 import type { Client } from './client.ts'
 import { digestOf, isCode, newCode } from './opaque.ts'
-import { type OpenedSession, openSession, refusal, refuseHasty, type SessionDeps } from './session.ts'
+import { type OpenedSession, openSession, refusal, refuseHasty, refuseInClear, type SessionDeps } from './session.ts'
 
 /** How long a link is good for. */
 export const LINK_MINUTES = 15
@@ -42,8 +42,10 @@ export async function makeSignInLink(
 
 /** Trades the code of a link for a session. Throws a `Problem` for one that is unknown, used or too old, and for whoever has left. */
 export async function useSignInLink(code: string, client: Client, deps: SessionDeps): Promise<OpenedSession> {
-  refuseHasty(client, deps)
+  refuseInClear(client, deps)
+  // What is right is right, however many wrong ones came from its address.
   const opened = isCode(code) ? await transact(deps.db, (tx) => trade(tx, code, client, deps)) : undefined
+  if (opened === undefined || 'left' in opened) refuseHasty(client, deps)
   if (opened === undefined) throw await refusal({ via: 'link', because: 'unknown_code' }, client, deps)
   if ('left' in opened) throw await refusal({ via: 'link', actor: opened.left, because: 'terminated' }, client, deps)
   return opened

@@ -5,7 +5,8 @@ import { type ApiTokenRow, listApiTokens } from '../../store/api-token.ts'
 import { listSessions } from '../../store/session.ts'
 import type { Credential } from '../access/access.ts'
 import { makeApiToken, revokeApiToken, tokenState } from '../access/api-token.ts'
-import { finishOidc, startOidc } from '../access/oidc-sign-in.ts'
+import { SIGN_OUT } from '../access/client.ts'
+import { endOidc, finishOidc, startOidc } from '../access/oidc-sign-in.ts'
 import { closeSession } from '../access/session.ts'
 import { useSignInLink } from '../access/sign-in-link.ts'
 import { Problem } from '../problem.ts'
@@ -79,8 +80,7 @@ export const ACCESS_ROUTES: readonly Route[] = [
     type: 'text/html',
     status: 303,
     handle: async ({ client, deps, search }) => {
-      const { cookie, forget } = await finishOidc(search, client, deps)
-      return { redirect: '/', cookies: [cookie, forget] }
+      return { redirect: '/', cookies: (await finishOidc(search, client, deps)).cookies }
     },
   }),
   route({
@@ -136,6 +136,22 @@ export const ACCESS_ROUTES: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: SIGN_OUT,
+    id: 'endOidc',
+    tag: 'access',
+    summary:
+      'Sends a browser that has signed out to where it signs out of the provider too; to the page where there is no such place',
+    permission: 'anybody',
+    params: NOTHING,
+    query: NOTHING,
+    body: NONE,
+    answer: NONE,
+    type: 'text/html',
+    status: 303,
+    handle: async ({ client, deps }) => endOidc(client, deps),
+  }),
+  route({
+    method: 'GET',
     path: '/v1/sessions',
     id: 'listSessions',
     tag: 'access',
@@ -150,11 +166,14 @@ export const ACCESS_ROUTES: readonly Route[] = [
       const idleSince = now.subtract({ milliseconds: deps.config().access.sessions.idleMs })
       const asked = { ...(cursor === undefined ? {} : { before: cursor }), limit: limit + 1, idleSince }
       const rows = await listSessions(deps.db, asked, now)
-      const items = rows.slice(0, limit).map(({ id, actor, role, via, address, agent, created_at, seen_at, expires_at }) => ({
-        ...{ id, actor, role, via, address, agent },
-        ...{ createdAt: created_at.toString(), seenAt: seen_at.toString(), expiresAt: expires_at.toString() },
-        own: credential?.id === id,
-      }))
+      const items = rows
+        .slice(0, limit)
+        .map(({ id, actor, role, via, bearers, address, agent, created_at, seen_at, expires_at }) => ({
+          ...{ id, actor, role, via, address, agent },
+          ...{ createdAt: created_at.toString(), seenAt: seen_at.toString(), expiresAt: expires_at.toString() },
+          own: credential?.id === id,
+          tied: bearers.length > 0,
+        }))
       return paged(items, rows.length > limit)
     },
   }),
@@ -222,6 +241,7 @@ export const ACCESS_ROUTES: readonly Route[] = [
         owner: body.owner ?? null,
         createdBy: actor.name,
         state: 'live',
+        tied: true,
       } as const
       const times = { createdAt: now.toString(), expiresAt: expiresAt.toString(), usedAt: null, endedAt: null, endedBy: null }
       return { body: { ...made, ...times, token }, location: `/v1/tokens/${id}`, once: true }
@@ -254,14 +274,15 @@ function sessionOf({ name, role, via, credential }: Actor & { credential: Creden
     permissions: PERMISSIONS.filter((permission) => may(role, permission)),
     via,
     csrf: credential.csrf ?? null,
+    provider: credential.by === 'oidc',
     expiresAt: credential.expiresAt.toString(),
   }
 }
 
 function tokenOf(row: ApiTokenRow, now: Temporal.Instant): TokenItem {
-  const { id, name, role, owner, created_at, created_by, expires_at, used_at, ended_at, ended_by } = row
+  const { id, name, role, owner, bearers, created_at, created_by, expires_at, used_at, ended_at, ended_by } = row
   return {
-    ...{ id, name, role, owner, createdBy: created_by, state: tokenState(row, now), endedBy: ended_by },
+    ...{ id, name, role, owner, createdBy: created_by, state: tokenState(row, now), endedBy: ended_by, tied: bearers.length > 0 },
     ...{ createdAt: created_at.toString(), expiresAt: expires_at.toString() },
     ...{ usedAt: used_at?.toString() ?? null, endedAt: ended_at?.toString() ?? null },
   }

@@ -10,7 +10,7 @@ import { identityNamed, systemNamed } from '../named.ts'
 import { Problem } from '../problem.ts'
 import { GET } from '../read.ts'
 import { NOTHING, type Route, route } from '../route.ts'
-import { credentialDetail, credentialPage as credentialPageAnswer } from '../schemas/credential.ts'
+import { credentialDetail, credentialPage as credentialPageAnswer, recipientAnswer } from '../schemas/credential.ts'
 import { observationPage as observationPageAnswer } from '../schemas/observation.ts'
 
 const params = idIn('a credential')
@@ -47,6 +47,17 @@ export const CREDENTIALS_ROUTES: readonly Route[] = [
       }
       return listAnswer(query, await credentialPage(deps.db, filter, askOf(query, CREDENTIAL_SORTS), telling(deps)))
     },
+  }),
+  route({
+    ...GET,
+    path: '/v1/credentials/recipient',
+    id: 'getRecipient',
+    tag: 'credentials',
+    summary: 'What whoever hands over secrets encrypts them to, with age: no way in, and no secret',
+    params: NOTHING,
+    query: NOTHING,
+    answer: recipientAnswer,
+    handle: async ({ deps }) => ({ body: { recipient: await deps.custody.recipient() } }),
   }),
   route({
     ...GET,

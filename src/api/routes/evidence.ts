@@ -12,12 +12,14 @@ import type { ApiDeps } from '../deps.ts'
 import { instantFilter, words } from '../filters.ts'
 import { askOf, cursor, limit, listAnswer } from '../list.ts'
 import { look } from '../look.ts'
+import { mappingOf } from '../mapping.ts'
 import { systemNamed } from '../named.ts'
 import { Problem } from '../problem.ts'
 import { GET } from '../read.ts'
 import { NOTHING, type Route, route } from '../route.ts'
 import {
   coverageCalendar as coverageCalendarAnswer,
+  frameworkList,
   type LedgerStatus,
   ledgerStatus,
   statementList,
@@ -72,7 +74,7 @@ export const EVIDENCE_READ_ROUTES: readonly Route[] = [
     id: 'getCoverage',
     tag: 'evidence',
     summary: 'What was tried and what was not, by day and system',
-    cost: 'heavy',
+    cost: 'medium',
     params: NOTHING,
     query: z.strictObject({
       from: day().exactOptional().describe(`The first day, UTC. Left out: ${DAYS_OF_ALL} days with the last.`),
@@ -84,6 +86,25 @@ export const EVIDENCE_READ_ROUTES: readonly Route[] = [
       const { from, to } = periodOf(query, deps.now())
       const scope = { from: startOf(from), to: startOf(to.add({ days: 1 })), systemId: await systemNamed(deps.db, query.system) }
       return { body: { from: from.toString(), to: to.toString(), days: await coverageCalendar(deps.db, scope, deps.now()) } }
+    },
+  }),
+  route({
+    ...GET,
+    path: '/v1/frameworks',
+    id: 'listFrameworks',
+    tag: 'evidence',
+    summary: 'The frameworks and requirements to which what is found is mapped',
+    permission: 'evidence',
+    params: NOTHING,
+    query: NOTHING,
+    answer: frameworkList,
+    handle: async ({ deps }) => {
+      const { frameworks } = (await mappingOf(deps.config())) ?? { frameworks: [] }
+      const told = frameworks.map(({ name, title, controls }) => ({
+        ...{ name, title },
+        controls: controls.map((control) => ({ id: control.id, title: control.title })),
+      }))
+      return { body: { frameworks: told } }
     },
   }),
   route({
@@ -113,7 +134,7 @@ export const EVIDENCE_READ_ROUTES: readonly Route[] = [
     tag: 'evidence',
     summary: 'The rows of a statement for a period',
     permission: 'evidence',
-    cost: 'heavy',
+    cost: 'medium',
     params: z.strictObject({ name: z.enum(STATEMENT_NAMES, { error: `must be one of ${STATEMENT_NAMES.join(', ')}` }) }),
     query: z.strictObject({
       from: instantFilter().describe('The period begins with this instant.'),

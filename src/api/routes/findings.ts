@@ -11,6 +11,7 @@ import { Problem } from '../problem.ts'
 import { GET } from '../read.ts'
 import { NOTHING, type Route, route } from '../route.ts'
 import { findingDetail as findingDetailAnswer, findingPage, timelinePage } from '../schemas/finding.ts'
+import { traceUrl } from '../trace-url.ts'
 
 const params = idIn('a finding')
 const gone = () => new Problem(404, 'There is no finding of this id.')
@@ -85,12 +86,15 @@ export const FINDINGS_ROUTES: readonly Route[] = [
     query: listQuery({}, TIMELINE_SORTS, '-at'),
     answer: timelinePage,
     handle: async (context, { params: { id }, query }) => {
-      const { db } = context.deps
+      const { db, config } = context.deps
       const rows = await findingTimeline(db, id, askOf(query, TIMELINE_SORTS))
       if (rows.length === 0 && query.cursor === undefined) throw gone()
       await look(context, 'finding.view', id)
       const { body, ...rest } = listAnswer(query, rows)
-      return { body: { items: body.items.map(({ happening }) => happening), next: body.next }, ...rest }
+      const items = body.items.map(({ happening }) =>
+        happening.type === 'control' ? happening : { ...happening, traceUrl: traceUrl(config(), happening.traceId) },
+      )
+      return { body: { items, next: body.next }, ...rest }
     },
   }),
 ]

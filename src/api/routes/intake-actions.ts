@@ -15,6 +15,8 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
   ['application/x-ndjson', 'jsonl'],
 ])
 const UPLOADS = [...FORMATS.keys()]
+/** RFC 6838; of the whole file, armoured or not. */
+const AGE = 'application/vnd.age'
 
 const shared = {
   method: 'POST',
@@ -44,11 +46,16 @@ export const INTAKE_ACTIONS: readonly Route[] = [
     path: '/v1/import/credentials',
     id: 'importCredentials',
     tag: 'credentials',
-    summary: 'Import what identities held, as CSV or JSON Lines: secrets are sealed as they come in, or given by reference',
+    summary:
+      'Import what identities held, as CSV or JSON Lines: secrets are sealed as they come in, or given by reference. The file, or each secret, may be encrypted to the recipient',
+    uploads: [...UPLOADS, AGE],
     params: NOTHING,
     handle: async (context, { query }) => {
       const options = optionsOf(context, query)
-      return { body: answerOf(await importCredentials(sourceOf(context, query.name), intakeDeps(context), options), options) }
+      const { upload, uploadType } = context
+      const source =
+        uploadType === AGE && upload !== undefined ? { submission: upload, name: query.name } : sourceOf(context, query.name)
+      return { body: answerOf(await importCredentials(source, intakeDeps(context), options), options) }
     },
   }),
   route({

@@ -3,6 +3,7 @@ import { PERMISSIONS, ROLES } from '../../domain/access.ts'
 import { id, instant, pageOf, text } from './common.ts'
 
 const role = () => z.enum(ROLES)
+const tied = () => z.boolean().describe('Whether it ends with somebody who leaves. False: it belongs to nobody that is known')
 
 /** Which ways in there are. */
 export const signInAnswer = z.strictObject({
@@ -19,6 +20,11 @@ export const sessionAnswer = z.strictObject({
   csrf: text()
     .nullable()
     .describe('What the header X-CSRF-Token must hold in requests that change something. Null: by token, none is needed'),
+  provider: z
+    .boolean()
+    .describe(
+      'The provider signed him in: after DELETE /v1/session, GET /v1/sign-out/oidc leads to where he signs out of it too',
+    ),
   expiresAt: instant().describe('When the session or the token ends at the latest'),
 })
 export type SessionAnswer = z.infer<typeof sessionAnswer>
@@ -38,6 +44,7 @@ export const sessionItem = z.strictObject({
   seenAt: instant().describe('Of the last request, to the minute'),
   expiresAt: instant().describe('When it ends at the latest'),
   own: z.boolean().describe('Whether it is the one that asks'),
+  tied: tied(),
 })
 export type SessionItem = z.infer<typeof sessionItem>
 export const sessionsAnswer = pageOf(sessionItem)
@@ -49,6 +56,7 @@ export const tokenItem = z.strictObject({
   owner: text()
     .nullable()
     .describe('Who answers for it: e-mail address or external id. The token dies when that identity leaves'),
+  tied: tied(),
   createdAt: instant(),
   createdBy: text().describe('As the audit names him. The token dies when he leaves'),
   expiresAt: instant(),
@@ -74,7 +82,7 @@ export const tokenBody = z.strictObject({
     .max(320)
     .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line' })
     .exactOptional()
-    .describe('E-mail address or external id of whoever answers for it'),
+    .describe('E-mail address or external id of whoever answers for it. Needed where whoever makes it is not known by one'),
 })
 
 export const tokenAnswer = z.strictObject({

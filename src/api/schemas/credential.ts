@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RETIRED_REASONS } from '../../domain/credential.ts'
 import { REFERENCES } from '../../domain/reference.ts'
 import {
   count,
@@ -33,10 +34,20 @@ export const credential = z.strictObject({
   revokedAfterMs: z.number().nullable().describe('From the termination to the first proven refusal that no acceptance followed'),
   deadline: deadline.nullable().describe('Null: its identity is here, or the credential is retired'),
   retiredAt: instant().nullable().describe('When it was taken off the list'),
+  retiredReason: z
+    .enum(RETIRED_REASONS)
+    .nullable()
+    .describe('`operator`: somebody said so. `proven_dead`: refused with proof for long enough. `expired`: past its own date'),
 })
 export type Credential = z.infer<typeof credential>
 export const credentialPage = pageOf(credential)
 export type CredentialPage = z.infer<typeof credentialPage>
+
+export const recipientAnswer = z.strictObject({
+  recipient: text().describe(
+    'An age recipient (age-encryption.org), `age1…`. After a rotation of the keys there is another; what was encrypted to the one before still opens',
+  ),
+})
 
 /** One credential: all but its secret. */
 export const credentialDetail = z.strictObject({
@@ -46,6 +57,7 @@ export const credentialDetail = z.strictObject({
       kept: z.enum(['sealed', 'reference', 'none']).describe('`none`: it is shredded'),
       scheme: schemes.nullable().describe('Of the reference'),
       origin: text().describe('What it opens for, and nothing else'),
+      expiresAt: instant().nullable().describe('Its own date: of a JWT, a certificate. Null: it tells none, or was never opened'),
     })
     .describe('How the secret is kept'),
   handoverBy: instant().nullable().describe('When the old secret has to be dead that an automation was moved away from'),

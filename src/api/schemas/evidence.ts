@@ -81,3 +81,19 @@ export type StatementList = z.infer<typeof statementList>
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null(), z.record(z.string(), z.unknown())])
 export const statementRowPage = pageOf(z.record(z.string(), cell).describe('A cell for each column'))
 export type StatementRowPage = z.infer<typeof statementRowPage>
+
+/** Which requirements there are, by which a bundle can be narrowed. */
+export const frameworkList = z.strictObject({
+  frameworks: z
+    .array(
+      z.strictObject({
+        name: text().describe('As alerts and reports name it'),
+        title: text().describe('For people'),
+        controls: z
+          .array(z.strictObject({ id: text().describe('As the framework numbers it'), title: text().describe('For people') }))
+          .describe('Its requirements'),
+      }),
+    )
+    .describe('Of the mapping in force (`frameworks`); empty where the installation has none'),
+})
+export type FrameworkList = z.infer<typeof frameworkList>

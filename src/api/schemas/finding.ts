@@ -46,6 +46,9 @@ export type FindingPage = z.infer<typeof findingPage>
 
 export const FINDING_EVENT_NAMES = [...FINDING_EVENTS, 'acknowledged', 'exempted', 'closed'] as const
 
+const traceUrl = () =>
+  z.url().nullable().describe('Where `telemetry.traceUrl` of the configuration shows the trace; null: it says nothing')
+
 const happened = {
   id: id().describe('Of the row behind it'),
   at: instant().describe('When it happened'),
@@ -63,6 +66,7 @@ export const timelineItem = z.discriminatedUnion('type', [
     actor: text().nullable().describe('Who; null: it was found'),
     note: text().nullable().describe('What was said about it'),
     traceId: text().nullable().describe('W3C trace id'),
+    traceUrl: traceUrl(),
   }),
   z.strictObject({
     type: z.literal('observation'),
@@ -76,6 +80,7 @@ export const timelineItem = z.discriminatedUnion('type', [
     principal: text().nullable().describe('Who the system said it was'),
     latencyMs: z.number().describe('How long the answer took'),
     traceId: text().describe('W3C trace id'),
+    traceUrl: traceUrl(),
   }),
   z.strictObject({
     type: z.literal('control'),
@@ -118,6 +123,7 @@ export const findingDetail = z.strictObject({
         .nullable()
         .describe('A made-up secret for the same account: refused, it is this secret that opens the door'),
       traceId: text().nullable().describe('W3C trace id of the trial'),
+      traceUrl: traceUrl(),
     })
     .describe('What it rests on'),
   frameworks: z.record(z.string(), z.array(z.string())).describe('The requirements that it speaks to, by framework'),

@@ -19,9 +19,9 @@ import { trial } from './trial.ts'
 /**
  * What trials of a system are doing, the first that applies. `retired`: no longer in the configuration. `paused`: by an operator.
  * `rebind`: its address changed, and its secrets wait for an operator. `open`: it accepted a decoy. `blind`: its canary fails.
- * `held`: its way failed too often, or it asked to be left alone. `active`: none of these.
+ * `held`: its way failed too often, or it asked to be left alone. `untried`: its controls have said nothing yet. `active`: none of these.
  */
-export const SYSTEM_STATES = ['retired', 'paused', 'rebind', 'open', 'blind', 'held', 'active'] as const
+export const SYSTEM_STATES = ['retired', 'paused', 'rebind', 'open', 'blind', 'held', 'untried', 'active'] as const
 
 export const system = z.strictObject({
   ...systemRef.shape,

@@ -24,10 +24,10 @@ export function addAccess(program: Command, act: Act): void {
     .description('make a token and print it: it is shown this once')
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .option('--days <n>', 'how long it is good for, at most 366', positive, 90)
-    .option('--owner <who>', 'e-mail address or external id of whoever answers for it: it dies when they leave')
+    .requiredOption('--owner <who>', 'e-mail address or external id of whoever answers for it: it dies when they leave')
     .option('--json', 'one JSON document', false)
     .action(
-      act(async (c, name: string, options: { role: string; days: number; owner?: string; json: boolean }) =>
+      act(async (c, name: string, options: { role: string; days: number; owner: string; json: boolean }) =>
         (await import('../access.ts')).createToken(c, name, options),
       ),
     )

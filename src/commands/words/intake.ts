@@ -4,7 +4,7 @@ import { type Act, positive } from './act.ts'
 export function addIntake(program: Command, act: Act): void {
   const intake = program
     .command('import')
-    .description('bring in who left and what they held (CSV or JSON Lines)')
+    .description('bring in who left and what they held (CSV, JSON Lines, scanner reports, machines)')
     .addHelpText('after', IMPORT_HELP)
   for (const what of ['identities', 'credentials'] as const) {
     intake
@@ -15,7 +15,10 @@ export function addIntake(program: Command, act: Act): void {
           : 'what they held, with the secret or a reference to it',
       )
       .option('--dry-run', 'check everything, change nothing', false)
-      .option('--format <format>', 'csv or jsonl; left out: by the file name, which `-` (standard input) does not have')
+      .option(
+        '--format <format>',
+        'csv or jsonl, or age for credentials that are encrypted; left out: by the file name, which `-` (standard input) does not have',
+      )
       .option('--json', 'one JSON document', false)
       .action(
         act(async (c, file: string, options: { dryRun: boolean; format?: string; json: boolean }) =>
@@ -23,6 +26,7 @@ export function addIntake(program: Command, act: Act): void {
         ),
       )
   }
+  addFound(intake, act)
   const identities = program.command('identities').description('who is known, and who has left')
   identities
     .command('list', { isDefault: true })
@@ -77,10 +81,57 @@ export function addIntake(program: Command, act: Act): void {
     .action(act(async (c, id: string, options: { json: boolean }) => (await import('../credentials.ts')).repin(c, id, options)))
 }
 
+interface FoundWords {
+  dryRun: boolean
+  json: boolean
+  identity?: string
+  account?: string
+  map: string[]
+  owner?: string[]
+}
+
+function addFound(intake: Command, act: Act): void {
+  const each = (word: string, words: string[]) => [...words, word]
+  intake
+    .command('report <file>')
+    .description('what TruffleHog, gitleaks or Kingfisher found (their JSON), each secret to its holder and its system')
+    .option('--map <detector=system>', 'which system takes what this detector finds; may be repeated', each, [])
+    .option('--owner <folder=external-id>', 'whose the files below a folder are; may be repeated', each, [])
+    .option('--identity <external-id>', 'whose everything is that names nobody who is known')
+    .option('--account <name>', 'who private keys log in as that name nobody')
+    .option('--dry-run', 'check everything, change nothing', false)
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', FOUND_HELP)
+    .action(
+      act(async (c, file: string, options: FoundWords) => (await import('../import-found.ts')).importReport(c, file, options)),
+    )
+  intake
+    .command('workstation <folder>')
+    .description("the credential stores of a leaver's machine: .netrc, .npmrc, .pgpass, SSH keys, .env and more")
+    .requiredOption('--identity <external-id>', 'whose machine it was')
+    .option('--map <store=system>', 'which system takes what this store holds; may be repeated', each, [])
+    .option('--account <name>', 'who private keys log in as that name nobody')
+    .option('--dry-run', 'check everything, change nothing', false)
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', FOUND_HELP)
+    .action(
+      act(async (c, folder: string, options: FoundWords) =>
+        (await import('../import-found.ts')).importWorkstation(c, folder, options),
+      ),
+    )
+}
+
+const FOUND_HELP = `
+A secret goes only to a configured system whose origin is where it belongs. What has none, fits several, or names nobody who is
+known is set aside and listed with the reason; nothing of it is guessed. Set-up and formats: docs/sources.md`
+
 const IMPORT_HELP = `
 Examples:
   revenant import identities leavers.csv --dry-run
   revenant import credentials held.jsonl
+  revenant import credentials submission.age
   fetch-leavers | revenant import identities - --format jsonl
+  trufflehog git https://github.com/acme/app --json | revenant import report -
+  revenant import workstation /mnt/disk/home/anna --identity anna --dry-run
 
 Good rows are kept, bad ones are listed with their line; the same file twice changes nothing. Columns: docs/import.md`

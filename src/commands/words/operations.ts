@@ -41,11 +41,36 @@ export function addOperations(program: Command, act: Act): void {
     .option('--json', 'one JSON document', false)
     .action(act(async (c, options: { json: boolean }) => (await import('../keys.ts')).list(c, options)))
   keys
+    .command('recipient')
+    .description('what whoever hands over secrets encrypts them to, with age')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../keys.ts')).recipient(c, options)))
+  keys
     .command('rotate')
     .description('make new keys and seal every secret anew, while the daemon runs')
     .option('--drop-old', 'forget the old ring keys afterwards (old backups then need the old ring file)', false)
     .option('--json', 'one JSON document', false)
     .action(act(async (c, options: { dropOld: boolean; json: boolean }) => (await import('../keys.ts')).rotate(c, options)))
+  keys
+    .command('check')
+    .description('try every key and every secret, and say what can no longer be opened and what to do; works without the keys')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../keys-check.ts')).check(c, options)))
+  keys
+    .command('wrap')
+    .description('wrap the key ring as keyRing.wrap of the configuration says, while the daemon runs')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../keys-wrap.ts')).changeWrap(c, 'wrap', options)))
+  keys
+    .command('rewrap')
+    .description('wrap it anew: after keyRing.wrap changed, or to leave a passphrase or a version of a key behind')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../keys-wrap.ts')).changeWrap(c, 'rewrap', options)))
+  keys
+    .command('unwrap')
+    .description('keep the key ring unwrapped; its way of wrapping then stands in keyRing.previous')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, options: { json: boolean }) => (await import('../keys-wrap.ts')).changeWrap(c, 'unwrap', options)))
   program
     .command('doctor')
     .description('check database, keys, clock, systems and receivers, and say what to mend')

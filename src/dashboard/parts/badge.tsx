@@ -5,7 +5,17 @@ import { SEVERITIES } from '../../domain/finding.ts'
 import type { IdentityKind } from '../../domain/identity.ts'
 import type { Standing } from '../../domain/standing.ts'
 import type { Verdict } from '../../domain/verdict.ts'
-import { IDENTITY_KIND_LABELS, KIND_LABELS, type Look, SEVERITY_LABELS, STANDINGS, STATE_LABELS, VERDICTS } from '../words.ts'
+import {
+  type Answer,
+  answerLook,
+  IDENTITY_KIND_LABELS,
+  KIND_LABELS,
+  type Look,
+  SEVERITY_LABELS,
+  STANDINGS,
+  STATE_LABELS,
+  VERDICTS,
+} from '../words.ts'
 import { Icon, type IconName } from './icon.tsx'
 
 const ICONS: Record<Look, IconName> = {
@@ -31,9 +41,13 @@ export function StandingBadge({ standing }: { standing: Standing }): JSX.Element
   return <Badge look={look} label={label} title={means} />
 }
 
-export function VerdictBadge({ verdict }: { verdict: Verdict }): JSX.Element {
-  const { label, look } = VERDICTS[verdict]
-  return <Badge look={look} label={label} />
+export function VerdictBadge({ answer }: { answer: Answer }): JSX.Element {
+  return <Badge {...answerLook(answer)} />
+}
+
+/** The icon that goes with a look. */
+export function lookIcon(look: Look): IconName {
+  return ICONS[look]
 }
 
 /** A control passed where it was refused or accepted as it must be; otherwise nothing beside it proves anything. */

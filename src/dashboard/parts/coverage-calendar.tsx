@@ -13,13 +13,15 @@ import { Empty, Shown } from './states.tsx'
 /** Of all systems the API tells so many days at once. */
 const SPANS = ['7', '14', '31'] as const
 const DAY_MS = 86_400_000
+/** It is counted over all trials of a month: read again no more often than so, however much is tried. */
+const REST_MS = 15_000
 
 /** Which day each system was tried on, and which it was not: a gap is shown, never left out. A table already: it needs no twin. */
 export function CoverageCalendar(): JSX.Element {
   const span = SPANS.find((each) => each === filters().days) ?? '31'
   const to = new Date().toISOString().slice(0, 10)
   const from = new Date(Date.parse(to) - (Number(span) - 1) * DAY_MS).toISOString().slice(0, 10)
-  const reading = useRead<Calendar>('/v1/coverage', { query: { from, to } })
+  const reading = useRead<Calendar>('/v1/coverage', { query: { from, to }, topics: ['trial', 'operator'], restMs: REST_MS })
   return (
     <Panel title="Coverage calendar" note={<Span span={span} />} flush>
       <Shown reading={reading} rows={6}>

@@ -1,16 +1,20 @@
 import type { JSX } from 'preact'
+import { useRef } from 'preact/hooks'
 import type { ActedAnswer, ActedManyAnswer } from '../../api/schemas/actions.ts'
+import type { Finding } from '../../api/schemas/finding.ts'
 import { instantOf, textOf } from '../act.ts'
 import { ApiError, send } from '../api.ts'
+import { sendAsSeen } from '../as-seen.ts'
 import { session } from '../session.ts'
 import { inputValue } from '../time.ts'
-import { countOf } from '../words.ts'
+import { countOf, KIND_LABELS } from '../words.ts'
 import { Ask } from './dialog.tsx'
 import { Field } from './field.tsx'
 import { say } from './toast.tsx'
 
 export interface FindingActionProps {
-  ids: readonly string[]
+  /** As the reader saw them when he asked; at least one. */
+  findings: readonly [Finding, ...Finding[]]
   onClose(): void
   onDone(): void
 }
@@ -18,12 +22,13 @@ export interface FindingActionProps {
 const LONGEST_NOTE = 1_000
 
 /** Asks for the note of an acknowledgement, of one finding or many. */
-export function AskAcknowledge({ ids, onClose, onDone }: FindingActionProps): JSX.Element {
+export function AskAcknowledge({ findings, onClose, onDone }: FindingActionProps): JSX.Element {
+  const seen = useRef(findings[0])
+  const ids = findings.map(({ id }) => id)
   const submit = async (form: FormData) => {
     const note = textOf(form, 'note') ?? ''
-    const [one] = ids
-    if (ids.length === 1 && one !== undefined) {
-      const { changed } = await send<ActedAnswer>('POST', `/v1/findings/${one}/acknowledge`, { body: { note } })
+    if (ids.length === 1) {
+      const { changed } = await sendAsSeen<ActedAnswer>('acknowledge', seen, { note })
       say(changed ? 'Acknowledged.' : 'It was acknowledged already.')
     } else sayMany(await send<ActedManyAnswer>('POST', '/v1/findings/acknowledge', { body: { ids, note } }), 'acknowledged')
     onDone()
@@ -31,7 +36,12 @@ export function AskAcknowledge({ ids, onClose, onDone }: FindingActionProps): JS
   return (
     <Ask
       title={`Acknowledge ${countOf(ids.length, 'finding')}`}
-      what={<p>Somebody has taken note of it. It is tried and watched as before, and not reminded of until it becomes worse.</p>}
+      what={
+        <>
+          <p>Somebody has taken note of it. It is tried and watched as before, and not reminded of until it becomes worse.</p>
+          <Named findings={findings} />
+        </>
+      }
       action="Acknowledge"
       submit={submit}
       onClose={onClose}
@@ -46,7 +56,9 @@ export function AskAcknowledge({ ids, onClose, onDone }: FindingActionProps): JS
 const DAY_MS = 86_400_000
 
 /** Asks for the terms of an exemption, of one finding or many. */
-export function AskExempt({ ids, onClose, onDone }: FindingActionProps): JSX.Element {
+export function AskExempt({ findings, onClose, onDone }: FindingActionProps): JSX.Element {
+  const seen = useRef(findings[0])
+  const ids = findings.map(({ id }) => id)
   const submit = async (form: FormData) => {
     const body = {
       owner: textOf(form, 'owner') ?? '',
@@ -54,9 +66,8 @@ export function AskExempt({ ids, onClose, onDone }: FindingActionProps): JSX.Ele
       until: instantOf(form, 'until') ?? '',
     }
     if (Date.parse(body.until) <= Date.now()) throw new ApiError(400, 'An exemption ends in the future.')
-    const [one] = ids
-    if (ids.length === 1 && one !== undefined) {
-      const { changed } = await send<ActedAnswer>('POST', `/v1/findings/${one}/exempt`, { body })
+    if (ids.length === 1) {
+      const { changed } = await sendAsSeen<ActedAnswer>('exempt', seen, body)
       say(changed ? 'Exempted: tried and recorded, not alerted.' : 'It was exempted so already.')
     } else sayMany(await send<ActedManyAnswer>('POST', '/v1/findings/exempt', { body: { ids, ...body } }), 'exempted')
     onDone()
@@ -65,7 +76,12 @@ export function AskExempt({ ids, onClose, onDone }: FindingActionProps): JSX.Ele
   return (
     <Ask
       title={`Exempt ${countOf(ids.length, 'finding')}`}
-      what={<p>It goes on being tried and recorded, and stands in every report. Until the exemption ends, nobody is alerted.</p>}
+      what={
+        <>
+          <p>It goes on being tried and recorded, and stands in every report. Until the exemption ends, nobody is alerted.</p>
+          <Named findings={findings} />
+        </>
+      }
       action="Exempt"
       submit={submit}
       onClose={onClose}
@@ -87,6 +103,62 @@ export function AskExempt({ ids, onClose, onDone }: FindingActionProps): JSX.Ele
       </Field>
     </Ask>
   )
+}
+
+/** Asks for the note of closing by hand what nothing tries any more. */
+export function AskResolve({
+  finding,
+  onClose,
+  onDone,
+}: Omit<FindingActionProps, 'findings'> & { finding: Finding }): JSX.Element {
+  const seen = useRef(finding)
+  const submit = async (form: FormData) => {
+    await sendAsSeen<ActedAnswer>('resolve', seen, { note: textOf(form, 'note') ?? '' })
+    say('Resolved.')
+    onDone()
+  }
+  return (
+    <Ask
+      title="Resolve 1 finding"
+      what={
+        <>
+          <p>
+            Nothing tries any more what it is about, so no answer can close it. Whoever was told of it is told that it is over;
+            the record says that it was closed by hand.
+          </p>
+          <Named findings={[finding]} />
+        </>
+      }
+      action="Resolve"
+      submit={submit}
+      onClose={onClose}
+    >
+      <Field label="Note, for the record" hint="Why it is over.">
+        <textarea name="note" required maxLength={LONGEST_NOTE} />
+      </Field>
+    </Ask>
+  )
+}
+
+const MOST_NAMED = 8
+
+/** Which findings: who decides must not have to remember. */
+function Named({ findings }: { findings: readonly Finding[] }): JSX.Element {
+  const rest = findings.length - MOST_NAMED
+  return (
+    <ul class="named">
+      {findings.slice(0, MOST_NAMED).map((finding) => (
+        <li key={finding.id}>
+          <b>{KIND_LABELS[finding.kind]}</b> {placeOf(finding)}
+        </li>
+      ))}
+      {rest > 0 ? <li class="soft">and {rest} more</li> : undefined}
+    </ul>
+  )
+}
+
+function placeOf({ identity, system, credential }: Finding): string {
+  return [identity?.name, system?.name, credential?.label].filter((part) => part !== undefined).join(', ')
 }
 
 function sayMany({ changed, items }: ActedManyAnswer, done: string): void {

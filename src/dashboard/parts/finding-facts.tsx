@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { FindingDetail } from '../../api/schemas/finding.ts'
 import { hrefOf } from '../place.ts'
+import { may } from '../session.ts'
 import { humane, KIND_LABELS } from '../words.ts'
 import { Ago, At } from './moment.tsx'
 import { Panel } from './panel.tsx'
@@ -86,9 +87,21 @@ export function Proof({ finding: { proof, dedupKey } }: { finding: FindingDetail
     <Panel title="Proof">
       <dl class="facts">
         <dt>Event</dt>
-        <dd>{proof.event === null ? <span class="soft">not in the log yet</span> : `entry ${proof.event.index}`}</dd>
+        <dd>
+          {proof.event === null ? (
+            <span class="soft">not in the log yet</span>
+          ) : (
+            <Entry place={proof.event} under={proof.checkpoint} />
+          )}
+        </dd>
         <dt>Observation</dt>
-        <dd>{proof.observation === null ? <span class="soft">–</span> : `entry ${proof.observation.index}`}</dd>
+        <dd>
+          {proof.observation === null ? (
+            <span class="soft">–</span>
+          ) : (
+            <Entry place={proof.observation} under={proof.checkpoint} />
+          )}
+        </dd>
         <dt>Checkpoint</dt>
         <dd>
           {proof.checkpoint === null ? (
@@ -103,6 +116,25 @@ export function Proof({ finding: { proof, dedupKey } }: { finding: FindingDetail
         <dd class="mono">{dedupKey}</dd>
       </dl>
     </Panel>
+  )
+}
+
+type ProofOf = FindingDetail['proof']
+
+/** An entry of the log, and the file that proves it to whoever holds our key, once a checkpoint has it. */
+function Entry({ place: { index }, under }: { place: NonNullable<ProofOf['event']>; under: ProofOf['checkpoint'] }): JSX.Element {
+  const isProven = under !== null && index < under.size
+  return (
+    <span class="row">
+      entry {index}
+      {!may('evidence') ? undefined : isProven ? (
+        <a href={`/v1/ledger/entries/${index}/proof`} download={`${index}.tlog-proof`}>
+          Download its proof
+        </a>
+      ) : (
+        <span class="soft">under no checkpoint yet</span>
+      )}
+    </span>
   )
 }
 

@@ -128,15 +128,20 @@ function ThemeSwitch(): JSX.Element {
   )
 }
 
+/** Whoever came from the provider signs out there too. */
+function leave(): void {
+  location.assign('/v1/sign-out/oidc')
+}
+
 function Who(): JSX.Element | null {
   if (typeof session.value !== 'object') return null
-  const { actor, role } = session.value
+  const { actor, role, provider } = session.value
   const signOut = async () => {
     const ended = remove('/v1/session')
     // Whatever is being read or heard ends first: it would be refused.
     session.value = 'unknown'
     forgetReads()
-    await ended.then(signedOff, askSession)
+    await ended.then(provider ? leave : signedOff, askSession)
   }
   return (
     <div class="row">

@@ -14,6 +14,7 @@ export function AskStanding(props: {
   onDone(): void
 }): JSX.Element {
   const { identity, what, onClose, onDone } = props
+  const isLeaving = identity.state === 'active' && identity.terminatedAt !== null
   const submit = async (form: FormData) => {
     const at = instantOf(form, 'at')
     const body = { reason: textOf(form, 'reason') ?? '', ...(what === 'terminate' && at !== undefined ? { at } : {}) }
@@ -27,15 +28,20 @@ export function AskStanding(props: {
   }
   return (
     <Ask
-      title={what === 'terminate' ? `${identity.name} has left` : `${identity.name} is back`}
+      title={what === 'terminate' ? `${identity.name} has left` : `${identity.name} ${isLeaving ? 'stays' : 'is back'}`}
       what={
         what === 'terminate' ? (
           <p>
             The clock starts: every credential that is known of it is tried at once, and again and again until it is proven
             closed.
           </p>
+        ) : isLeaving ? (
+          <p>The departure that was planned is taken back: it is here, with no last day.</p>
         ) : (
-          <p>Its credentials rest: nothing of it is tried any more, and its open findings are closed.</p>
+          <p>
+            Its credentials rest: nothing of it is tried any more. What was found with them stays open until somebody resolves it:
+            nothing is left that could close it by itself.
+          </p>
         )
       }
       action={what === 'terminate' ? 'Terminate' : 'Reinstate'}

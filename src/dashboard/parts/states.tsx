@@ -42,8 +42,10 @@ export function Problem({ error, retry }: { error: ApiError; retry?: () => void 
 
 const HEADLINES: Readonly<Record<number, string>> = {
   0: 'No answer.',
+  400: 'This does not fit.',
   403: 'Your role may not see this.',
   404: 'There is nothing here.',
+  412: 'It has changed.',
   429: 'Too many questions at once.',
   503: 'The daemon cannot answer now.',
 }

@@ -25,12 +25,18 @@ export interface TableProps<Row> {
   onSort?(sort: string): void
   /** The row that the keyboard is at. */
   cursor?: string | undefined
+  /** Makes the rows a place for the keyboard: the table is one stop of the Tab key, arrows move within. Told where it comes to. */
+  onCursor?(key: string): void
+  /** Enter, at a row. */
+  onOpen?(key: string): void
   picked?: ReadonlySet<string>
 }
 
 /** A table that turns into cards where the screen is narrow. Roles are told twice: browsers drop them with `display`. */
 export function Table<Row>(props: TableProps<Row>): JSX.Element {
-  const { label, columns, rows, rowKey, cursor, picked } = props
+  const { label, columns, rows, rowKey, cursor, picked, onCursor } = props
+  const keys = rows.map(rowKey)
+  const stop = cursor !== undefined && keys.includes(cursor) ? cursor : keys[0]
   // A box to tick has no name: the card is named by what follows.
   const first = columns.findIndex(({ head }) => head !== '')
   return (
@@ -51,6 +57,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
                 key={key}
                 role="row"
                 data-cursor={key === cursor ? '' : undefined}
+                {...(onCursor === undefined ? undefined : rowFocus(key, key === stop, keys, props))}
                 data-picked={picked?.has(key) ? '' : undefined}
               >
                 {columns.map((column, at) => (
@@ -72,6 +79,24 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
       </table>
     </Scroll>
   )
+}
+
+/** Puts the keyboard at a row: whoever does not see the mark is told what stands there. */
+export function focusRow(key: string): void {
+  document.querySelector<HTMLElement>(`[data-row="${CSS.escape(key)}"]`)?.focus()
+}
+
+function rowFocus<Row>(key: string, isStop: boolean, keys: readonly string[], { onCursor, onOpen }: TableProps<Row>) {
+  const hear = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    const at = keys.indexOf(key)
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: keys.length - 1 }[event.key]
+    const next = to === undefined ? undefined : keys[to]
+    if (event.key === 'Enter') onOpen?.(key)
+    else if (next !== undefined) focusRow(next)
+    if (event.key === 'Enter' || to !== undefined) event.preventDefault()
+  }
+  return { 'data-row': key, tabIndex: isStop ? 0 : -1, onFocusIn: () => onCursor?.(key), onKeyDown: hear }
 }
 
 function HeadCell<Row>({ column, sort, onSort }: TableProps<Row> & { column: Column<Row> }): JSX.Element {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { hrefOf } from '../place.ts'
+import { may } from '../session.ts'
 
 /** A few ways to look at one thing, each with an address. */
 export function Tabs({
@@ -19,6 +20,21 @@ export function Tabs({
         </a>
       ))}
     </nav>
+  )
+}
+
+/** Statements are for those who may read evidence; to whoever may not, there is one way to look. */
+export function EvidenceTabs({ current }: { current: 'log' | 'statements' | '' }): JSX.Element | null {
+  if (!may('evidence')) return null
+  return (
+    <Tabs
+      label="Evidence"
+      current={current}
+      tabs={[
+        { name: 'log', label: 'Log and bundles', href: hrefOf('evidence') },
+        { name: 'statements', label: 'Statements', href: hrefOf('evidence', 'leavers') },
+      ]}
+    />
   )
 }
 

@@ -2,8 +2,8 @@ import type { JSX } from 'preact'
 import type { TimelineItem } from '../../api/schemas/finding.ts'
 import { useList } from '../read.ts'
 import { local, localDay, utc } from '../time.ts'
-import { ASSURANCE_LABELS, CONTROL_LABELS, eventLabel, humane } from '../words.ts'
-import { ControlBadge, SeverityMark, VerdictBadge } from './badge.tsx'
+import { type Answer, ASSURANCE_LABELS, answerLook, CONTROL_LABELS, eventLabel, humane, type Look } from '../words.ts'
+import { ControlBadge, lookIcon, SeverityMark, VerdictBadge } from './badge.tsx'
 import { eventLook } from './events.tsx'
 import { Icon, type IconName } from './icon.tsx'
 import { Panel } from './panel.tsx'
@@ -39,19 +39,13 @@ export function Timeline({ id }: { id: string }): JSX.Element {
   )
 }
 
-const VERDICT_LOOKS: Record<'accepted' | 'rejected' | 'inconclusive', { icon: IconName; look: string }> = {
-  accepted: { icon: 'door', look: 'open' },
-  rejected: { icon: 'shut', look: 'closed' },
-  inconclusive: { icon: 'question', look: 'doubt' },
-}
-
 function Item({ item }: { item: TimelineItem }): JSX.Element {
   const { icon, look } =
     item.type === 'event'
       ? eventLook(item.event)
       : item.type === 'control'
         ? { icon: 'dash' as const, look: '' }
-        : VERDICT_LOOKS[item.verdict]
+        : observationLook(item)
   const index = item.ledger === null ? undefined : `entry ${item.ledger.index} of the log`
   return (
     <li class={look}>
@@ -73,6 +67,11 @@ function Item({ item }: { item: TimelineItem }): JSX.Element {
   )
 }
 
+function observationLook(answer: Answer): { icon: IconName; look: Look } {
+  const { look } = answerLook(answer)
+  return { icon: lookIcon(look), look }
+}
+
 function isToday(at: string): boolean {
   return localDay(at) === localDay(new Date().toISOString())
 }
@@ -82,6 +81,7 @@ function EventWords({ item }: { item: Extract<TimelineItem, { type: 'event' }> }
     <span class="row">
       <b>{sentence(eventLabel(item.event))}</b> <SeverityMark severity={item.severity} />
       {item.actor === null ? undefined : <span class="soft">by {item.actor}</span>}
+      <TraceLink item={item} />
     </span>
   )
 }
@@ -89,13 +89,28 @@ function EventWords({ item }: { item: Extract<TimelineItem, { type: 'event' }> }
 function ObservationWords({ item }: { item: Extract<TimelineItem, { type: 'observation' }> }): JSX.Element {
   return (
     <span class="row">
-      <VerdictBadge verdict={item.verdict} /> {humane(item.reason)}
+      <VerdictBadge answer={item} /> {humane(item.reason)}
       <span class="soft">
         {item.principal === null ? '' : `as ${item.principal}; `}
         {item.confirmed ? 'confirmed; ' : ''}
         {ASSURANCE_LABELS[item.assurance]}; {Math.round(item.latencyMs)} ms
       </span>
+      <TraceLink item={item} />
     </span>
+  )
+}
+
+/** Where its trace can be looked at; nothing where the configuration does not say. */
+function TraceLink({
+  item: { traceId, traceUrl, at },
+}: {
+  item: Exclude<TimelineItem, { type: 'control' }>
+}): JSX.Element | null {
+  if (traceId === null || traceUrl === null) return null
+  return (
+    <a href={traceUrl} rel="noopener noreferrer" target="_blank" title={traceId}>
+      Trace<span class="unseen"> of {utc(at)}</span>
+    </a>
   )
 }
 

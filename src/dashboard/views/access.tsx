@@ -21,6 +21,8 @@ const ROLE_WORDS: Record<Role, string> = {
   admin: 'everything, access included',
 }
 
+const NOBODYS = 'tied to nobody: no departure ends it'
+
 /** Who gets into Revenant itself. */
 export function AccessView(): JSX.Element {
   const tokens = useList<TokenItem>('/v1/tokens', { topics: ['operator'] })
@@ -53,13 +55,14 @@ export function AccessView(): JSX.Element {
               { head: 'Ends', cell: ({ expiresAt }) => <Ago at={expiresAt} /> },
               {
                 head: 'Made',
-                cell: ({ createdAt, createdBy, owner }) => (
+                cell: ({ createdAt, createdBy, owner, tied }) => (
                   <>
                     <Ago at={createdAt} />
                     <span class="under">
                       by {createdBy}
                       {owner === null ? '' : `, for ${owner}`}
                     </span>
+                    {tied ? undefined : <span class="under">{NOBODYS}</span>}
                   </>
                 ),
               },
@@ -91,9 +94,10 @@ export function AccessView(): JSX.Element {
             columns={[
               {
                 head: 'Who',
-                cell: ({ actor, own }) => (
+                cell: ({ actor, own, tied }) => (
                   <>
                     <b class="wrap">{actor}</b> {own ? <span class="tag">this one</span> : undefined}
+                    {tied ? undefined : <span class="under">{NOBODYS}</span>}
                   </>
                 ),
               },
@@ -193,7 +197,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(token: TokenAns
       </Field>
       <Field
         label="Owner"
-        hint="E-mail or external id of whoever answers for it; the token dies when he leaves. May be left empty."
+        hint="E-mail or external id of whoever answers for it; the token dies when he leaves, and when you do. Needed where you signed in by a link that names nobody."
       >
         <input name="owner" maxLength={320} autocomplete="off" />
       </Field>

@@ -73,10 +73,10 @@ function Observations({ id }: { id: string }): JSX.Element {
           { head: 'When', cell: ({ observedAt }) => <At at={observedAt} /> },
           {
             head: 'Verdict',
-            cell: ({ verdict, reason }) => (
+            cell: (observation) => (
               <>
-                <VerdictBadge verdict={verdict} />
-                <span class="under">{humane(reason)}</span>
+                <VerdictBadge answer={observation} />
+                <span class="under">{humane(observation.reason)}</span>
               </>
             ),
           },

@@ -8,6 +8,7 @@ import { Ago, At } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
 import { Table } from '../parts/table.tsx'
+import { EvidenceTabs } from '../parts/tabs.tsx'
 import { VerifyBundle } from '../parts/verify-bundle.tsx'
 import { useRead } from '../read.ts'
 import { may } from '../session.ts'
@@ -22,21 +23,22 @@ export function EvidenceView(): JSX.Element {
         title="Evidence"
         lead="Every verdict, control, finding and act is an entry of a signed, append-only log. A bundle of it can be checked by anybody, offline."
       />
+      <EvidenceTabs current="log" />
       <div class="stack">
-        {may('evidence') ? (
-          <div class="grid">
-            <Panel title="Export a bundle" note="a ZIP with all that is needed to check it">
+        <div class="grid">
+          <Panel title="Export a bundle" note="a ZIP with all that is needed to check it">
+            {may('evidence') ? (
               <ExportBundle />
-            </Panel>
-            <Panel title="Verify a bundle">
-              <VerifyBundle />
-            </Panel>
-          </div>
-        ) : (
-          <p class="said">
-            Bundles are exported and verified by auditors, operators and administrators; your role sees what they cover.
-          </p>
-        )}
+            ) : (
+              <p class="said">
+                Bundles are exported by auditors, operators and administrators; your role sees what they cover, and may check one.
+              </p>
+            )}
+          </Panel>
+          <Panel title="Verify a bundle" note="in this browser, not by the daemon">
+            <VerifyBundle />
+          </Panel>
+        </div>
         <CoverageCalendar />
         <Shown reading={reading} rows={8}>
           {(status) => (

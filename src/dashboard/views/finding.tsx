@@ -5,13 +5,14 @@ import { useKeys } from '../keys.ts'
 import { ControlBadge, SeverityMark, StateBadge, VerdictBadge } from '../parts/badge.tsx'
 import { Deliveries } from '../parts/deliveries.tsx'
 import { ExemptionLine } from '../parts/exemption-line.tsx'
-import { AskAcknowledge, AskExempt } from '../parts/finding-actions.tsx'
+import { AskAcknowledge, AskExempt, AskResolve } from '../parts/finding-actions.tsx'
 import { About, Frameworks, Proof } from '../parts/finding-facts.tsx'
 import { Head } from '../parts/head.tsx'
 import { Ago, At, Clock } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Shown } from '../parts/states.tsx'
 import { Timeline } from '../parts/timeline.tsx'
+import { Trace } from '../parts/trace.tsx'
 import { hrefOf } from '../place.ts'
 import { useRead } from '../read.ts'
 import { may } from '../session.ts'
@@ -21,7 +22,7 @@ import { ASSURANCE_LABELS, CONTROL_LABELS, humane } from '../words.ts'
 export function FindingView({ id }: { id: string }): JSX.Element {
   const reading = useRead<FindingDetail>(`/v1/findings/${id}`, { topics: ['finding', 'delivery'] })
   const finding = reading.value
-  const [asking, setAsking] = useState<'acknowledge' | 'exempt'>()
+  const [asking, setAsking] = useState<'acknowledge' | 'exempt' | 'resolve'>()
   const open = finding !== undefined && finding.state !== 'resolved' && may('operate')
   useKeys({ a: () => open && setAsking('acknowledge'), e: () => open && setAsking('exempt') })
   const close = () => setAsking(undefined)
@@ -45,6 +46,11 @@ export function FindingView({ id }: { id: string }): JSX.Element {
             <button type="button" class="button" onClick={() => setAsking('exempt')}>
               Exempt
             </button>
+            {finding.stillTried ? undefined : (
+              <button type="button" class="button" onClick={() => setAsking('resolve')}>
+                Resolve
+              </button>
+            )}
           </>
         ) : undefined}
       </Head>
@@ -77,8 +83,13 @@ export function FindingView({ id }: { id: string }): JSX.Element {
           </div>
         )}
       </Shown>
-      {asking === 'acknowledge' ? <AskAcknowledge ids={[id]} onClose={close} onDone={reading.reload} /> : undefined}
-      {asking === 'exempt' ? <AskExempt ids={[id]} onClose={close} onDone={reading.reload} /> : undefined}
+      {finding === undefined || asking === undefined ? undefined : asking === 'acknowledge' ? (
+        <AskAcknowledge findings={[finding]} onClose={close} onDone={reading.reload} />
+      ) : asking === 'exempt' ? (
+        <AskExempt findings={[finding]} onClose={close} onDone={reading.reload} />
+      ) : (
+        <AskResolve finding={finding} onClose={close} onDone={reading.reload} />
+      )}
     </>
   )
 }
@@ -124,9 +135,9 @@ function Todo({ finding }: { finding: FindingDetail }): JSX.Element {
 }
 
 function Evidence({ finding }: { finding: FindingDetail }): JSX.Element {
-  const { observation, controls, confirmation, traceId } = finding.evidence
+  const { observation, controls, confirmation, traceId, traceUrl } = finding.evidence
   return (
-    <Panel title="What it rests on" note={finding.stillTried ? 'tried again and again; it closes by itself' : undefined}>
+    <Panel title="What it rests on" note={noteOf(finding)}>
       <dl class="facts">
         {observation === null ? (
           <>
@@ -139,7 +150,7 @@ function Evidence({ finding }: { finding: FindingDetail }): JSX.Element {
           <>
             <dt>Answer</dt>
             <dd>
-              <VerdictBadge verdict={observation.verdict} /> {humane(observation.reason)}, <At at={observation.observedAt} />
+              <VerdictBadge answer={observation} /> {humane(observation.reason)}, <At at={observation.observedAt} />
             </dd>
             <dt>Says it is</dt>
             <dd>{observation.principal ?? <span class="soft">it does not say</span>}</dd>
@@ -176,10 +187,15 @@ function Evidence({ finding }: { finding: FindingDetail }): JSX.Element {
             <ControlFacts key={control.control} {...control} />
           ))}
         <dt>Trace</dt>
-        <dd class="mono wrap">{traceId ?? '–'}</dd>
+        <dd>{traceId === null ? '–' : <Trace id={traceId} url={traceUrl} />}</dd>
       </dl>
     </Panel>
   )
+}
+
+function noteOf({ state, stillTried }: FindingDetail): string | undefined {
+  if (stillTried) return 'tried again and again; it closes by itself'
+  return state === 'resolved' ? undefined : 'nothing is tried any more: it closes by hand'
 }
 
 function ControlFacts({ control, verdict, reason, at }: FindingDetail['evidence']['controls'][number]): JSX.Element {

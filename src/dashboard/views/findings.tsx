@@ -9,8 +9,9 @@ import { AskAcknowledge, AskExempt } from '../parts/finding-actions.tsx'
 import { Head } from '../parts/head.tsx'
 import { KeysHelp } from '../parts/keys-help.tsx'
 import { Ago } from '../parts/moment.tsx'
-import { type Column, List } from '../parts/table.tsx'
+import { type Column, focusRow, List } from '../parts/table.tsx'
 import { FindingTabs } from '../parts/tabs.tsx'
+import { usePicks } from '../picks.ts'
 import { hrefOf } from '../place.ts'
 import { useList } from '../read.ts'
 import { may } from '../session.ts'
@@ -20,7 +21,8 @@ import { humane, KIND_LABELS, SEVERITY_LABELS } from '../words.ts'
 const STANDARD = { state: 'unresolved', sort: '-severity' } as const
 const STATES = { unresolved: 'Not resolved', open: 'Open', acknowledged: 'Acknowledged', resolved: 'Resolved' }
 
-type Asking = 'acknowledge' | 'exempt' | 'keys' | undefined
+/** What is asked, and of which findings: those that were chosen when the question began. */
+type Asking = { what: 'keys' } | { what: 'acknowledge' | 'exempt'; of: readonly [Finding, ...Finding[]] } | undefined
 
 /** What is wrong, the worst first. */
 export function FindingsView(): JSX.Element {
@@ -28,22 +30,17 @@ export function FindingsView(): JSX.Element {
   const { state = STANDARD.state, sort = STANDARD.sort, ...rest } = here
   const list = useList<Finding>('/v1/findings', { query: { ...rest, ...stateQuery(state), sort }, topics: ['finding'] })
   const items = list.items ?? []
-  const [cursor, setCursor] = useState<string>()
-  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set())
+  const { cursor, setCursor, picked, chosen, toggle, clear } = usePicks(list.items, ({ state }) => state !== 'resolved')
   const [asking, setAsking] = useState<Asking>()
   const mayAct = may('operate')
-  const chosen =
-    picked.size > 0 ? items.filter(({ id }) => picked.has(id)).map(({ id }) => id) : cursor === undefined ? [] : [cursor]
-  const toggle = (id: string) => setPicked(toggled(picked, id))
   const move = (by: number) => {
     const at = items.findIndex(({ id }) => id === cursor)
     const next = items[at < 0 ? 0 : Math.min(items.length - 1, Math.max(0, at + by))]
-    if (next === undefined) return
-    setCursor(next.id)
-    document.querySelector(`[data-finding="${next.id}"]`)?.scrollIntoView({ block: 'nearest' })
+    if (next !== undefined) focusRow(next.id)
   }
-  const ask = (what: Asking) => {
-    if (mayAct && chosen.length > 0) setAsking(what)
+  const ask = (what: 'acknowledge' | 'exempt') => {
+    const [first, ...rest] = chosen
+    if (mayAct && first !== undefined) setAsking({ what, of: [first, ...rest] })
   }
   useKeys({
     j: () => move(1),
@@ -53,17 +50,17 @@ export function FindingsView(): JSX.Element {
     a: () => ask('acknowledge'),
     e: () => ask('exempt'),
     '/': () => document.querySelector<HTMLInputElement>('input[type="search"]')?.focus(),
-    '?': () => setAsking('keys'),
+    '?': () => setAsking({ what: 'keys' }),
   })
   const close = () => setAsking(undefined)
   const done = () => {
-    setPicked(new Set())
+    clear()
     list.reload()
   }
   return (
     <>
       <Head title="Findings" lead="Whatever left and is still let in, and whatever keeps that from being known.">
-        <button type="button" class="button plain" onClick={() => setAsking('keys')}>
+        <button type="button" class="button plain" onClick={() => setAsking({ what: 'keys' })}>
           Keys <kbd>?</kbd>
         </button>
       </Head>
@@ -85,6 +82,8 @@ export function FindingsView(): JSX.Element {
           sort={sort}
           onSort={(by) => setFilters({ sort: by })}
           cursor={cursor}
+          onCursor={setCursor}
+          onOpen={(id) => go('findings', id)}
           picked={picked}
           columns={columnsOf(mayAct ? { picked, toggle } : undefined)}
           empty={<NoFindings state={state} filtered={Object.keys(rest).length > 0} />}
@@ -92,29 +91,23 @@ export function FindingsView(): JSX.Element {
         {picked.size === 0 ? undefined : (
           <section class="picked-bar" aria-label="What is picked">
             <b>{picked.size} picked</b>
-            <button type="button" class="button first" onClick={() => setAsking('acknowledge')}>
+            <button type="button" class="button first" onClick={() => ask('acknowledge')}>
               Acknowledge
             </button>
-            <button type="button" class="button" onClick={() => setAsking('exempt')}>
+            <button type="button" class="button" onClick={() => ask('exempt')}>
               Exempt
             </button>
-            <button type="button" class="button plain" onClick={() => setPicked(new Set())}>
+            <button type="button" class="button plain" onClick={clear}>
               Let go
             </button>
           </section>
         )}
       </section>
-      {asking === 'acknowledge' ? <AskAcknowledge ids={chosen} onClose={close} onDone={done} /> : undefined}
-      {asking === 'exempt' ? <AskExempt ids={chosen} onClose={close} onDone={done} /> : undefined}
-      {asking === 'keys' ? <KeysHelp onClose={close} /> : undefined}
+      {asking?.what === 'acknowledge' ? <AskAcknowledge findings={asking.of} onClose={close} onDone={done} /> : undefined}
+      {asking?.what === 'exempt' ? <AskExempt findings={asking.of} onClose={close} onDone={done} /> : undefined}
+      {asking?.what === 'keys' ? <KeysHelp onClose={close} /> : undefined}
     </>
   )
-}
-
-function toggled(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
-  const next = new Set(set)
-  if (!next.delete(id)) next.add(id)
-  return next
 }
 
 function stateQuery(state: string): Record<string, string> {
@@ -143,12 +136,12 @@ export function columnsOf(picking: Picking | undefined): Column<Finding>[] {
     {
       head: 'Finding',
       cell: (finding) => (
-        <span data-finding={finding.id}>
+        <>
           <a class="primary" href={hrefOf('findings', finding.id)}>
             {KIND_LABELS[finding.kind]}
           </a>
           {finding.reason === null ? undefined : <span class="under">{humane(finding.reason)}</span>}
-        </span>
+        </>
       ),
     },
     { head: 'Severity', sort: 'severity', cell: ({ severity }) => <SeverityMark severity={severity} /> },

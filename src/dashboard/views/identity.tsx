@@ -33,6 +33,11 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
         up={{ href: hrefOf('identities'), label: 'Identities' }}
         lead={identity === undefined ? undefined : <Lead identity={identity} />}
       >
+        {identity?.state === 'terminated' && may('evidence') ? (
+          <a class="button" href={hrefOf('evidence', 'leaver', { identity: identity.externalId })}>
+            Statement
+          </a>
+        ) : undefined}
         {identity === undefined || !may('operate') ? undefined : identity.state === 'terminated' ? (
           <>
             <button type="button" class="button first" onClick={scan}>
@@ -43,9 +48,16 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
             </button>
           </>
         ) : (
-          <button type="button" class="button harm" onClick={() => setAsking('terminate')}>
-            Terminate
-          </button>
+          <>
+            <button type="button" class="button harm" onClick={() => setAsking('terminate')}>
+              Terminate
+            </button>
+            {identity.terminatedAt === null ? undefined : (
+              <button type="button" class="button" onClick={() => setAsking('reinstate')}>
+                Reinstate
+              </button>
+            )}
+          </>
         )}
       </Head>
       <Shown reading={reading} rows={10}>
@@ -103,7 +115,7 @@ function About({ identity }: { identity: Identity }): JSX.Element {
             <a href={hrefOf('identities', identity.owner.id)}>{identity.owner.name}</a>
           )}
         </dd>
-        <dt>Left</dt>
+        <dt>{identity.state === 'active' && identity.terminatedAt !== null ? 'Leaves' : 'Left'}</dt>
         <dd>{identity.terminatedAt === null ? '–' : <At at={identity.terminatedAt} />}</dd>
         <dt>Source</dt>
         <dd>{identity.source}</dd>

@@ -126,7 +126,7 @@ function Systems({ systems }: { systems: readonly System[] }): JSX.Element {
       <ul class="legend">
         {systems.map((system) => (
           <li key={system.id} class="row">
-            <a href={hrefOf('systems', system.id)}>{system.name}</a> <SystemState state={system.state} />
+            <a href={hrefOf('systems', system.id)}>{system.name}</a> <SystemState system={system} />
           </li>
         ))}
       </ul>

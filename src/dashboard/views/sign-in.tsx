@@ -2,7 +2,8 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { SessionAnswer, SignInAnswer } from '../../api/schemas/access.ts'
 import { ApiError, send } from '../api.ts'
-import { filters, go, replacePlace } from '../navigate.ts'
+import { keepPlace } from '../come-back.ts'
+import { filters, place, replacePlace } from '../navigate.ts'
 import { Door } from '../parts/brand.tsx'
 import { Field } from '../parts/field.tsx'
 import { Problem } from '../parts/states.tsx'
@@ -21,7 +22,6 @@ export function SignInView(): JSX.Element {
     try {
       await send<SessionAnswer>('POST', '/v1/session', { body: { code } })
       farewell.value = undefined
-      go('overview')
       await askSession()
     } catch (problem) {
       setError(problem instanceof ApiError ? problem : new ApiError(0, String(problem)))
@@ -30,6 +30,8 @@ export function SignInView(): JSX.Element {
     }
   }
   const { code } = filters()
+  const here = place.value
+  useEffect(keepPlace, [here])
   useEffect(() => {
     document.title = 'Sign in · Revenant'
     if (code === undefined || tried.current === code) return

@@ -61,7 +61,7 @@ export function SystemView({ id }: { id: string }): JSX.Element {
 function Lead({ system }: { system: SystemDetail }): JSX.Element {
   return (
     <div class="row">
-      <SystemState state={system.state} />
+      <SystemState system={system} />
       {system.tier === 'standard' ? undefined : <span class={`tag ${system.tier}`}>{system.tier}</span>}
       <span class="wrap">
         {system.probe} · {system.origin}

@@ -11,12 +11,13 @@ import { Field, FilterSelect, FilterText } from '../parts/field.tsx'
 import { Head } from '../parts/head.tsx'
 import { Ago, MaybeAgo } from '../parts/moment.tsx'
 import { Credentials } from '../parts/stands.tsx'
-import { SYSTEM_STATE_LABELS, SystemState } from '../parts/system-state.tsx'
+import { SystemState } from '../parts/system-state.tsx'
 import { List } from '../parts/table.tsx'
 import { say } from '../parts/toast.tsx'
 import { hrefOf } from '../place.ts'
 import { useList, useRead } from '../read.ts'
 import { may } from '../session.ts'
+import { SYSTEM_STATE_LABELS } from '../system-look.ts'
 import { figure } from '../words.ts'
 
 /** Where Revenant looks, and whether it can see there. */
@@ -149,10 +150,11 @@ export function SystemsView(): JSX.Element {
   )
 }
 
-function StateCell({ system: { state, blindSince, hold } }: { system: System }): JSX.Element {
+function StateCell({ system }: { system: System }): JSX.Element {
+  const { blindSince, hold } = system
   return (
     <>
-      <SystemState state={state} />
+      <SystemState system={system} />
       {hold === null ? undefined : (
         <span class="under">
           again <Ago at={hold.until} />

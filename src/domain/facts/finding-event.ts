@@ -20,6 +20,8 @@ export interface FindingEventFields {
   trace_id: string | null
   actor: string | null
   note: string | null
+  feed_id: string | null
+  grant_id: string | null
 }
 
 export function findingEventFacts(row: FindingEventFields): Facts {
@@ -28,7 +30,10 @@ export function findingEventFacts(row: FindingEventFields): Facts {
     at_ms: msOf(row.at),
     credential_id: row.credential_id,
     event: row.event,
+    // Left out where there is none: entries of before there were feeds stay what they were.
+    ...(row.feed_id === null ? {} : { feed_id: row.feed_id }),
     finding_id: row.finding_id,
+    ...(row.grant_id === null ? {} : { grant_id: row.grant_id }),
     id: row.id,
     identity_id: row.identity_id,
     kind: row.kind,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { decodeBase64, encodeBase64 } from '../base64.ts'
-import { sha256 } from '../merkle.ts'
+import { sha256 } from '../crypto.ts'
 import { MOST_BLOCK_BYTES, repairBlock, SUM_BYTES, sumsOf } from '../reed-solomon.ts'
 
 /** By which the first false block of a file is told, and a block that was changed in a few bytes is put right. */

@@ -1,4 +1,5 @@
-import { canonicalJson, type Fact, type Facts } from '../../domain/leaf.ts'
+import { canonicalJson } from '../../domain/canonical-json.ts'
+import type { Fact, Facts } from '../../domain/leaf.ts'
 
 export type Cell = Fact | undefined
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { canonicalJson, type Facts } from '../../domain/leaf.ts'
+import { canonicalJson } from '../../domain/canonical-json.ts'
+import type { Facts } from '../../domain/leaf.ts'
 import { LEDGER_KINDS, type LedgerKind } from '../../domain/ledger.ts'
 import { retentionHorizon } from '../../store/audit.ts'
 import type { Db } from '../../store/db.ts'

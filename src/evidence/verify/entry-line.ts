@@ -1,5 +1,5 @@
 import type { Facts } from '../../domain/leaf.ts'
-import { sha256 } from '../merkle.ts'
+import { sha256 } from '../crypto.ts'
 import { type Line, textOf } from './read.ts'
 
 /** One line of entries, taken apart. */

@@ -1,5 +1,5 @@
-import { createHash, type Hash as Hasher } from 'node:crypto'
 import { RevenantError } from '../../domain/error.ts'
+import { openHasher } from '../crypto.ts'
 import type { Stretch } from './problems.ts'
 import type { BundleSource } from './source.ts'
 
@@ -12,14 +12,14 @@ export async function readFile(source: BundleSource, path: string, limit: number
   if (size > limit) throw new RevenantError('EVIDENCE_INVALID', `${path} has ${size} bytes, and ${limit} at most are read`)
   const chunks: Uint8Array[] = []
   let bytes = 0
-  const digest = createHash('sha256')
+  const digest = openHasher()
   for await (const chunk of await source.open(path)) {
     bytes += chunk.length
     if (bytes > limit) throw new RevenantError('EVIDENCE_INVALID', `${path} has more than ${limit} bytes`)
     digest.update(chunk)
     chunks.push(chunk)
   }
-  digests?.set(path, digest.digest('hex'))
+  digests?.set(path, digest.hex())
   return Buffer.concat(chunks)
 }
 
@@ -38,9 +38,9 @@ export function textOf(bytes: Uint8Array, what: string): string {
 
 /** The SHA-256 of a file, hex. */
 export async function digestOf(source: BundleSource, path: string): Promise<string> {
-  const digest = createHash('sha256')
+  const digest = openHasher()
   for await (const chunk of await source.open(path)) digest.update(chunk)
-  return digest.digest('hex')
+  return digest.hex()
 }
 
 /** One line of a file, without its newline. */
@@ -64,7 +64,7 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024
 
 /** The lines of a file, and its digest once the last one was taken. Throws `EVIDENCE_INVALID` for a line that is too long. */
 export async function* readLines(source: BundleSource, path: string, digests: Digests): AsyncGenerator<Line> {
-  const digest: Hasher = createHash('sha256')
+  const digest = openHasher()
   let rest: Buffer = Buffer.alloc(0)
   let [number, offset] = [1, 0]
   for await (const chunk of await source.open(path)) {
@@ -81,7 +81,7 @@ export async function* readLines(source: BundleSource, path: string, digests: Di
       throw new RevenantError('EVIDENCE_INVALID', `line ${number} of ${path} has more than ${MAX_LINE_BYTES} bytes`)
   }
   if (rest.length > 0) yield { bytes: rest, number, offset, ended: false }
-  digests.set(path, digest.digest('hex'))
+  digests.set(path, digest.hex())
 }
 
 const NEWLINE = 0x0a

@@ -1,5 +1,5 @@
 import { type Manifest, type ManifestText, manifestSchema, PATHS, parseManifestText } from '../bundle/format.ts'
-import { sha256 } from '../merkle.ts'
+import { sha256 } from '../crypto.ts'
 import { type NoteKey, parseVkey } from '../note-key.ts'
 import { type Note, parseNote, verifyNote } from '../signed-note.ts'
 import { attempt, must, type Problems } from './problems.ts'

@@ -15,6 +15,8 @@ export interface VerifyOptions {
   vkeys: readonly string[]
   /** An older checkpoint of the log, which the bundle's must continue. */
   oldCheckpoint?: string
+  /** How long the first false byte is looked for; by default three seconds. */
+  mostLocateMs?: number
 }
 
 export interface CheckResult {
@@ -86,9 +88,13 @@ export async function verifyBundle(source: BundleSource, options: VerifyOptions)
             ...{ source, digests, seal, keys, keysGiven: given.length > 0, content, wrong },
             problems: checks.flatMap((check) => check.problems),
             oldCheckpoint: options.oldCheckpoint,
+            mostMs: options.mostLocateMs ?? MOST_LOCATE_MS,
           }),
   }
 }
+
+/** Looking for a place takes no longer than this, however large the file: then what is known by then is told. */
+const MOST_LOCATE_MS = 3_000
 
 /** The checkpoint of the bundle, which must be the one that the list of files names. */
 async function openHead(

@@ -203,7 +203,7 @@ describe('formats', () => {
   it('asks for a reference where a secret is missing', async () => {
     const file = 'alerts:\n  - { name: a, sink: splunk-hec, to: "https://splunk.internal:8088" }\n'
     await expect(parseConfig(file, 'r.yaml', CONFIG_CHECKS)).rejects.toThrow(
-      'alerts[0].secret: is missing: give a reference (env:NAME or file:/absolute/path)',
+      'alerts[0].secret: is missing: give a reference (env:NAME, file:/absolute/path, or one to a secret manager such as vault:NAME/PATH)',
     )
   })
 

@@ -68,7 +68,7 @@ export async function openActionHouse(routes: readonly Route[], alerts: readonly
     now: runtime.now,
     logger: telemetry.logger,
     actions,
-    access: { throttle: openThrottle(), oidc: () => undefined },
+    access: { throttle: openThrottle(), tokens: openThrottle(), oidc: () => undefined },
   }
   const app = fastify()
   serveRoutes(app, {

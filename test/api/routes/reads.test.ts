@@ -360,6 +360,10 @@ describe.each(STORES)('the reads of the API on $name', { timeout: 60_000 }, (kin
     expect(deliveries.map(({ sink, state }) => `${sink} ${state}`).sort()).toEqual(['mail dead', 'soc delivered'])
     // The same bytes until something changes: whoever acts on what he read says which it was.
     expect((await world.get(address)).body).toEqual(one.body)
+    const { evidence } = z
+      .object({ evidence: z.object({ traceId: z.string().nullable(), traceUrl: z.string().nullable() }) })
+      .parse(one.body)
+    expect(evidence.traceUrl).toBe(evidence.traceId === null ? null : `https://traces.example/?id=${evidence.traceId}`)
     const payroll = await world.get(`/v1/findings/${ids.openSystem}`)
     expect(payroll.body).toMatchObject({ runbook: 'https://runbooks.example/payroll', identity: null, deadline: null })
     const [late] = await itemsAt('/v1/findings?kind=unverified_past_deadline')
@@ -375,6 +379,10 @@ describe.each(STORES)('the reads of the API on $name', { timeout: 60_000 }, (kin
   it.skipIf(!kind.available)('tell what happened around a finding', async () => {
     const { ids } = world
     const any = await itemsAt(`/v1/findings/${ids.anySecret}/timeline`)
+    const traced = any.filter(({ traceId }) => traceId !== null)
+    expect(traced.length).toBeGreaterThan(0)
+    for (const { traceId, traceUrl } of traced) expect(traceUrl).toBe(`https://traces.example/?id=${traceId}`)
+    expect(any.filter(({ traceId, traceUrl }) => traceId === null && traceUrl !== null)).toEqual([])
     expect(any.map(({ type, verdict, event }) => `${type} ${verdict ?? event}`)).toEqual(['observation accepted', 'event opened'])
     expect(any.every(({ ledger }) => ledger !== null)).toBe(true)
     const open = await itemsAt(`/v1/findings/${ids.openSystem}/timeline`)

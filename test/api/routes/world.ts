@@ -149,6 +149,7 @@ function fileOf(folder: string) {
   })
   return {
     database: { dataDir: folder },
+    telemetry: { traceUrl: 'https://traces.example/?id={traceId}' },
     policy: { revokeWithin: { default: '24h', critical: '2h' } },
     systems: [
       {

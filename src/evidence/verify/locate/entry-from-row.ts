@@ -1,4 +1,5 @@
-import { canonicalJson, type Fact, type Facts } from '../../../domain/leaf.ts'
+import { canonicalJson } from '../../../domain/canonical-json.ts'
+import type { Fact, Facts } from '../../../domain/leaf.ts'
 import { decodeCount } from '../../base64.ts'
 import { csvCells } from '../../bundle/csv.ts'
 

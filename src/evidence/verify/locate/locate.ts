@@ -1,6 +1,6 @@
 import { LEDGER_KINDS } from '../../../domain/ledger.ts'
 import { entriesPath, type ListedFile, PATHS } from '../../bundle/format.ts'
-import { sha256 } from '../../merkle.ts'
+import { sha256 } from '../../crypto.ts'
 import { type NoteKey, parseVkey } from '../../note-key.ts'
 import { verifyNote } from '../../signed-note.ts'
 import type { Content } from '../content.ts'
@@ -35,17 +35,16 @@ export interface LocateContext {
   /** In the order of the checks; not empty. */
   problems: readonly Problem[]
   oldCheckpoint: string | undefined
+  /** Looking takes no longer than this: then what is known by then is told. */
+  mostMs: number
 }
-
-/** Looking for a place takes no longer than this, however large the file: then what is known by then is told. */
-const MOST_MS = 3_000
 
 /**
  * Finds the first false byte of a bundle in which something is false: first the note, then the list of files, then the files in the order of
  * the list. Where all are as signed, what was signed is false by itself, and the first problem says how.
  */
 export async function locateFirst(context: LocateContext): Promise<FirstFalse | undefined> {
-  const end = performance.now() + MOST_MS
+  const end = performance.now() + context.mostMs
   const isSpent = () => performance.now() > end
   const { seal, wrong, problems } = context
   const sealed = await placeInSeal(context, isSpent)

@@ -1,0 +1,78 @@
+import type { Answer, AttemptContext } from '../../src/probe/probe.ts'
+import { fateOf, judgeRedeemed, judgeScope, provenBy } from './judge.ts'
+import { ask, type ClientProof, readClient, secretsOf } from './library.ts'
+import type { RefreshToken, Secret } from './secret.ts'
+import { serverOf } from './server.ts'
+import type { Target } from './target.ts'
+
+/** Targets whose server redeemed a token in place of refusing the scope: they are not asked so again while they are configured so. */
+const miscalibrated = new WeakSet<Target>()
+
+/** Asks for a scope that the server refuses once it has weighed the token, so that it spends nothing. */
+export async function askScope(
+  target: Target,
+  scope: string,
+  secret: RefreshToken,
+  ctx: AttemptContext,
+): Promise<Answer<Secret>> {
+  if (miscalibrated.has(target)) return unasked({ scope: 'not_refused' })
+  const asked = await askToken(target, secret, ctx, { scope })
+  if ('verdict' in asked) return asked
+  const { answer, client, sent } = asked
+  const fate = fateOf(answer, secret.refreshToken)
+  if (answer.status === 200 && answer.kind() === 'json') miscalibrated.add(target)
+  return withFate(judgeScope(answer, sent), secret, client, fate)
+}
+
+/** Exchanges the token for new ones. At a server that rotates, what it answers is all that opens the family from then on. */
+export async function redeem(target: Target, secret: RefreshToken, ctx: AttemptContext): Promise<Answer<Secret>> {
+  const asked = await askToken(target, secret, ctx, {}, ctx.sent)
+  if ('verdict' in asked) return asked
+  const { answer, client, sent } = asked
+  const judged = judgeRedeemed(answer, sent)
+  if (target.redeem === 'lasting') return judged
+  return withFate(provenBy(judged, secret.redeemedBy, client.id), secret, client, fateOf(answer, secret.refreshToken))
+}
+
+async function askToken(
+  target: Target,
+  secret: RefreshToken,
+  ctx: AttemptContext,
+  parameters: Record<string, string>,
+  onSent?: () => void,
+) {
+  const found = await serverOf(target, 'token', ctx)
+  if (found.server === undefined) return found.refused
+  const client = await clientOf(target, secret, ctx)
+  if (client === undefined) return unasked({ missing: 'client' })
+  const answer = await ask(
+    ctx,
+    found.server,
+    { client, by: target.clientAuth },
+    (library, config) => library.refreshTokenGrant(config, secret.refreshToken, parameters),
+    onSent,
+  )
+  return { answer, client, sent: [secret.refreshToken, ...secretsOf(client)] }
+}
+
+/** The client of a refresh token: its own, else the target's. */
+async function clientOf(target: Target, secret: RefreshToken, ctx: AttemptContext): Promise<ClientProof | undefined> {
+  const { clientId, clientSecret, privateKey } = secret
+  if (clientId !== undefined) return { id: clientId, secret: clientSecret, privateKey }
+  return target.client === undefined ? undefined : readClient(target.client, ctx)
+}
+
+function withFate(
+  judged: Answer<Secret>,
+  secret: RefreshToken,
+  client: ClientProof,
+  fate: ReturnType<typeof fateOf>,
+): Answer<Secret> {
+  if ('spent' in fate) return { ...judged, spent: fate.spent }
+  return { ...judged, rotated: { ...secret, refreshToken: fate.successor, redeemedBy: client.id } }
+}
+
+/** Nothing was sent: the target does not say enough. */
+export function unasked(wire: Answer['wire']): Answer<Secret> {
+  return { verdict: 'inconclusive', reason: 'config_error', strength: 'strong', wire }
+}

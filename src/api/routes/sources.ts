@@ -1,0 +1,122 @@
+import { HOLD_REASONS, STATEMENT_STATES } from '../../domain/feed.ts'
+import { decideHeld } from '../../intake/feed/decide.ts'
+import { FEED_SORTS, feedPage, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
+import { intakeDeps } from '../acting.ts'
+import type { ApiDeps } from '../deps.ts'
+import { idFilter, someOf, words } from '../filters.ts'
+import { askOf, listAnswer, listQuery } from '../list.ts'
+import { identityNamed } from '../named.ts'
+import { GET } from '../read.ts'
+import { NONE, NOTHING, type Route, route } from '../route.ts'
+import { sinkParams } from '../schemas/actions.ts'
+import { decideAnswer, decideBody, pullAnswer, type Source, sourcePage, statementPage as statements } from '../schemas/source.ts'
+
+export const SOURCES_ROUTES: readonly Route[] = [
+  route({
+    ...GET,
+    path: '/v1/sources',
+    id: 'listSources',
+    tag: 'sources',
+    summary: 'The sources of leavers and how they stand',
+    params: NOTHING,
+    query: listQuery({}, FEED_SORTS, 'name'),
+    answer: sourcePage,
+    handle: async ({ deps }, { query }) => {
+      const rows = await feedPage(deps.db, askOf(query, FEED_SORTS))
+      return listAnswer(
+        query,
+        rows.map(({ keys, ...row }) => ({ ...sourceOf(deps, row), keys })),
+      )
+    },
+  }),
+  route({
+    ...GET,
+    path: '/v1/source-statements',
+    id: 'listSourceStatements',
+    tag: 'sources',
+    summary: 'What sources said about people, and what waits for a decision',
+    params: NOTHING,
+    query: listQuery(
+      {
+        state: someOf(STATEMENT_STATES).exactOptional(),
+        reason: someOf(HOLD_REASONS).exactOptional().describe('Why it was held.'),
+        source: words().exactOptional().describe('Name of the source.'),
+        identity: words().exactOptional().describe('About this identity: id or external id.'),
+        delivery: idFilter('a delivery').exactOptional().describe('That came together.'),
+      },
+      STATEMENT_SORTS,
+      '-at',
+    ),
+    answer: statements,
+    handle: async ({ deps: { db } }, { query }) => {
+      const { state, reason, source, identity, delivery } = query
+      const filter = { state, reason, source, identityId: await identityNamed(db, identity), deliveryId: delivery }
+      return listAnswer(query, await statementPage(db, filter, askOf(query, STATEMENT_SORTS)))
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/source-statements/decide',
+    id: 'decideSourceStatements',
+    tag: 'sources',
+    summary:
+      'Decide about statements that were held, all or none. A departure counts from when it was told, not from the decision',
+    permission: 'operate',
+    params: NOTHING,
+    query: NOTHING,
+    body: decideBody,
+    answer: decideAnswer,
+    cost: 'medium',
+    handle: async (context, { body }) => {
+      const feed = (id: string) => context.deps.actions.feeds().find((each) => each.feed.id === id)?.feed
+      const decision =
+        body.decision === 'dismiss'
+          ? ({ is: 'dismiss' } as const)
+          : ({ is: 'apply', departure: body.departure, as: body.as } as const)
+      const decided = await decideHeld(body.ids, decision, { ...intakeDeps(context), feed })
+      return {
+        body: {
+          items: decided.map(({ statementId, taken }) => {
+            return { id: statementId, outcome: taken?.outcome ?? null, identityId: taken?.identityId ?? null }
+          }),
+        },
+      }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/sources/{name}/pull',
+    id: 'pullSource',
+    tag: 'sources',
+    summary: 'Ask a source now',
+    permission: 'operate',
+    params: sinkParams,
+    query: NOTHING,
+    body: NONE,
+    answer: pullAnswer,
+    cost: 'heavy',
+    handle: async ({ deps }, { params: { name } }) => {
+      await deps.actions.pullFeed(name)
+      return { body: { name, asked: true as const } }
+    },
+  }),
+]
+
+function sourceOf({ actions, now }: ApiDeps, { retired, ...row }: ToldFeed): Source {
+  const open = actions.feeds().find(({ feed }) => feed.id === row.id)
+  const everyMs = open?.source.pull?.everyMs ?? null
+  return {
+    ...row,
+    state: stateOf({ retired, ...row }, now()),
+    pulled: everyMs !== null,
+    everyMs,
+    onInactive: open?.feed.policy.inactive ?? null,
+  }
+}
+
+function stateOf({ retired, silentAt, fault, heardAt }: ToldFeed, now: Temporal.Instant): Source['state'] {
+  if (retired) return 'removed'
+  if (Temporal.Instant.compare(Temporal.Instant.from(silentAt), now) < 0) return 'silent'
+  if (fault !== null) return 'failing'
+  return heardAt === null ? 'waiting' : 'heard'
+}

@@ -1,0 +1,94 @@
+import { RevenantError } from '../../domain/error.ts'
+import { audit } from '../../store/audit.ts'
+import { decideStatements, type FeedStatementRow, lockHeldById } from '../../store/feed-statement.ts'
+import type { IntakeDeps } from '../deps.ts'
+import { inTransaction, type Tx } from '../transaction.ts'
+import { planSaid } from './plan-said.ts'
+import { type Feed, keptSaid, type Said, type Taken } from './said.ts'
+import { prepareToTake, readKnown } from './take.ts'
+import { writeSaid } from './write-said.ts'
+
+/** What a person says to statements that were held. */
+export type HeldDecision =
+  /** Nothing is done; the same word of the feed is not put before anybody again until the feed takes it back. */
+  | { is: 'dismiss' }
+  /**
+   * They are as the feed said. `departure`: what an inactivity was, left out: they left. `as`: a new subject with a known name is
+   * somebody else, who is called this here; left out: the same person.
+   */
+  | { is: 'apply'; departure?: 'terminate' | 'suspend' | undefined; as?: string | undefined }
+
+export interface Decided {
+  statementId: string
+  /** Absent where it was dismissed. */
+  taken?: Taken
+}
+
+/**
+ * Decides about statements that were held, all or none. A departure takes effect at the instant at which the feed told of it: the clock did
+ * not wait for the decision. Throws `NOT_FOUND`; `CONFLICT` where one was decided already, or the name in `as` is taken.
+ */
+export async function decideHeld(
+  ids: readonly string[],
+  decision: HeldDecision,
+  deps: IntakeDeps & { feed(id: string): Feed | undefined },
+): Promise<Decided[]> {
+  await prepareToTake(deps)
+  return inTransaction(deps.db, async (tx) => {
+    const now = deps.now()
+    const rows = await lockHeldById(tx, ids)
+    if (rows.length < new Set(ids).size) throw new RevenantError('NOT_FOUND', 'there is no statement of this id')
+    const over = rows.find(({ state }) => state !== 'held')
+    if (over !== undefined) throw new RevenantError('CONFLICT', `statement ${over.id} is ${over.state} already`)
+    const state = decision.is === 'apply' ? 'applied' : 'dismissed'
+    await decideStatements(
+      tx,
+      rows.map(({ id }) => id),
+      { state, by: deps.actor, at: now },
+    )
+    const detail = { statements: rows.length, ...decision, is: undefined }
+    for (const [feedId, of] of Map.groupBy(rows, ({ feed_id }) => feed_id))
+      await audit(tx, {
+        actor: deps.actor,
+        action: `feed.${decision.is}`,
+        subject: deps.feed(feedId)?.name ?? feedId,
+        detail: { ...detail, statements: of.length },
+        at: now,
+      })
+    if (decision.is === 'dismiss') return rows.map(({ id }) => ({ statementId: id }))
+    const decided: Decided[] = []
+    for (const row of rows) decided.push({ statementId: row.id, taken: await applyOne(tx, row, decision, deps, now) })
+    return decided
+  })
+}
+
+async function applyOne(
+  tx: Tx,
+  row: FeedStatementRow,
+  { departure, as }: Extract<HeldDecision, { is: 'apply' }>,
+  deps: IntakeDeps & { feed(id: string): Feed | undefined },
+  now: Temporal.Instant,
+): Promise<Taken> {
+  const feed = deps.feed(row.feed_id)
+  if (feed === undefined)
+    throw new RevenantError('CONFLICT', 'the configuration no longer names the source that said this: dismiss it')
+  const said = decidedSaid(row, departure, as)
+  const known = await readKnown(tx, feed, [said], 'lock')
+  const each = known(said)
+  if (as !== undefined && each.known.identity !== undefined)
+    throw new RevenantError('CONFLICT', `${JSON.stringify(as)} is the external id of somebody else: choose another`)
+  const planned = [{ said, known: each.known, doubled: false, plan: planSaid(feed, said, each.known, now, true) }]
+  const context = { deps, now, open: new Map(), mass: false, deliveryId: row.delivery_id, decided: true as const }
+  const [taken] = await writeSaid(tx, feed, planned, context)
+  if (taken === undefined) throw new RevenantError('INTERNAL', 'a statement came to nothing')
+  if (taken.fault !== undefined) throw new RevenantError('INPUT_INVALID', taken.fault)
+  return taken
+}
+
+function decidedSaid(row: FeedStatementRow, departure: 'terminate' | 'suspend' | undefined, as: string | undefined): Said {
+  const said = keptSaid(row.key, row.said)
+  const named = as === undefined ? said : { ...said, externalId: as }
+  if (row.says !== 'terminated') return named
+  if (departure === 'suspend') return { ...named, standing: { is: 'suspended' } }
+  return { ...named, standing: { is: 'terminated', at: row.effective_at ?? row.at } }
+}

@@ -1,0 +1,188 @@
+import type { StatementSays } from '../../domain/feed.ts'
+import { newId } from '../../domain/id.ts'
+import { audit } from '../../store/audit.ts'
+import { decideStatements, type FeedStatementRow, type FeedStatementWrite, insertStatements } from '../../store/feed-statement.ts'
+import { type FeedSubjectWrite, saveSubjects, suspendIdentities } from '../../store/feed-subject.ts'
+import type { IntakeDeps } from '../deps.ts'
+import { writePlan } from '../identities.ts'
+import { planIdentities } from '../identity-plan.ts'
+import type { IdentityEntry } from '../identity-row.ts'
+import type { Tx } from '../transaction.ts'
+import type { Known, SaidPlan } from './plan-said.ts'
+import { type Feed, keepSaid, type Said, type Taken } from './said.ts'
+
+export interface PlannedSaid {
+  said: Said
+  known: Known
+  /** Another statement of the same delivery has its name. */
+  doubled: boolean
+  plan: SaidPlan
+}
+
+export interface WriteContext {
+  deps: IntakeDeps
+  now: Temporal.Instant
+  /** What a person is asked, or has denied, about these subjects. */
+  open: ReadonlyMap<string, readonly FeedStatementRow[]>
+  /** Departures wait for a person. */
+  mass: boolean
+  deliveryId: string
+  /** A person has decided about what was held: it is on record already. */
+  decided?: true
+}
+
+/** Writes what statements come to, in the transaction that their identities are locked in. */
+export async function writeSaid(tx: Tx, feed: Feed, planned: readonly PlannedSaid[], context: WriteContext): Promise<Taken[]> {
+  const { deps, now, open } = context
+  const settled = planned.map((each) => ({ ...each, outcome: outcomeOf(each, context) }))
+  const entries = settled.flatMap((each, n) => (each.outcome.apply ? entryAt(each, n) : []))
+  const rows = new Map(
+    planned.flatMap(({ known: { identity } }) => (identity === undefined ? [] : [[identity.external_id, identity]])),
+  )
+  const plan = planIdentities(entries, rows, `${feed.kind}:${feed.name}`, now)
+  await writePlan(tx, deps, plan, now)
+  const added = new Map(plan.inserts.map(({ external_id, id }) => [external_id, id]))
+  const faults = new Map(
+    plan.faults.map(({ line, field, message }) => [line, field === undefined ? message : `${field} ${message}`]),
+  )
+  const changed = new Set(plan.updates.map(({ id }) => id))
+  const results = settled.map((each, n) => {
+    const identityId = each.known.identity?.id ?? added.get(each.said.externalId)
+    return { ...each, identityId, fault: faults.get(n), changed: identityId !== undefined && changed.has(identityId) }
+  })
+  await saveSubjects(
+    tx,
+    results.flatMap((each) => subjectAt(feed, each, now)),
+    now,
+  )
+  await suspendIdentities(
+    tx,
+    results.flatMap(({ plan: { suspendedAt }, outcome, identityId, fault }) =>
+      !outcome.apply || suspendedAt === undefined || identityId === undefined || fault !== undefined
+        ? []
+        : [{ id: identityId, suspended_at: suspendedAt?.toString() ?? null }],
+    ),
+    now,
+  )
+  const over = results.flatMap(({ said, outcome }) => (outcome.ends ? (open.get(said.key) ?? []).map(({ id }) => id) : []))
+  await decideStatements(tx, over, { state: 'superseded', by: deps.actor, at: now })
+  await insertStatements(
+    tx,
+    results.flatMap((each) => statementAt(feed, each, context)),
+  )
+  await tell(tx, feed, results, context)
+  return results.map(takenOf)
+}
+
+interface Outcome {
+  /** It is written. */
+  apply: boolean
+  /** It is put before a person: for the first time. */
+  hold: 'ask' | 'mass_event' | 'identifier_reuse' | undefined
+  /** A person is asked already. */
+  waits: boolean
+  /** What a person was asked is no question any more. */
+  ends: boolean
+}
+
+interface Settled extends PlannedSaid {
+  outcome: Outcome
+}
+
+interface Result extends Settled {
+  identityId: string | undefined
+  fault: string | undefined
+  changed: boolean
+}
+
+function outcomeOf({ said, plan, doubled }: PlannedSaid, { open, mass }: WriteContext): Outcome {
+  const before = open.get(said.key) ?? []
+  const held = doubled ? 'identifier_reuse' : (plan.hold ?? (mass && isDeparture(plan.says) ? 'mass_event' : undefined))
+  const waits = before.some(({ state }) => state === 'held')
+  if (held !== undefined) return { apply: false, hold: before.length > 0 ? undefined : held, waits, ends: false }
+  if (plan.ignored) return { apply: false, hold: undefined, waits: false, ends: false }
+  // Said again, or more of the same subject: the question stands until the feed takes it back.
+  const ends = said.standing.is === 'active' || plan.says !== undefined
+  return { apply: true, hold: undefined, waits: waits && !ends, ends }
+}
+
+function isDeparture(says: StatementSays | undefined): boolean {
+  return says === 'terminated' || says === 'suspended'
+}
+
+/** What is written of the identity, under the external id that it has here; `line` finds it again. */
+function entryAt({ plan, known }: Settled, line: number): IdentityEntry[] {
+  if (plan.entry === undefined) return []
+  return [{ line, ...plan.entry, externalId: known.identity?.external_id ?? plan.entry.externalId }]
+}
+
+function subjectAt(feed: Feed, { said, plan, outcome, identityId, fault }: Result, now: Temporal.Instant): FeedSubjectWrite[] {
+  if (!outcome.apply || identityId === undefined || fault !== undefined) return []
+  const at = said.at ?? now
+  return [
+    {
+      ...{ feed_id: feed.id, key: said.key, identity_id: identityId, standing: plan.standing },
+      ...{ terminated_at: plan.terminatedAt?.toString() ?? null, said_at: at.toString() },
+    },
+  ]
+}
+
+function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: WriteContext): FeedStatementWrite[] {
+  const { said, plan, outcome, identityId, fault, known } = each
+  if (decided === true || fault !== undefined || plan.says === undefined) return []
+  const state = outcome.hold !== undefined ? 'held' : outcome.apply ? 'applied' : undefined
+  if (state === undefined) return []
+  const at = plan.terminatedAt ?? (state === 'held' ? now : null)
+  return [
+    {
+      ...{
+        id: newId(),
+        feed_id: feed.id,
+        key: said.key,
+        identity_id: state === 'held' ? (known.identity?.id ?? null) : (identityId ?? null),
+      },
+      ...{ says: plan.says, effective_at: isDeparture(plan.says) ? (at?.toString() ?? null) : null },
+      ...{ said: keepSaid(said), state, reason: outcome.hold ?? null, delivery_id: deliveryId, at: now.toString() },
+    },
+  ]
+}
+
+const ACTIONS = {
+  joined: 'identity.join',
+  reinstated: 'identity.reinstate',
+  suspended: 'identity.suspend',
+  terminated: 'identity.terminate',
+} as const satisfies Record<StatementSays, string>
+
+async function tell(tx: Tx, feed: Feed, results: readonly Result[], { deps, now, deliveryId }: WriteContext): Promise<void> {
+  const held = results.filter(({ outcome }) => outcome.hold !== undefined)
+  if (held.length > 0) {
+    const reasons = Object.fromEntries(
+      Map.groupBy(held, ({ outcome }) => outcome.hold)
+        .entries()
+        .map(([reason, of]) => [reason, of.length]),
+    )
+    await audit(tx, {
+      actor: deps.actor,
+      action: 'feed.hold',
+      subject: feed.name,
+      detail: { ...reasons, delivery: deliveryId },
+      at: now,
+    })
+  }
+  for (const { plan, outcome, said, known, fault } of results) {
+    if (!outcome.apply || fault !== undefined || plan.says === undefined) continue
+    const subject = known.identity?.external_id ?? said.externalId
+    const detail = { feed: feed.name, ...(isDeparture(plan.says) ? { terminatedAt: plan.terminatedAt?.toString() } : {}) }
+    await audit(tx, { actor: deps.actor, action: ACTIONS[plan.says], subject, detail, at: now })
+  }
+}
+
+function takenOf({ said, plan, outcome, identityId, fault, changed }: Result): Taken {
+  const { key } = said
+  const whom = identityId === undefined ? {} : { identityId }
+  if (fault !== undefined) return { key, outcome: 'ignored', fault, ...whom }
+  if (outcome.hold !== undefined) return { key, outcome: 'held', reason: outcome.hold, ...whom }
+  if (!outcome.apply) return { key, outcome: outcome.waits ? 'held' : 'ignored', ...whom }
+  return { key, outcome: plan.says ?? (plan.overruled ? 'ignored' : changed ? 'changed' : 'unchanged'), ...whom }
+}

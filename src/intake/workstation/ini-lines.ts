@@ -1,0 +1,45 @@
+/** One `key = value` of an INI file. */
+export interface IniLine {
+  line: number
+  section: string
+  key: string
+  value: string
+  /** False where readers of INI files would not agree on the value: quotes, backslashes, signs of a comment. */
+  clear: boolean
+}
+
+/**
+ * The values of an INI file, each by the package `ini`, with the line that it stands on. The formats that call themselves INI (of
+ * Python, MySQL and npm) differ in what quotes, `#`, `;` and `\` mean: where what the package reads is not what stands there, the
+ * value is not clear.
+ */
+export async function iniLines(text: string): Promise<IniLine[]> {
+  const { parse } = await import('ini')
+  const lines: IniLine[] = []
+  let section = ''
+  for (const [index, content] of text.split(/\r\n|\r|\n/).entries()) {
+    const header = /^\s*\[([^\]]*)\]\s*$/.exec(content)
+    if (header !== null) {
+      section = (header[1] ?? '').trim()
+      continue
+    }
+    const equals = content.indexOf('=')
+    if (equals < 1 || /^\s*[;#]/.test(content)) continue
+    const [entry] = Object.entries(parse(content.trim()))
+    if (entry === undefined) continue
+    const [key, read] = entry
+    const value = Array.isArray(read) ? read.join(' ') : String(read)
+    lines.push({ line: index + 1, section, key, value, clear: value === content.slice(equals + 1).trim() })
+  }
+  return lines
+}
+
+/** The sections of a file in their order, each with its lines by key in lower case; of two lines of one key the last one. */
+export function sectionsOf(lines: readonly IniLine[]): Map<string, Map<string, IniLine>> {
+  const sections = new Map<string, Map<string, IniLine>>()
+  for (const each of lines) {
+    const section = sections.get(each.section) ?? new Map<string, IniLine>()
+    sections.set(each.section, section.set(each.key.toLowerCase(), each))
+  }
+  return sections
+}

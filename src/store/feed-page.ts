@@ -1,0 +1,100 @@
+import { sql } from 'kysely'
+import type { FeedKind, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
+import type { Queryable } from './db.ts'
+import { allOf, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
+import { type IdentityRef, identityRef, told } from './told.ts'
+
+export const FEED_SORTS = {
+  name: [{ column: sql`(d.name collate "C")`, type: 'text' }],
+} as const satisfies Record<string, SortKeys>
+
+export const STATEMENT_SORTS = {
+  at: [
+    { column: sql`s.at`, type: 'timestamptz' },
+    { column: sql`s.id`, type: 'uuid' },
+  ],
+} as const satisfies Record<string, SortKeys>
+
+export interface ToldFeed {
+  id: string
+  name: string
+  kind: FeedKind
+  heardAt: string | null
+  silentAt: string
+  fault: string | null
+  faultAt: string | null
+  retired: boolean
+  present: number
+  gone: number
+  held: number
+}
+
+/** Sources of leavers, with what they say in numbers. */
+export async function feedPage(db: Queryable, ask: PageAsk<keyof typeof FEED_SORTS>): Promise<(ToldFeed & { keys: string[] })[]> {
+  const { past, order, keys } = keyset(FEED_SORTS, ask)
+  const { rows } = await sql<ToldFeed & { keys: string[] }>`
+    select d.id, d.name, d.kind, ${told(sql`d.heard_at`)} as "heardAt",
+      ${told(sql`(coalesce(d.heard_at, d.created_at) + d.silent_after_ms * interval '1 millisecond')`)} as "silentAt",
+      d.fault, ${told(sql`d.fault_at`)} as "faultAt", d.retired_at is not null as retired, n.present, n.gone, h.held, ${keys} as keys
+    from feed d
+    cross join lateral (
+      select (count(*) filter (where standing <> 'terminated'))::int as present,
+        (count(*) filter (where standing = 'terminated'))::int as gone from feed_subject where feed_id = d.id
+    ) n
+    cross join lateral (select count(*)::int as held from feed_statement where feed_id = d.id and state = 'held') h
+    where ${allOf([past])} order by ${order} limit ${ask.limit}
+  `.execute(db)
+  return rows
+}
+
+export interface StatementFilter {
+  state?: readonly StatementState[] | undefined
+  /** Name of the source. */
+  source?: string | undefined
+  reason?: readonly HoldReason[] | undefined
+  identityId?: string | undefined
+  deliveryId?: string | undefined
+}
+
+export interface ToldStatement {
+  id: string
+  source: { id: string; name: string }
+  key: string
+  called: string
+  identity: IdentityRef | null
+  says: StatementSays
+  effectiveAt: string | null
+  state: StatementState
+  reason: HoldReason | null
+  deliveryId: string
+  at: string
+  decidedAt: string | null
+  decidedBy: string | null
+}
+
+/** What sources said, and what became of it. */
+export async function statementPage(
+  db: Queryable,
+  filter: StatementFilter,
+  ask: PageAsk<keyof typeof STATEMENT_SORTS>,
+): Promise<(ToldStatement & { keys: string[] })[]> {
+  const { past, order, keys } = keyset(STATEMENT_SORTS, ask)
+  const { state, source, reason, identityId, deliveryId } = filter
+  const wanted = allOf([
+    oneOf(sql`s.state`, state),
+    oneOf(sql`s.reason`, reason),
+    source === undefined ? undefined : sql`s.feed_id in (select id from feed where name = ${source})`,
+    identityId === undefined ? undefined : sql`s.identity_id = ${identityId}::uuid`,
+    deliveryId === undefined ? undefined : sql`s.delivery_id = ${deliveryId}::uuid`,
+    past,
+  ])
+  const { rows } = await sql<ToldStatement & { keys: string[] }>`
+    select s.id, json_build_object('id', d.id, 'name', d.name) as source, s.key, s.said ->> 'externalId' as called,
+      ${identityRef('i')} as identity, s.says, ${told(sql`s.effective_at`)} as "effectiveAt", s.state, s.reason,
+      s.delivery_id as "deliveryId", ${told(sql`s.at`)} as at, ${told(sql`s.decided_at`)} as "decidedAt", s.decided_by as "decidedBy",
+      ${keys} as keys
+    from (select s.* from feed_statement s where ${wanted} order by ${order} limit ${ask.limit}) s
+    join feed d on d.id = s.feed_id left join identity i on i.id = s.identity_id order by ${order}
+  `.execute(db)
+  return rows
+}

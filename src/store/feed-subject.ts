@@ -1,0 +1,87 @@
+import { type Selectable, sql } from 'kysely'
+import type { FeedStanding } from '../domain/feed.ts'
+import type { Queryable } from './db.ts'
+import type { IdentityRow } from './identity.ts'
+import type { FeedSubjectTable } from './tables.ts'
+
+export type FeedSubjectRow = Selectable<FeedSubjectTable>
+
+/** A subject as it is written. Instants are RFC 3339 strings. */
+export interface FeedSubjectWrite {
+  feed_id: string
+  key: string
+  identity_id: string
+  standing: FeedStanding
+  terminated_at: string | null
+  said_at: string
+}
+
+/** The subjects of a feed that have these keys, by key. */
+export async function findSubjects(db: Queryable, feedId: string, keys: readonly string[]): Promise<Map<string, FeedSubjectRow>> {
+  if (keys.length === 0) return new Map()
+  const { rows } = await sql<FeedSubjectRow>`
+    select * from feed_subject
+    where feed_id = ${feedId}::uuid and key in (select json_array_elements_text(${JSON.stringify(keys)}::json))
+  `.execute(db)
+  return new Map(rows.map((row) => [row.key, row]))
+}
+
+/** Every word of every feed in use about these identities. */
+export async function subjectsOf(db: Queryable, identityIds: readonly string[]): Promise<FeedSubjectRow[]> {
+  if (identityIds.length === 0) return []
+  const { rows } = await sql<FeedSubjectRow>`
+    select s.* from feed_subject s join feed d on d.id = s.feed_id
+    where d.retired_at is null and s.identity_id in (select json_array_elements_text(${JSON.stringify(identityIds)}::json)::uuid)
+  `.execute(db)
+  return rows
+}
+
+/** Identities by id or external id; `lock`: locked until the transaction ends, in one order. */
+export async function identitiesOf(
+  db: Queryable,
+  ids: readonly string[],
+  externalIds: readonly string[],
+  mode: 'lock' | 'look',
+): Promise<IdentityRow[]> {
+  if (ids.length + externalIds.length === 0) return []
+  const { rows } = await sql<IdentityRow>`
+    select * from identity
+    where id in (select json_array_elements_text(${JSON.stringify(ids)}::json)::uuid)
+      or external_id in (select json_array_elements_text(${JSON.stringify(externalIds)}::json))
+    order by external_id ${mode === 'lock' ? sql`for update` : sql``}
+  `.execute(db)
+  return rows
+}
+
+export async function saveSubjects(tx: Queryable, rows: readonly FeedSubjectWrite[], now: Temporal.Instant): Promise<void> {
+  if (rows.length === 0) return
+  await sql`
+    insert into feed_subject (feed_id, key, identity_id, standing, terminated_at, said_at, created_at)
+    select feed_id, key, identity_id, standing, terminated_at, said_at, ${now.toString()}::timestamptz
+    from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r (feed_id uuid, key text, identity_id uuid, standing text, terminated_at timestamptz, said_at timestamptz)
+    on conflict (feed_id, key) do update set identity_id = excluded.identity_id, standing = excluded.standing,
+      terminated_at = excluded.terminated_at, said_at = excluded.said_at
+  `.execute(tx)
+}
+
+/** Writes since when identities are suspended; null: not any more. */
+export async function suspendIdentities(
+  tx: Queryable,
+  rows: readonly { id: string; suspended_at: string | null }[],
+  now: Temporal.Instant,
+): Promise<void> {
+  if (rows.length === 0) return
+  await sql`
+    update identity i set suspended_at = r.suspended_at, updated_at = ${now.toString()}::timestamptz
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, suspended_at timestamptz) where i.id = r.id
+  `.execute(tx)
+}
+
+/** How many subjects of a feed have not left, by its own words. */
+export async function presentSubjects(db: Queryable, feedId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from feed_subject where feed_id = ${feedId}::uuid and standing <> 'terminated'
+  `.execute(db)
+  return rows[0]?.count ?? 0
+}

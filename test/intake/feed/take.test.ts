@@ -1,0 +1,270 @@
+import fc from 'fast-check'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newId } from '../../../src/domain/id.ts'
+import { decideHeld } from '../../../src/intake/feed/decide.ts'
+import type { Feed, FeedPolicy, Said, SaidStanding } from '../../../src/intake/feed/said.ts'
+import { takeStatements } from '../../../src/intake/feed/take.ts'
+import type { Store } from '../../../src/store/db.ts'
+import { silences, syncFeeds } from '../../../src/store/feed.ts'
+import { findIdentities } from '../../../src/store/identity.ts'
+import { openStore } from '../../../src/store/open-store.ts'
+import { type House, NOW, openHouse } from '../house.ts'
+
+const POLICY: FeedPolicy = {
+  ...{ inactive: 'terminate', deleted: 'terminate', joiners: 'follow' },
+  mass: { share: 0.1, least: 1_000, windowMs: 3_600_000 },
+}
+
+describe('what sources of leavers say', () => {
+  let store: Store
+  let house: House
+  let n = 0
+  beforeAll(async () => {
+    store = await openStore({ dataDir: 'memory://' })
+    house = await openHouse(store)
+  })
+  afterAll(async () => {
+    await house.close()
+    await store.close()
+  })
+
+  async function feeds(count: number, policy: Partial<FeedPolicy> = {}): Promise<Feed[]> {
+    const before = await store.db.selectFrom('feed').select(['name', 'kind']).where('retired_at', 'is', null).execute()
+    const names = Array.from({ length: count }, () => `feed-${++n}`)
+    const all = [...before, ...names.map((name) => ({ name, kind: 'scim' as const }))]
+    const rows = await syncFeeds(
+      store.db,
+      all.map((each) => ({ ...each, silentAfterMs: 3_600_000 })),
+      house.now(),
+    )
+    return names.map((name) => {
+      const row = rows.find((each) => each.name === name)
+      if (row === undefined) throw new Error(`no feed ${name}`)
+      return { id: row.id, name, kind: 'scim', policy: { ...POLICY, ...policy } }
+    })
+  }
+  const one = async (policy: Partial<FeedPolicy> = {}) => (await feeds(1, policy))[0] ?? expect.fail('no feed')
+  const somebody = () => `p${++n}`
+  const say = (who: string, standing: SaidStanding, more: Partial<Said> = {}): Said => ({
+    ...{ key: `key-${who}`, externalId: who, name: `Name ${who}`, standing },
+    ...more,
+  })
+  const take = async (feed: Feed, ...said: Said[]) =>
+    (await takeStatements(feed, said, { ...house.deps, actor: `feed ${feed.name}` })).map(({ outcome }) => outcome)
+  const row = async (who: string) => (await findIdentities(store.db, [who])).get(who)
+  const left = async (who: string) => (await row(who))?.terminated_at?.toString() ?? null
+  const held = async (feed: Feed) =>
+    store.db
+      .selectFrom('feed_statement')
+      .selectAll()
+      .where('feed_id', '=', feed.id)
+      .where('state', '=', 'held')
+      .orderBy('id')
+      .execute()
+  const decide = (of: Feed[], ids: string[], decision: Parameters<typeof decideHeld>[1]) =>
+    decideHeld(ids, decision, { ...house.deps, feed: (id) => of.find((each) => each.id === id) })
+
+  it('adds who joins, terminates who leaves at once, and makes their credentials due in the same transaction', async () => {
+    const [feed, who] = [await one(), somebody()]
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['joined'])
+    await house.credentials(['external_id,system,label,secret.token', `${who},${house.system('api')},t,s3cret-${who}`])
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['unchanged'])
+    expect(await take(feed, say(who, { is: 'inactive' }))).toEqual(['terminated'])
+    expect(await left(who)).toBe(house.now().toString())
+    const due = await sql<{
+      due: boolean
+    }>`select c.due_at is not null as due from check_state c join credential k on k.id = c.credential_id
+      join identity i on i.id = k.identity_id where i.external_id = ${who}`.execute(store.db)
+    expect(due.rows).toEqual([{ due: true }])
+    const told = await store.db.selectFrom('audit').select(['action', 'actor']).where('subject', '=', who).orderBy('id').execute()
+    expect(told.map(({ action }) => action)).toEqual(['identity.join', 'identity.terminate'])
+    expect(told[0]?.actor).toBe(`feed ${feed.name}`)
+  })
+
+  it('does not start the clock again when a departure is said again, and takes it back when the same source does', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'active' }))
+    await take(feed, say(who, { is: 'terminated', at: NOW.subtract({ hours: 5 }) }))
+    const since = await left(who)
+    expect(await take(feed, say(who, { is: 'inactive' }))).toEqual(['unchanged'])
+    expect(await left(who)).toBe(since)
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['reinstated'])
+    expect(await left(who)).toBeNull()
+  })
+
+  it('lets no source undo what another one said: the earliest departure that anybody tells of counts', async () => {
+    const [hr, idp] = await feeds(2)
+    if (hr === undefined || idp === undefined) return expect.fail('no feeds')
+    const who = somebody()
+    await take(hr, say(who, { is: 'active' }, { key: 'e1' }))
+    await take(idp, say(who, { is: 'active' }))
+    const day = NOW.add({ hours: 48 })
+    await take(hr, say(who, { is: 'terminated', at: day }, { key: 'e1' }))
+    expect(await take(idp, say(who, { is: 'active' }))).toEqual(['unchanged'])
+    expect(await left(who)).toBe(day.toString())
+    // The provider is earlier, then takes its word back: the other's word stands.
+    expect(await take(idp, say(who, { is: 'inactive' }))).toEqual(['terminated'])
+    expect(await left(who)).toBe(house.now().toString())
+    await take(idp, say(who, { is: 'active' }))
+    expect(await left(who)).toBe(day.toString())
+    // A rescinded departure is undone.
+    expect(await take(hr, say(who, { is: 'active' }, { key: 'e1' }))).toEqual(['reinstated'])
+    expect(await left(who)).toBeNull()
+  })
+
+  it('does not bring back whom a file or an operator terminated', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await house.identities(['external_id,terminated_at', `${who},${NOW.subtract({ hours: 1 })}`])
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['ignored'])
+    expect(await left(who)).toBe(NOW.subtract({ hours: 1 }).toString())
+  })
+
+  it('suspends by policy without replaying, and asks by policy', async () => {
+    const [suspending, asking] = [await one({ inactive: 'suspend' }), await one({ inactive: 'ask' })]
+    const [a, b] = [somebody(), somebody()]
+    await take(suspending, say(a, { is: 'active' }))
+    expect(await take(suspending, say(a, { is: 'inactive' }))).toEqual(['suspended'])
+    expect(await row(a)).toMatchObject({ terminated_at: null, suspended_at: house.now() })
+    expect(await take(suspending, say(a, { is: 'active' }))).toEqual(['reinstated'])
+    expect(await row(a)).toMatchObject({ terminated_at: null, suspended_at: null })
+
+    await take(asking, say(b, { is: 'active' }))
+    expect(await take(asking, say(b, { is: 'inactive' }))).toEqual(['held'])
+    expect(await take(asking, say(b, { is: 'inactive' }))).toEqual(['held'])
+    expect(await left(b)).toBeNull()
+    const asked = house.now()
+    const [question, ...more] = await held(asking)
+    expect([question?.reason, more]).toEqual(['ask', []])
+    house.advance(60_000)
+    await decide([asking], [question?.id ?? ''], { is: 'apply' })
+    // The clock did not wait for the answer.
+    expect(await left(b)).toBe(asked.toString())
+    await expect(decide([asking], [question?.id ?? ''], { is: 'apply' })).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  it('does not ask again what was denied, until the source takes it back', async () => {
+    const [feed, who] = [await one({ inactive: 'ask' }), somebody()]
+    await take(feed, say(who, { is: 'active' }))
+    await take(feed, say(who, { is: 'inactive' }))
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'dismiss' },
+    )
+    expect(await take(feed, say(who, { is: 'inactive' }))).toEqual(['ignored'])
+    await take(feed, say(who, { is: 'active' }))
+    expect(await take(feed, say(who, { is: 'inactive' }))).toEqual(['held'])
+    // What was asked is no question any more when the source takes it back before anybody decides.
+    await take(feed, say(who, { is: 'active' }))
+    expect(await held(feed)).toEqual([])
+    expect(await left(who)).toBeNull()
+  })
+
+  it('holds a mass event whole, in one delivery and in many, and lets it pass once it is confirmed', async () => {
+    const feed = await one({ mass: { share: 0.5, least: 2, windowMs: 3_600_000 } })
+    const people = Array.from({ length: 8 }, somebody)
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    const gone = people.slice(0, 5).map((who) => say(who, { is: 'inactive' }))
+    expect(new Set(await take(feed, ...gone))).toEqual(new Set(['held']))
+    expect(await Promise.all(people.map(left))).toEqual(people.map(() => null))
+    const statements = await held(feed)
+    expect(new Set(statements.map(({ reason, delivery_id }) => `${reason} ${delivery_id}`)).size).toBe(1)
+    await decide(
+      [feed],
+      statements.map(({ id }) => id),
+      { is: 'apply' },
+    )
+    expect((await Promise.all(people.map(left))).filter((at) => at !== null)).toHaveLength(5)
+
+    const drip = await one({ mass: { share: 0.5, least: 2, windowMs: 3_600_000 } })
+    const others = Array.from({ length: 8 }, somebody)
+    await take(drip, ...others.map((who) => say(who, { is: 'active' })))
+    const outcomes: string[] = []
+    for (const who of others.slice(0, 6)) outcomes.push(...(await take(drip, say(who, { is: 'inactive' }))))
+    expect(outcomes).toEqual(['terminated', 'terminated', 'terminated', 'terminated', 'held', 'held'])
+  })
+
+  it('takes a new subject with a known name for nobody until a person says who it is', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'active' }, { key: 'first' }))
+    await take(feed, say(who, { is: 'inactive' }, { key: 'first' }))
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'second' }))).toEqual(['held'])
+    expect(await left(who)).not.toBeNull()
+    const [question] = await held(feed)
+    expect(question?.reason).toBe('identifier_reuse')
+    await expect(decide([feed], [question?.id ?? ''], { is: 'apply', as: who })).rejects.toMatchObject({ code: 'CONFLICT' })
+    await decide([feed], [question?.id ?? ''], { is: 'apply', as: `${who}-2` })
+    expect(await left(who)).not.toBeNull()
+    expect(await row(`${who}-2`)).toMatchObject({ terminated_at: null })
+    // From now on each key is its own person.
+    await take(feed, say(who, { is: 'inactive' }, { key: 'second' }))
+    expect(await left(`${who}-2`)).not.toBeNull()
+
+    // Two of one delivery with one name.
+    const twin = somebody()
+    expect(await take(feed, say(twin, { is: 'active' }, { key: 'x' }), say(twin, { is: 'active' }, { key: 'y' }))).toEqual([
+      'joined',
+      'held',
+    ])
+  })
+
+  it('passes over what is older than what was said before, and strangers where joiners are not followed', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'inactive' }, { at: NOW.add({ hours: 1 }) }))
+    expect(await take(feed, say(who, { is: 'active' }, { at: NOW }))).toEqual(['ignored'])
+    const closed = await one({ joiners: 'ignore' })
+    const stranger = somebody()
+    expect(await take(closed, say(stranger, { is: 'inactive' }))).toEqual(['ignored'])
+    expect(await row(stranger)).toBeUndefined()
+  })
+
+  it('tells which sources fell silent, by their own periods', async () => {
+    const [feed, other] = await feeds(2)
+    if (feed === undefined || other === undefined) return expect.fail('no feeds')
+    house.advance(3_000_000)
+    await take(feed)
+    house.advance(3_000_000)
+    const silent = (await silences(store.db, house.now())).filter(({ silent }) => silent).map(({ id }) => id)
+    expect(silent).toContain(other.id)
+    expect(silent).not.toContain(feed.id)
+  })
+
+  it('agrees with a simple model over any history of two sources', async () => {
+    const word = fc.record({
+      feed: fc.integer({ min: 0, max: 1 }),
+      is: fc.constantFrom<'active' | 'terminated'>('active', 'terminated'),
+      hours: fc.integer({ min: -48, max: 48 }),
+    })
+    const two = await feeds(2)
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 8 }), async (words) => {
+        const who = somebody()
+        const said: (string | null)[] = [null, null]
+        for (const { feed, is, hours } of words) {
+          const at = NOW.add({ hours })
+          const source = two[feed]
+          if (source === undefined) return
+          await take(source, say(who, is === 'active' ? { is } : { is, at }, { key: `${feed}-${who}` }))
+          said[feed] = is === 'active' ? null : at.toString()
+        }
+        const earliest = said.filter((each) => each !== null).toSorted((a, b) => Temporal.Instant.compare(a, b))[0] ?? null
+        expect(await left(who)).toBe(earliest)
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
+
+  it('writes a delivery of thousands in pages, each identity once', async () => {
+    const feed = await one()
+    const tag = newId()
+    const many = Array.from({ length: 1_200 }, (_, each) => say(`${tag}-${each}`, { is: 'active' }))
+    expect(new Set(await take(feed, ...many))).toEqual(new Set(['joined']))
+    const { count } = await store.db
+      .selectFrom('feed_subject')
+      .select(({ fn }) => fn.countAll<string>().as('count'))
+      .where('feed_id', '=', feed.id)
+      .executeTakeFirstOrThrow()
+    expect(Number(count)).toBe(1_200)
+  })
+})

@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openBox } from '../../src/custody/box.ts'
+import { type Custody, openCustody } from '../../src/custody/custody.ts'
+import { bindSystem } from '../../src/intake/credential-row.ts'
+import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
+import { importIdentities } from '../../src/intake/identities.ts'
+import { repinCredential } from '../../src/intake/repin.ts'
+import { reinstateIdentity, terminateIdentity } from '../../src/intake/terminate.ts'
+import type { TrialDeps } from '../../src/scan/deps.ts'
+import { tick } from '../../src/scan/plan.ts'
+import { scanNow } from '../../src/scan/scan-now.ts'
+import { runTrial } from '../../src/scan/trial.ts'
+import { findSystem } from '../../src/store/system.ts'
+import { given } from '../intake/files.ts'
+import { STORES, type TestStore } from '../servers/stores.ts'
+import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
+import { type House, openHouse, POLICY } from './house.ts'
+
+const HOUR_MS = 3_600_000
+const SECRETS = new Set(['sealed', 'referenced', 'changed', '0', '1', '2', '3'].map((name) => `ahead-${name}`))
+const [embedded] = STORES
+
+/** A real API that writes down every token it sees. Whoever is here must never be seen there, whatever anybody asks for. */
+describe('what is registered ahead of a departure', () => {
+  let store: TestStore
+  let folder: string
+  let custody: Custody
+  let api: TokenApi
+  let house: House
+  let deps: TrialDeps
+  let intake: CredentialIntakeDeps
+  let system: string
+  const db = () => store.store.db
+  beforeAll(async () => {
+    if (embedded === undefined) throw new Error('there is an embedded store')
+    store = await embedded.open()
+    folder = mkdtempSync(join(tmpdir(), 'revenant-ahead-'))
+    custody = await openCustody({ db: db(), keyRingPath: join(folder, 'keyring.json'), clock: () => Temporal.Now.instant() })
+  })
+  afterAll(async () => {
+    await store.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  beforeEach(async () => {
+    api = await startTokenApi()
+    house = await openHouse(db(), api, { concurrency: 1 })
+    system = house.system.name
+    deps = {
+      ...house.deps,
+      openSecret: async (row, { id, probe }) => {
+        const { credential_id: credentialId, secret_origin: origin, sealed, reference, reference_mac: referenceMac, pinned } = row
+        return openBox(
+          await custody.open({ credentialId, systemId: id, origin, sealed, reference, referenceMac, pinned }, probe.origin),
+        )
+      },
+    }
+    const row = await findSystem(db(), house.system.id)
+    if (row === undefined) throw new Error('no system')
+    intake = {
+      db: db(),
+      // Whatever is enqueued: every trial that there could be is run below.
+      jobs: { enqueueTrial: async () => true, prepareTrials: async () => {} },
+      custody,
+      bindings: new Map([[system, bindSystem(row, house.system.probe)]]),
+      policy: { verifyWithinMs: 72 * HOUR_MS, timeZone: 'UTC', terminationCutOff: '18:00' },
+      actor: 'test',
+      now: deps.now,
+    }
+    process.env.AHEAD_SECRET = JSON.stringify({ token: 'ahead-referenced' })
+  })
+  afterEach(async () => {
+    delete process.env.AHEAD_SECRET
+    await house.close()
+    await api.stop()
+  })
+
+  const who = (name: string) => `${name} of ${system}`
+  const identities = (...lines: string[]) =>
+    importIdentities(
+      given(`external_id,status,terminated_at\n${lines.map((line) => `${line}\n`).join('')}`, 'csv', 1_000),
+      intake,
+      { dryRun: false },
+    )
+  const credentials = (...rows: object[]) =>
+    importCredentials(given(rows.map((each) => JSON.stringify(each)).join('\n'), 'jsonl', 1_000), intake, { dryRun: false })
+  /** Both ways of registering. */
+  const held = (name: string) => [
+    { identity: who(name), system, label: 'sealed', secret: { token: 'ahead-sealed' } },
+    { identity: who(name), system, label: 'referenced', secret_ref: 'env:AHEAD_SECRET' },
+  ]
+  const run = () => runTrial({ systemId: house.system.id, shard: 0 }, new AbortController().signal, deps)
+  /** Decoys look like the secrets, and are none. */
+  const seen = () => api.requests.flatMap(({ token }) => (token !== undefined && SECRETS.has(token) ? [token] : []))
+  const ids = async () => {
+    const rows = await db()
+      .selectFrom('credential as k')
+      .innerJoin('identity as i', 'i.id', 'k.identity_id')
+      .select(['k.id', 'k.identity_id', 'i.external_id', 'k.label'])
+      .where('k.system_id', '=', house.system.id)
+      .execute()
+    return rows.toSorted((a, b) => a.label.localeCompare(b.label))
+  }
+
+  /** All that anybody can do to have something tried. */
+  const insist = async () => {
+    const planned: unknown[] = []
+    const plan = { db: db(), zones: ['default'], policy: () => POLICY, raise: deps.raise, now: deps.now }
+    await tick({ ...plan, jobs: { enqueueTrial: async (_db, _zone, job) => planned.push(job) > 0 } })
+    const scanning = { db: db(), jobs: intake.jobs, budgets: () => [], actor: 'test', now: deps.now }
+    const answers: unknown[] = []
+    const said = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error)
+    for (const { id, identity_id } of await ids())
+      for (const scope of [{ credentialId: id }, { identityId: identity_id }])
+        answers.push(await scanNow(scope, scanning).then(({ due }) => due, said))
+    answers.push(await scanNow({ systemId: house.system.id }, scanning).then(({ due, trials }) => due + trials.length, said))
+    const { outcome } = await run()
+    return { planned: planned.length, answers: [...new Set(answers)], outcome, seen: seen() }
+  }
+  const NOTHING = { planned: 0, answers: ['CONFLICT', 0], outcome: 'skipped', seen: [] }
+
+  it('is not tried while its holder is here, whoever asks, and however it is changed meanwhile', async () => {
+    await identities(`${who('anna')},active,`)
+    await credentials(...held('anna'))
+    expect(await insist()).toEqual(NOTHING)
+    // The same file, another secret, on the list again, another deadline, what a reference holds: none of it is a departure.
+    await credentials(...held('anna'))
+    await credentials({ ...held('anna')[0], secret: { token: 'ahead-changed' } })
+    await credentials({ ...held('anna')[0], retired: true })
+    await credentials({ ...held('anna')[0], retired: false, handover_by: '2020-01-01T00:00:00Z', shared: true })
+    for (const { id, label } of await ids()) if (label === 'referenced') await repinCredential(id, intake)
+    await identities(`${who('anna')},active,`)
+    expect(await insist()).toEqual(NOTHING)
+    house.advance(400 * 24 * HOUR_MS)
+    expect(await insist()).toEqual(NOTHING)
+  })
+
+  it('is tried when its holder leaves, whole, and not once more after he came back', async () => {
+    await identities(`${who('bob')},active,`)
+    await credentials(...held('bob'))
+    await terminateIdentity(who('bob'), undefined, intake)
+    await run()
+    expect(seen().toSorted()).toEqual(['ahead-referenced', 'ahead-sealed'])
+    api.requests.length = 0
+    await reinstateIdentity(who('bob'), intake)
+    house.advance(HOUR_MS)
+    expect(await insist()).toEqual(NOTHING)
+  })
+
+  it('is not tried a second before a departure that is known ahead, and at its instant', async () => {
+    const at = deps.now().add({ hours: 1 }).round('second')
+    await identities(`${who('cleo')},active,${at.toString()}`)
+    await credentials(...held('cleo'))
+    expect(await insist()).toEqual(NOTHING)
+    house.advance(at.epochMilliseconds - deps.now().epochMilliseconds - 1_000)
+    expect(await insist()).toEqual(NOTHING)
+    await reinstateIdentity(who('cleo'), intake)
+    house.advance(2_000)
+    expect(await insist()).toEqual(NOTHING)
+    await terminateIdentity(who('cleo'), deps.now().add({ seconds: 30 }), intake)
+    expect(await insist()).toEqual(NOTHING)
+    house.advance(30_000)
+    await run()
+    expect(seen().toSorted()).toEqual(['ahead-referenced', 'ahead-sealed'])
+  })
+
+  it('is not tried by a trial that was under way when its holder came back', async () => {
+    await identities(`${who('dan')},terminated,2026-01-01T00:00:00Z`)
+    await credentials(
+      ...Array.from({ length: 4 }, (_, n) => ({ identity: who('dan'), system, label: `n${n}`, secret: { token: `ahead-${n}` } })),
+    )
+    // Longer than what was read stays fresh: the first one is on its way, and the others wait behind it.
+    api.delayMs = 600
+    const trial = run()
+    while (seen().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await reinstateIdentity(who('dan'), intake)
+    const summary = await trial
+    expect(seen()).toHaveLength(1)
+    expect(summary).toMatchObject({ outcome: 'completed', rejected: 1, accepted: 0, inconclusive: 0 })
+    api.delayMs = 0
+    expect(await insist()).toMatchObject({ planned: 0, outcome: 'skipped' })
+    expect(seen()).toHaveLength(1)
+  })
+})
