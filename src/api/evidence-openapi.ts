@@ -22,6 +22,18 @@ export function openApi(routes: readonly EvidenceRoute[], version: string): Json
   }
 }
 
+/** The same for the document of the whole API, whose problems have the same form. */
+export function pullPaths(routes: readonly EvidenceRoute[]): Json {
+  return Object.fromEntries(
+    routes.map((route) => {
+      const told = operation(route)
+      // Other operations of the API have these names.
+      const operationId = `pull${route.id.charAt(0).toUpperCase()}${route.id.slice(1)}`
+      return [route.path, { get: { ...told, operationId, tags: ['evidence'], security: [{ auditor: [] }] } }]
+    }),
+  )
+}
+
 function operation({ id, summary, params, query, answer }: EvidenceRoute): Json {
   const content =
     answer === undefined ? { 'text/plain': { schema: { type: 'string' } } } : { 'application/json': { schema: asJson(answer) } }

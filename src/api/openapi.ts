@@ -1,12 +1,14 @@
 import { z } from 'zod'
+import { pullPaths } from './evidence-openapi.ts'
+import type { EvidenceRoute } from './evidence-routes.ts'
 import { asJson, liftDefinitions, parametersIn } from './openapi-schema.ts'
 import { problemSchema } from './problem.ts'
 import { NONE, NOTHING, type Route, route, TAGS } from './route.ts'
 
 type Json = Record<string, unknown>
 
-/** The route that hands the document out. @param routes those that it tells of, this one included */
-export function openApiRoute(routes: () => readonly Route[]): Route {
+/** The route that hands the document out. @param told what it tells of, this one included */
+export function openApiRoute(told: () => { routes: readonly Route[]; pulls: readonly EvidenceRoute[] }): Route {
   let made: { version: string; text: string } | undefined
   return route({
     method: 'GET',
@@ -21,14 +23,19 @@ export function openApiRoute(routes: () => readonly Route[]): Route {
     answer: z.string(),
     type: 'application/json; charset=utf-8',
     handle: async ({ deps: { version } }) => {
-      if (made?.version !== version) made = { version, text: JSON.stringify(openApi(routes(), version)) }
+      const { routes, pulls } = told()
+      if (made?.version !== version) made = { version, text: JSON.stringify(openApi(routes, version, pulls)) }
       return { body: made.text }
     },
   })
 }
 
-/** The OpenAPI 3.1 document of routes, made of the schemas that check their requests and describe their answers. */
-export function openApi(routes: readonly Route[], version: string): Json {
+/**
+ * The OpenAPI 3.1 document of routes, made of the schemas that check their requests and describe their answers.
+ *
+ * @param pulls what auditors read with tokens of the configuration
+ */
+export function openApi(routes: readonly Route[], version: string, pulls: readonly EvidenceRoute[] = []): Json {
   const paths = new Map<string, Json>()
   const schemas: Json = { Problem: asJson(problemSchema, 'output') }
   for (const each of routes) {
@@ -39,7 +46,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
     openapi: '3.1.0',
     info: { title: 'Revenant', version, description: DESCRIPTION },
     tags: TAGS.filter((tag) => routes.some((each) => each.tag === tag)).map((name) => ({ name })),
-    paths: Object.fromEntries(paths),
+    paths: { ...Object.fromEntries(paths), ...pullPaths(pulls) },
     components: {
       schemas,
       headers: HEADERS,
@@ -51,6 +58,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
           description: 'Of a browser that signed in (over plain HTTP: revenant-session-PORT). Changes need X-CSRF-Token as well.',
         },
         token: { type: 'http', scheme: 'bearer', description: 'An API token' },
+        auditor: { type: 'http', scheme: 'bearer', description: 'The token of an auditor: evidence.auditorTokens' },
       },
     },
     security: [{ session: [] }, { token: [] }],
@@ -58,7 +66,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
 }
 
 const DESCRIPTION =
-  'Lists answer `{ items, next }`: what `next` says is the `cursor` of the next page. Instants are RFC 3339 in UTC. Errors are RFC 9457 problems. What each operation asks of the role stands in `x-permission`; docs/api.md tells more. GET /v1/evidence/openapi.json, for those who have the token of an auditor, describes what is under /v1/evidence/.'
+  'Lists answer `{ items, next }`: what `next` says is the `cursor` of the next page. Instants are RFC 3339 in UTC. Errors are RFC 9457 problems. What each operation asks of the role stands in `x-permission`; docs/api.md tells more. What `auditor` opens is there where the configuration names auditors.'
 
 function operation(each: Route): Json {
   const { id, tag, summary, permission, params, query, method } = each

@@ -1,3 +1,4 @@
+import { EVIDENCE_ROUTES } from './evidence-routes.ts'
 import { openApiRoute } from './openapi.ts'
 import type { Route } from './route.ts'
 import { ACCESS_ROUTES } from './routes/access.ts'
@@ -28,7 +29,7 @@ import { TRIALS_ROUTES } from './routes/trials.ts'
 
 /** Every address of the API under /v1 but the auditors' pulls (`evidence.ts`), which keep a kernel of their own. */
 export const ROUTES: readonly Route[] = [
-  openApiRoute(() => ROUTES),
+  openApiRoute(() => ({ routes: ROUTES, pulls: EVIDENCE_ROUTES })),
   ...ACCESS_ROUTES,
   ...OVERVIEW_ROUTES,
   ...IDENTITIES_ROUTES,

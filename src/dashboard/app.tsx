@@ -67,16 +67,23 @@ function Signed(): JSX.Element {
 
 const loaded = new Map<View, Loaded>()
 
+function load(view: keyof typeof VIEWS): Promise<void> {
+  return VIEWS[view]().then((component) => void loaded.set(view, component))
+}
+
+/** What the address names comes while it is asked who is signed in. */
+export function loadAhead(): void {
+  const view = place.peek()?.view
+  if (view !== undefined && view !== 'overview' && view !== 'sign-in') load(view).catch(() => {})
+}
+
 function Later({ view, id }: { view: keyof typeof VIEWS; id: string | undefined }): JSX.Element {
   const [failed, setFailed] = useState(false)
   const [, setTurn] = useState(0)
   useEffect(() => {
     if (loaded.has(view)) return
-    VIEWS[view]().then(
-      (component) => {
-        loaded.set(view, component)
-        setTurn((turn) => turn + 1)
-      },
+    load(view).then(
+      () => setTurn((turn) => turn + 1),
       () => setFailed(true),
     )
   }, [view])

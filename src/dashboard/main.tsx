@@ -14,7 +14,7 @@ import './style/dialog.css'
 import './style/calendar.css'
 import './style/gate.css'
 import './style/bar.css'
-import { App } from './app.tsx'
+import { App, loadAhead } from './app.tsx'
 import { openLive } from './live.ts'
 import { askSession } from './session.ts'
 import { openTheme } from './theme.ts'
@@ -25,4 +25,5 @@ if (page !== null) {
   openLive()
   render(<App />, page)
   void askSession()
+  loadAhead()
 }

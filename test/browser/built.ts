@@ -27,7 +27,10 @@ export async function builtPage(): Promise<void> {
 }
 
 function isCurrent(): boolean {
-  const sources = [...['src/dashboard', 'src/domain', 'src/evidence'].map((folder) => newest(join(ROOT, folder))), changed(join(ROOT, 'vite.config.ts'))]
+  const sources = [
+    ...['src/dashboard', 'src/domain', 'src/evidence'].map((folder) => newest(join(ROOT, folder))),
+    changed(join(ROOT, 'vite.config.ts')),
+  ]
   return changed(join(ROOT, 'dist/dashboard/index.html')) >= Math.max(...sources)
 }
 

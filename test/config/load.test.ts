@@ -42,6 +42,7 @@ describe('a good file', () => {
         keyRing: './data/keyring.json',
         keyRingWrap: { previous: [] },
         secretManagers: [],
+        sources: [],
         custody: { shredAfterDeadMs: 90 * DAY },
         attribution: 'revenant/0.1',
         scan: { tickMs: 10_000, pageSize: 500, trialBudgetMs: 300_000, workers: 4 },
@@ -239,7 +240,7 @@ const BAD: [name: string, text: string, faults: string[]][] = [
     'a prototype key',
     '__proto__: { polluted: true }',
     [
-      '1:1 (a key): is not a key here; known are access, alerts, attribution, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, secretManagers, systems, telemetry, zones',
+      '1:1 (a key): is not a key here; known are access, alerts, attribution, custody, database, defaults, evidence, frameworks, instance, keyRing, ledger, listen, policy, publicUrl, retention, scan, secretManagers, sources, systems, telemetry, zones',
     ],
   ],
   [
@@ -655,7 +656,7 @@ describe('files', () => {
 
 it('FULL uses every section and only plain YAML', () => {
   const document = parseDocument(FULL)
-  expect(isMap(document.contents) && document.contents.items.length).toBe(13)
+  expect(isMap(document.contents) && document.contents.items.length).toBe(15)
   expect(isScalar(document.contents) || isSeq(document.contents)).toBe(false)
   expect(parse(FULL)).toBeTypeOf('object')
 })

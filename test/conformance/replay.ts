@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { readReference } from '../../src/custody/references.ts'
 import type { Judgement } from '../../src/domain/answer.ts'
 import { openDispatcher } from '../../src/probe/dispatcher.ts'
 import { judgeFailure } from '../../src/probe/failure.ts'
@@ -40,8 +41,9 @@ export async function replay(bound: BoundProbe, secret: BoundSecret, options: Re
   const elapsed = () => performance.now() - started
   const pin = options.pinnedPeer === undefined ? {} : { pinnedPeer: options.pinnedPeer }
   try {
-    const context = { signal: stopwatch.signal, http, attribution: 'Revenant/0 (conformance)', ...pin }
-    const judgement = await secret.attempt(context)
+    const context = { signal: stopwatch.signal, http, attribution: 'Revenant/0 (conformance)', reference: readReference, ...pin }
+    // A successor is boxed by the trial before anybody sees it.
+    const { rotated: _successor, ...judgement } = await secret.attempt(context)
     return { judgement, elapsedMs: elapsed(), text: JSON.stringify(judgement) }
   } catch (thrown) {
     const judgement = judgeFailure(thrown, stopwatch.signal.aborted)

@@ -8,7 +8,7 @@ import { takeStatements } from '../../../src/intake/feed/take.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { silences, syncFeeds } from '../../../src/store/feed.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
-import { openStore } from '../../../src/store/open-store.ts'
+import { STORES, type TestStore } from '../../servers/stores.ts'
 import { type House, NOW, openHouse } from '../house.ts'
 
 const POLICY: FeedPolicy = {
@@ -16,17 +16,19 @@ const POLICY: FeedPolicy = {
   mass: { share: 0.1, least: 1_000, windowMs: 3_600_000 },
 }
 
-describe('what sources of leavers say', () => {
+describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ open }) => {
+  let test: TestStore
   let store: Store
   let house: House
   let n = 0
   beforeAll(async () => {
-    store = await openStore({ dataDir: 'memory://' })
+    test = await open()
+    store = test.store
     house = await openHouse(store)
   })
   afterAll(async () => {
     await house.close()
-    await store.close()
+    await test.stop()
   })
 
   async function feeds(count: number, policy: Partial<FeedPolicy> = {}): Promise<Feed[]> {
