@@ -1,7 +1,7 @@
 import type { Answer, AttemptContext } from '../../src/probe/probe.ts'
 import { fateOf, judgeRedeemed, judgeScope, provenBy } from './judge.ts'
 import { ask, type ClientProof, readClient, secretsOf } from './library.ts'
-import type { RefreshToken, Secret } from './secret.ts'
+import { isMadeUp, type RefreshToken, type Secret } from './secret.ts'
 import { serverOf } from './server.ts'
 import type { Target } from './target.ts'
 
@@ -15,7 +15,7 @@ export async function askScope(
   secret: RefreshToken,
   ctx: AttemptContext,
 ): Promise<Answer<Secret>> {
-  if (miscalibrated.has(target)) return unasked({ scope: 'not_refused' })
+  if (miscalibrated.has(target) && !isMadeUp(secret)) return unasked({ scope: 'not_refused' })
   const asked = await askToken(target, secret, ctx, { scope })
   if ('verdict' in asked) return asked
   const { answer, client, sent } = asked

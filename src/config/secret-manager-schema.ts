@@ -106,7 +106,7 @@ const gcp = z.strictObject({
   credentials: localReference()
     .exactOptional()
     .describe(
-      'A reference to a JSON key of a service account, or to a configuration of workload identity federation. Left out: application default credentials.',
+      'A reference to a JSON key of a service account. Left out: application default credentials, workload identity federation among them.',
     ),
   endpoint: address("In place of Google's own, for both services: a proxy of one's own.").exactOptional(),
 })

@@ -1,4 +1,4 @@
-import { argon2, createSecretKey, randomBytes } from 'node:crypto'
+import { argon2, createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { RevenantError } from '../domain/error.ts'
@@ -63,15 +63,25 @@ const SALT_BYTES = 16
 const SHORTEST = 15
 
 function byPassphrase(reference: string, read: ReadReference): RingWrap {
+  // Kept, so that a process derives it once and not at each look at the file: whoever reads its memory finds the ring there as well.
+  let derived: { of: string; key: KeyObject } | undefined
   const keyOf = async (salt: Buffer, { memoryKiB, passes, lanes }: typeof ARGON2) => {
-    const text = await read(reference)
+    const text = (await read(reference)).normalize('NFC')
     if (text.length < SHORTEST)
       throw new RevenantError(
         'SECRET_INVALID',
         `${reference}: a passphrase for the key ring needs at least ${SHORTEST} characters`,
       )
-    const options = { message: text.normalize('NFC'), nonce: salt, memory: memoryKiB, passes, parallelism: lanes, tagLength: 32 }
-    return createSecretKey(await promisify(argon2)('argon2id', options))
+    const of = createHash('sha256')
+      .update(JSON.stringify([memoryKiB, passes, lanes]))
+      .update(salt)
+      .update(text)
+      .digest('hex')
+    if (derived?.of === of) return derived.key
+    const options = { message: text, nonce: salt, memory: memoryKiB, passes, parallelism: lanes, tagLength: 32 }
+    const key = createSecretKey(await promisify(argon2)('argon2id', options))
+    derived = { of, key }
+    return key
   }
   return {
     by: 'passphrase',

@@ -36,7 +36,7 @@ export async function addApi(app: FastifyInstance, runtime: Runtime, { tokens, s
     now,
     logger,
   }
-  addFeeds(app, feedHttp)
+  await addFeeds(app, feedHttp)
   if (!serve) return () => {}
   const config = () => runtime.config
   const actions = await openActions(runtime)

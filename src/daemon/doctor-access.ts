@@ -1,7 +1,7 @@
 import { EVIDENCE_PULLED } from '../api/evidence-tokens.ts'
+import type { DoctorCheck } from '../api/schemas/setup.ts'
 import { untiedTokens } from '../store/api-token.ts'
 import { lastAudit } from '../store/audit.ts'
-import type { DoctorCheck } from './doctor.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What gets into Revenant itself and ends with nobody who leaves: tokens that belong to nobody, and those of auditors. */

@@ -90,7 +90,12 @@ function feedOf(id: string, { name, source, onInactive, onDeleted, joiners, mass
   return { id, name, kind: source, policy: { inactive: onInactive, deleted: onDeleted, joiners, mass: massEvent } }
 }
 
-async function pullOnce(db: Db, { feed, source }: OpenFeed, { intake, readReference, logger }: FeedDeps, signal: AbortSignal): Promise<void> {
+async function pullOnce(
+  db: Db,
+  { feed, source }: OpenFeed,
+  { intake, readReference, logger }: FeedDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const deps = intake(`feed ${feed.name}`)
   try {
     await source.pull?.once({

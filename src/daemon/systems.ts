@@ -96,12 +96,7 @@ function scanSystem(
   system: SystemConfig,
   row: SystemRow,
   probe: BoundProbe,
-  {
-    http,
-    rate,
-    sharesRealm,
-    read,
-  }: { http: () => Dispatcher; rate: RateLimiter; sharesRealm: boolean; read: ReadReference },
+  { http, rate, sharesRealm, read }: { http: () => Dispatcher; rate: RateLimiter; sharesRealm: boolean; read: ReadReference },
 ): ScanSystem {
   const { canary, canaryAccount } = system.controls
   return {

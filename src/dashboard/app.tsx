@@ -1,3 +1,4 @@
+import { effect } from '@preact/signals'
 import type { ComponentType, JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { place } from './navigate.ts'
@@ -6,6 +7,7 @@ import { Shell } from './parts/shell.tsx'
 import { Empty, Ghosts } from './parts/states.tsx'
 import { Toasts } from './parts/toast.tsx'
 import { hrefOf, type View } from './place.ts'
+import { readAhead } from './read.ts'
 import { session } from './session.ts'
 import { OverviewView } from './views/overview.tsx'
 import { SignInView } from './views/sign-in.tsx'
@@ -71,8 +73,11 @@ function load(view: keyof typeof VIEWS): Promise<void> {
   return VIEWS[view]().then((component) => void loaded.set(view, component))
 }
 
-/** What the address names comes while it is asked who is signed in. */
+/** What the address names comes while it is asked who is signed in; what every view shows, while it is drawn. Called once. */
 export function loadAhead(): void {
+  effect(() => {
+    if (typeof session.value === 'object') readAhead('/v1/overview')
+  })
   const view = place.peek()?.view
   if (view !== undefined && view !== 'overview' && view !== 'sign-in') load(view).catch(() => {})
 }
@@ -80,14 +85,15 @@ export function loadAhead(): void {
 function Later({ view, id }: { view: keyof typeof VIEWS; id: string | undefined }): JSX.Element {
   const [failed, setFailed] = useState(false)
   const [, setTurn] = useState(0)
+  const Component = loaded.get(view)
   useEffect(() => {
-    if (loaded.has(view)) return
+    // By what was drawn: it may have come since.
+    if (Component !== undefined) return
     load(view).then(
       () => setTurn((turn) => turn + 1),
       () => setFailed(true),
     )
   }, [view])
-  const Component = loaded.get(view)
   if (Component !== undefined) return id === undefined ? <Component /> : <Component id={id} />
   if (!failed) return <Ghosts rows={10} />
   return (

@@ -22,8 +22,8 @@ import { openTheme } from './theme.ts'
 const page = document.getElementById('page')
 if (page !== null) {
   openTheme()
-  openLive()
-  render(<App />, page)
   void askSession()
   loadAhead()
+  openLive()
+  render(<App />, page)
 }

@@ -28,6 +28,28 @@ const MOST_SEEN = 60
 /** Forgets what was read: the next reader may be somebody else. */
 export function forgetReads(): void {
   seen.clear()
+  asking.clear()
+}
+
+/** What is being asked for, by address and by what had changed until then: whoever wants the same meanwhile waits for the same answer. */
+const asking = new Map<string, Promise<unknown>>()
+
+function shared<Body>(address: string): Promise<Body> {
+  const since = Object.values(changes.peek()).reduce((sum, count) => sum + count, 0)
+  const key = `${since} ${address}`
+  const known = asking.get(key) as Promise<Body> | undefined
+  if (known !== undefined) return known
+  const asked = read<Body>(address).finally(() => {
+    if (asking.get(key) === asked) asking.delete(key)
+  })
+  asking.set(key, asked)
+  return asked
+}
+
+/** Asks for what is about to be shown, while that is being drawn. */
+export function readAhead(path: string): void {
+  // Whoever shows it tells what is wrong.
+  shared(path).catch(() => {})
 }
 
 /** Reads an address and keeps it fresh; `undefined`: nothing to read yet. */
@@ -40,19 +62,22 @@ export function useRead<Body>(path: string | undefined, options: ReadOptions = {
   useEffect(() => {
     if (address === undefined) return
     const gone = new AbortController()
-    const load = () =>
-      read<Body>(address, gone.signal).then(
+    const load = (reading: Promise<Body>) =>
+      reading.then(
         (value) => {
+          if (gone.signal.aborted) return
           remember(address, value)
-          if (!gone.signal.aborted) setState({ address, value })
+          setState({ address, value })
         },
         (error: unknown) => {
           if (!gone.signal.aborted)
             setState((last) => ({ ...(last.address === address ? last : { address }), error: asApiError(error) }))
         },
       )
-    void load()
-    const again = settleMs === undefined ? undefined : setTimeout(load, settleMs)
+    // Whoever asks again because of what he did himself wants what is there after that.
+    void load(turn > 0 ? read<Body>(address, gone.signal) : shared<Body>(address))
+    const settle = () => void load(read<Body>(address, gone.signal))
+    const again = settleMs === undefined ? undefined : setTimeout(settle, settleMs)
     return () => {
       clearTimeout(again)
       gone.abort()

@@ -74,7 +74,7 @@ export function countPaths(rows: readonly StatementRow[]): PathCounts {
     closed: of('closed'),
     inTime: paths.filter(({ state, in_time }) => state === 'closed' && in_time === true).length,
     open: of('open'),
-    notProven: of('refused', 'not_tried', 'unverified'),
+    notProven: of('refused', 'not_tried', 'unverified', 'expired'),
     retired: of('retired'),
   }
 }

@@ -51,7 +51,7 @@ export interface GcpConfig {
   project: string
   /** Of regional secrets; left out: global ones. */
   location?: string
-  /** A reference to a JSON key or a configuration of workload identity federation. Left out: application default credentials. */
+  /** A reference to a JSON key of a service account. Left out: application default credentials. */
   credentials?: string
   /** In place of Google's own, for both services. */
   endpoint?: string

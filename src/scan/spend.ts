@@ -8,7 +8,7 @@ import type { TimedJudgement } from './attempt.ts'
 import type { Guard, Session } from './session.ts'
 
 /** Pauses between the tries to write down what became of a token: a database that restarts is back within seconds. */
-const PAUSES_MS = [250, 1_000, 3_000]
+const PAUSES_MS = [250, 1_000, 2_000]
 
 /**
  * Stands around a replay. Where it may spend its secret, it is sent only after it is written down, committed, that this token is being

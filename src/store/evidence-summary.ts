@@ -47,15 +47,16 @@ export async function checkTallies(db: Queryable, scope: SummaryScope, policy: S
  * state says counts where its streak began before the period ended; what it cannot say any more is counted from the observations.
  *
  * `coverage`: fails where the last answer of the period proved nothing, or where the credential was without a judgement beyond its time
- * at some time of the period; not judged where its system was not tried for longer than that, and it not judged meanwhile.
+ * at some time of the period; not judged where its system was not tried for longer than that, and it not judged meanwhile. What was retired
+ * because it was proven closed counts as far as it was watched.
  */
 async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy: SummaryPolicy): Promise<CheckTally[]> {
   const [from, to] = [at(scope.from), at(scope.to)]
   const { revokeWithinMs, confirmRejections, verifyWithinMs } = policy
   const { rows } = await sql<Omit<CheckTally, 'check'> & { covered: number; uncovered: number; untold: number }>`
     with held as (
-      select k.id from credential k join identity i on i.id = k.identity_id
-      where i.terminated_at < ${to} and (k.retired_at is null or k.retired_at >= ${from}) and ${within(scope, 'k')}
+      select k.id from credential k join identity i on i.id = k.identity_id left join check_state c on c.credential_id = k.id
+      where i.terminated_at < ${to} and (k.retired_at is null or (k.retired_at >= ${from} and not ${RESTS_PROVEN})) and ${within(scope, 'k')}
     ), last as materialized (
       select distinct on (o.credential_id) o.credential_id as id, o.verdict, ${provenRefusal('o')} as proven from observation o
       where o.observed_at >= ${from} and o.observed_at < ${to} and ${within(scope, 'o')}
@@ -63,7 +64,7 @@ async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy:
     ), subject as materialized (
       select id from held union select id from last
     ), standing as (
-      select u.id, k.system_id, l.verdict, l.proven, i.terminated_at,
+      select u.id, k.system_id, l.verdict, l.proven, i.terminated_at, case when ${RESTS_PROVEN} then k.retired_at end as watched_until,
         case when k.handover_by is not null then k.handover_by else i.terminated_at + (case s.tier
           when 'critical' then ${revokeWithinMs.critical}::float8 when 'low' then ${revokeWithinMs.low}::float8
           else ${revokeWithinMs.standard}::float8 end) * interval '1 millisecond' end as deadline,
@@ -105,6 +106,10 @@ async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy:
   ]
 }
 
+/** Retired because it was proven closed (`credential` k, `check_state` c): nothing is missed that came after its last answer. */
+const RESTS_PROVEN = sql`(k.retired_at is not null and coalesce(k.retired_reason, 'operator') <> 'operator'
+  and c.dead_at is not null and c.verdict = 'rejected')`
+
 /** It was without a judgement beyond its time: by the edges of the finding that says so, or by one that an exemption keeps silent. */
 function overdue({ from, to }: SummaryScope): RawBuilder<boolean> {
   return sql`exists (
@@ -119,7 +124,7 @@ function overdue({ from, to }: SummaryScope): RawBuilder<boolean> {
 function untried({ from, to }: SummaryScope, verifyWithinMs: number): RawBuilder<boolean> {
   return sql`exists (
     select 1 from gap g cross join lateral (
-      select greatest(g.from_at, standing.terminated_at) as began, least(coalesce(g.to_at, 'infinity'), ${at(to)}) as ended
+      select greatest(g.from_at, standing.terminated_at) as began, least(g.to_at, standing.watched_until, ${at(to)}) as ended
     ) t
     where g.system_id = standing.system_id and g.from_at < ${at(to)} and (g.to_at is null or g.to_at > ${at(from)})
       and t.ended - t.began >= ${verifyWithinMs}::float8 * interval '1 millisecond'

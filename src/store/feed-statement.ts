@@ -30,12 +30,12 @@ export async function insertStatements(tx: Queryable, rows: readonly FeedStateme
   `.execute(tx)
 }
 
-/** How many departures a feed has told of since. Those that were held count: they are what is being asked about. */
+/** How many departures a feed has told of since that nobody has confirmed. Those that are held count: they are what is being asked about. */
 export async function departuresSince(db: Queryable, feedId: string, since: Temporal.Instant): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(distinct key)::int as count from feed_statement
     where feed_id = ${feedId}::uuid and at > ${since.toString()}::timestamptz and says in ('terminated', 'suspended')
-      and state in ('applied', 'held')
+      and state in ('applied', 'held') and decided_at is null
   `.execute(db)
   return rows[0]?.count ?? 0
 }

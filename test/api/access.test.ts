@@ -5,10 +5,12 @@ import { CALLBACK } from '../../src/api/access/oidc-sign-in.ts'
 import { digestOf } from '../../src/api/access/opaque.ts'
 import { refuseInClear } from '../../src/api/access/session.ts'
 import { makeSignInLink } from '../../src/api/access/sign-in-link.ts'
+import { EVIDENCE_PULLED } from '../../src/api/evidence-tokens.ts'
 import { openThrottle } from '../../src/api/throttle.ts'
 import { examineAccess } from '../../src/daemon/doctor-access.ts'
 import { newId } from '../../src/domain/id.ts'
 import { hasLeft } from '../../src/store/leaver.ts'
+import { recordLook } from '../../src/store/looks.ts'
 import { type AccessHouse, type Browser, bearer, json, NO_RATE, openAccessHouse, openBrowser, signIn } from './access-house.ts'
 
 const session = z.looseObject({
@@ -218,8 +220,14 @@ describe('access', () => {
       expect(await tiedOf('/v1/tokens', 'name')).toMatchObject({ 'of-ed': true, 'of-carl': true, old: false })
       expect(await tiedOf('/v1/sessions', 'actor')).toMatchObject({ link: false, 'carl@example.com': true })
       const doctor = { ...house.runtime, now: () => house.clock.now }
-      expect(await Array.fromAsync(examineAccess(doctor))).toMatchObject([
+      const at = house.clock.now
+      await recordLook(house.deps.db, { actor: 'token:grc', action: EVIDENCE_PULLED, subject: 'findings', at })
+      const evidence = { ...house.config.evidence, auditorTokens: [{ name: 'grc', token: 'env:X' }] }
+      const asked = { ...doctor, config: { ...house.config, evidence } }
+      const hour = at.round({ smallestUnit: 'hour', roundingMode: 'floor' }).toString()
+      expect(await Array.fromAsync(examineAccess(asked))).toMatchObject([
         { name: 'token old', level: 'warn', detail: expect.stringContaining('tied to nobody') },
+        { name: 'auditor token grc', level: 'warn', detail: expect.stringContaining(`last used in the hour from ${hour}`) },
       ])
     })
 

@@ -1,8 +1,8 @@
 /**
  * How long it takes until the page says what somebody came for: `node test/bench/first-view.ts [--credentials N] [--observations N]
- * [--rounds N]`. Fills a Postgres 18 of its own, starts the real daemon on it with nothing due, and opens views in Chromium, signed in, with
+ * [--rounds N] [--rests N] [--detail]`. Fills a Postgres 18 of its own, starts the real daemon on it with nothing due, and opens views in Chromium, signed in, with
  * an empty cache. Prints the median and the 95th percentile from the navigation until it is painted: of the Overview the one number, of the
- * lists their first row. `after a rest`: once the daemon has forgotten what it had counted.
+ * lists their first row. `after a rest`: once the daemon has forgotten what it had counted. `--detail`: what came when, in milliseconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     observations: { type: 'string', default: '5000000' },
     rounds: { type: 'string', default: '20' },
     rests: { type: 'string', default: '3' },
+    detail: { type: 'boolean', default: false },
   },
 })
 const numbers = [values.credentials, values.observations, values.rounds, values.rests].map(Number)
@@ -106,8 +107,23 @@ async function painted(context: BrowserContext, view: View): Promise<number> {
       const at: unknown = Reflect.get(globalThis, 'paintedAt')
       return typeof at === 'number' ? at : undefined
     })
+    if (values.detail) say(await page.evaluate(whatCame))
     return (await found.jsonValue()) ?? 0
   } finally {
     await page.close()
   }
+}
+
+/** Runs in the page. */
+function whatCame(): string {
+  const entries = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  const came = entries.flatMap((entry) =>
+    entry instanceof PerformanceResourceTiming
+      ? [
+          `${new URL(entry.name).pathname} ${entry.startTime.toFixed(0)}-${entry.responseStart.toFixed(0)}-${entry.responseEnd.toFixed(0)}`,
+        ]
+      : [],
+  )
+  const paints = performance.getEntriesByType('paint').map(({ name, startTime }) => `${name} ${startTime.toFixed(0)}`)
+  return `  ${[...came, ...paints, `number ${Number(Reflect.get(globalThis, 'paintedAt')).toFixed(0)}`].join('; ')}`
 }

@@ -125,6 +125,13 @@ describe('doctor', { timeout: 120_000 }, () => {
     })
   })
 
+  it("names auditors' tokens, which nobody's leaving ends, and the hour of their last use", async () => {
+    const evidence = { auditorTokens: [{ name: 'grc', token: 'env:PAGER' }] }
+    const { exit, checks } = await check([house.system(canary)], { evidence })
+    expect(exit).toBe(0)
+    expect(checks.get('auditor token grc')).toMatchObject({ level: 'warn', detail: expect.stringMatching(/no end.*never used$/) })
+  })
+
   it('prints the same for people', async () => {
     house.configure({ systems: [house.system(canary)], alerts: [] })
     const ran = await house.run(['doctor'])

@@ -5,6 +5,7 @@ import { type STATEMENTS, statementRows } from '../../src/evidence/statements.ts
 import { listCredentials } from '../../src/store/credential.ts'
 import { credentialPage } from '../../src/store/credential-page.ts'
 import type { StatementScope } from '../../src/store/evidence-statements.ts'
+import { checkTallies } from '../../src/store/evidence-summary.ts'
 import { holders } from '../../src/store/overview.ts'
 import { findSecret } from '../../src/store/secret.ts'
 import { countSealed } from '../../src/store/spent.ts'
@@ -260,6 +261,10 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))('minimisation
       ['untried', 'expired', 'expired_locally'],
     ])
     expect(await holders(db(), house.now())).toBe(1)
+    // In a period after their last answers only the one of which nothing was proven is missing.
+    const policy = { revokeWithinMs: within, confirmRejections: 2, verifyWithinMs: 3 * DAY_MS }
+    const tallies = await checkTallies(db(), { from: ago(1), to: house.now().add({ hours: 1 }) }, policy)
+    expect(tallies.find(({ check }) => check === 'coverage')).toMatchObject({ subjects: 1, failed: 1 })
     const ask = { sort: 'id', limit: 10, after: undefined } as const
     const page = await credentialPage(db(), { standing: ['retired'] }, ask, { within, now: house.now() })
     expect(page.find(({ id }) => id === dead)).toMatchObject({

@@ -97,7 +97,28 @@ function presented(asked: Asked): string | undefined {
   )
 }
 
+/** An authorization server that quotes token and client. A successor is its predecessor with a sign behind it: the mark is in both. */
+function quotingOauth(asked: Asked, live: ReadonlySet<string>): Given {
+  const form = new URLSearchParams(asked.body)
+  const token = form.get('refresh_token') ?? form.get('token') ?? ''
+  const said = `${token} ${decodeURIComponent(basicOf(asked) ?? '')}`
+  const quotes = {
+    error_description: said,
+    error_uri: `https://example.com/?${asked.body}`,
+    username: said,
+    sub: said,
+    client_id: said,
+  }
+  const headers = { 'x-echo': said, server: said, 'www-authenticate': `Basic realm="${said}"` }
+  const known = live.has(token.replace(/~+$/, ''))
+  if (asked.url.endsWith('/introspect')) return { status: 200, headers, body: { ...quotes, active: known } }
+  return known
+    ? { status: 200, headers, body: { ...quotes, token_type: said, access_token: `${token}.`, refresh_token: `${token}~` } }
+    : { status: 400, headers, body: { ...quotes, error: 'invalid_grant', error_codes: said, suberror: said } }
+}
+
 function quoting(asked: Asked, live: ReadonlySet<string>, elsewhere: string): Given {
+  if (asked.url.startsWith('/oauth/')) return quotingOauth(asked, live)
   const secret = presented(asked)
   if (secret === undefined)
     return { status: 401, headers: { 'www-authenticate': 'Bearer realm="api", Basic realm="api"' }, body: {} }

@@ -12,11 +12,20 @@ export interface Plant {
   allowEffects?: readonly string[]
   canary?: true
   limits?: Record<string, unknown>
+  /** A replay spends the secret, so that `try` refuses to. */
+  spends?: true
   /** Its secrets are never accepted: the system redirects, is down, limits … */
   never?: true
 }
 
-export function plantsOf(world: Downstream, postgres: { port: number } | undefined, greetingPort: number, marks: Marks): Plant[] {
+/** @param introspector a reference to a marked secret: whoever asks the introspection endpoint */
+export function plantsOf(
+  world: Downstream,
+  postgres: { port: number } | undefined,
+  greetingPort: number,
+  marks: Marks,
+  introspector: string,
+): Plant[] {
   const http = (system: string, path: string, credential: unknown): Omit<Plant, 'secret'> => ({
     system,
     probe: 'http',
@@ -53,6 +62,26 @@ export function plantsOf(world: Downstream, postgres: { port: number } | undefin
       probe: 'jira',
       target: { baseUrl: world.http },
       secret: (who, mark) => ({ email: `${who}@example.com`, apiToken: mark('jira') }),
+    },
+    {
+      system: 'oauth',
+      probe: 'oauth',
+      target: {
+        issuer: world.http,
+        endpoints: { introspection: `${world.http}/oauth/introspect` },
+        introspect: { id: 'watcher', secret: introspector },
+      },
+      secret: (_who, mark) => ({ accessToken: mark('access') }),
+      canary: true,
+    },
+    {
+      // Every replay spends the token, and the successor takes its place.
+      system: 'oauth-rotating',
+      probe: 'oauth',
+      target: { issuer: world.http, endpoints: { token: `${world.http}/oauth/token` }, redeem: 'rotating' },
+      secret: (who, mark) => ({ refreshToken: mark('refresh'), clientId: who, clientSecret: mark('client') }),
+      allowEffects: ['rotates-token', 'mints-session'],
+      spends: true,
     },
     {
       system: 'registry',

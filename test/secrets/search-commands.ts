@@ -30,6 +30,7 @@ const COMMANDS: readonly string[] = [
   'pause cookie --note why',
   'resume cookie',
   'keys list',
+  'keys recipient',
   'keys rotate',
   'doctor',
   'config check',

@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -24,8 +25,13 @@ export function* filesOf(house: House): Generator<[string, Buffer]> {
 /** What keys are made of, read from where only they may be. */
 export function plantKeyRing(marks: Marks, house: House): void {
   const ring = z
-    .object({ keys: z.array(z.object({ key: z.base64() })), fingerprintKey: z.base64() })
+    .object({ keys: z.array(z.object({ id: z.string(), key: z.base64() })), fingerprintKey: z.base64() })
     .parse(JSON.parse(readFileSync(house.path('data/keyring.json'), 'utf8')))
   for (const key of [...ring.keys.map((each) => each.key), ring.fingerprintKey])
     marks.plantBytes('key ring', Buffer.from(key, 'base64'))
+  // What opens what is handed over is made from them.
+  for (const { id, key } of ring.keys) {
+    const seed = hkdfSync('sha256', Buffer.from(key, 'base64'), id, 'revenant/submission/x25519/v1', 32)
+    marks.plantBytes('key of submissions', Buffer.from(seed))
+  }
 }

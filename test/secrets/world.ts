@@ -6,10 +6,12 @@ import { askAsAuditor, noteBundle, readLedger } from './evidence.ts'
 import { type Leak, type Marks, openMarks } from './marks.ts'
 import { configOf, identities, rowsOf } from './plant-credentials.ts'
 import { databaseGone, openDatabase } from './plant-database.ts'
+import { foundThings } from './plant-found.ts'
 import { badImports } from './plant-imports.ts'
 import { literalSecrets } from './plant-literals.ts'
 import { reloads } from './plant-reloads.ts'
 import { malformedSecrets, malformedSinks } from './plant-sinks.ts'
+import { submissions } from './plant-submissions.ts'
 import { tries } from './plant-tries.ts'
 import { type Plant, plantsOf } from './plants.ts'
 import { plantAuditors, pullEvidence } from './pulls.ts'
@@ -109,7 +111,8 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     receivers = await openReceivers(marks, env, house, downstream.elsewhereOrigin)
     const told = receivers
     closers.push(told.close)
-    plants = plantsOf(downstream, server, await downstream.greeting(marks.plant('greeting')), marks)
+    env.INTROSPECTOR = marks.plant('oauth introspector')
+    plants = plantsOf(downstream, server, await downstream.greeting(marks.plant('greeting')), marks, 'env:INTROSPECTOR')
     const rows = plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream))
     const ledger = { publish: true, anchors: told.anchors }
     const auditors = plantAuditors(marks, env, house)
@@ -129,7 +132,8 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     expect(await run('import identities identities.jsonl --json')).toMatchObject({ exit: 0 })
     expect(await run('import credentials credentials.jsonl --json')).toMatchObject({ exit: 0 })
     await badImports(house, marks, note)
-    verdicts = await judged(run, rows.length)
+    const submitted = await submissions(house, marks, run, downstream.live)
+    verdicts = await judged(run, rows.length + submitted)
     await delivered(
       told,
       // Once is enough: what a sink makes of an answer depends on no database, and the embedded one is slower.
@@ -142,6 +146,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     await readLedger(daemon.address, note)
     await pullEvidence(daemon.address, auditors, marks, note)
     await askAsAuditor({ house, run, note, receivers: told, marks, inDaemon: server === undefined })
+    await foundThings(house, marks, downstream, note, server === undefined)
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)
     await reloads({ house, daemon, config, marks, downstream, note, malformed })

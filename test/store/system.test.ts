@@ -54,10 +54,11 @@ describe.each(STORES)('systems on $name', (kind) => {
     ])
     const untried = await systemPage(db(), { state: ['untried'] }, { sort: 'name', after: undefined, limit: 10 }, NOW)
     expect(untried.map(({ name }) => name)).toEqual(['new'])
+    const { id } = await named('asked')
+    await syncSystems(db(), [entry('asked', { origin: 'https://moved.example' }), entry('new')], NOW)
     await db()
       .transaction()
-      .execute(async (tx) => rebindSystem(tx, (await named('asked')).id, 'https://moved.example', BY))
-    await db().updateTable('system').set({ origin: 'https://moved.example' }).where('name', '=', 'asked').execute()
+      .execute((tx) => rebindSystem(tx, id, 'https://moved.example', BY))
     expect(await stateOf()).toContainEqual(['asked', 'untried'])
   })
 

@@ -64,11 +64,14 @@ function pathOf({ project, location }: GcpConfig, { path, version = 'latest' }: 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
 
 /** The library keeps the token until it is about to end. */
-function openToken({ credentials }: GcpConfig, read: ReadReference): () => Promise<string> {
+function openToken({ credentials, project }: GcpConfig, read: ReadReference): () => Promise<string> {
   const open = async () => {
-    const { GoogleAuth } = await import('google-auth-library')
-    if (credentials === undefined) return new GoogleAuth({ scopes: [SCOPE] })
-    return new GoogleAuth({ scopes: [SCOPE], credentials: parsed(await read(credentials)) })
+    const { GoogleAuth, JWT } = await import('google-auth-library')
+    // Named here, or the library would start gcloud to learn the project.
+    const options = { scopes: [SCOPE], projectId: project }
+    if (credentials === undefined) return new GoogleAuth(options)
+    const { client_email: email, private_key: key } = keyOf(await read(credentials))
+    return new GoogleAuth({ ...options, authClient: new JWT({ email, key, scopes: [SCOPE] }) })
   }
   let auth: ReturnType<typeof open> | undefined
   return async () => {
@@ -85,10 +88,17 @@ function openToken({ credentials }: GcpConfig, read: ReadReference): () => Promi
   }
 }
 
-function parsed(text: string): Record<string, unknown> {
+const serviceAccount = z.object({
+  type: z.literal('service_account'),
+  client_email: z.string().min(1),
+  private_key: z.string().min(1),
+})
+
+/** Other forms name addresses and programs of their own: those are for whoever sets up this machine, as its default credentials. */
+function keyOf(text: string): z.output<typeof serviceAccount> {
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
+    return serviceAccount.parse(JSON.parse(text))
   } catch {
-    throw new ManagerError('unfit', 'was not asked: its credentials are no JSON object')
+    throw new ManagerError('unfit', 'was not asked: its credentials are no JSON key of a service account')
   }
 }

@@ -91,6 +91,8 @@ export function Held({ row }: Cell): JSX.Element {
 /** How a path stands. Somebody of whom no path is known has none that stands anyhow. */
 export function Stand({ row }: Cell): JSX.Element {
   const standing = STANDING_NAMES.find((each) => each === row.state)
+  if (row.state === 'expired')
+    return <span title="Past its own date, and not proven closed: its secret is destroyed.">Expired, not proven</span>
   if (standing === undefined || textAt(row, 'system') === undefined) return <span class="soft">no credential of it is known</span>
   return <StandingBadge standing={standing} />
 }

@@ -112,6 +112,12 @@ function Todo({ finding }: { finding: FindingDetail }): JSX.Element {
     <Panel title={finding.remediation.length === 0 ? 'What it was' : 'What to do'}>
       <div class="stack">
         <p>{finding.summary}</p>
+        {finding.state === 'resolved' || finding.stillTried ? undefined : (
+          <p class="said">
+            Nothing tries any more what this is about: who it is about came back, or what it is about was taken off the list. No
+            answer will close it; whoever knows that it is over resolves it by hand.
+          </p>
+        )}
         {finding.remediation.length === 0 ? undefined : (
           <ol class="steps">
             {finding.remediation.map((step) => (

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { Overview } from '../../api/schemas/overview.ts'
 import { FINDING_KINDS, SEVERITIES } from '../../domain/finding.ts'
+import { Afterwards } from '../parts/afterwards.tsx'
 import { SeverityMark } from '../parts/badge.tsx'
 import { Doors } from '../parts/doors.tsx'
 import { Happened } from '../parts/events.tsx'
@@ -30,13 +31,15 @@ export function OverviewView(): JSX.Element {
           <div class="stack">
             <Notices overview={overview} />
             <Doors overview={overview} />
-            <div class="look">
-              <Findings findings={overview.findings} />
-              <Coverage coverage={overview.coverage} />
-              <Latency latency={overview.latency} />
-              <Survival survival={overview.survival} />
-            </div>
-            <Happened title="What happened last" events={overview.events} />
+            <Afterwards rows={24}>
+              <div class="look">
+                <Findings findings={overview.findings} />
+                <Coverage coverage={overview.coverage} />
+                <Latency latency={overview.latency} />
+                <Survival survival={overview.survival} />
+              </div>
+              <Happened title="What happened last" events={overview.events} />
+            </Afterwards>
           </div>
         )}
       </Shown>

@@ -47,7 +47,7 @@ export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Ins
   if (identity === undefined && feed.policy.joiners === 'ignore') return { ...untouched, ignored: true }
   if (!decided && isReuse(feed, known)) return { ...untouched, hold: 'identifier_reuse', says: 'joined', ignored: false }
   const asked = word.ask && before.standing !== 'terminated' && before.standing !== 'suspended'
-  if (asked && identity !== undefined)
+  if (asked)
     return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
   return { hold: undefined, ...effectOf(said, known, word, now) }
 }

@@ -8,14 +8,16 @@ export interface Login {
 }
 
 /**
- * Reads `scheme://user:password@host…`. Undefined without a password, or where the address is none; `unclear` where the password
- * is not what its percent signs say.
+ * Reads `scheme://user:password@host…`. Undefined without a password, or where the address is none; `unclear` where the password is
+ * not what its percent signs say, or where an `@` behind the host leaves open which one ends the password: the wrong reading would
+ * take half of it for a host.
  */
 export function readLogin(address: string): Login | 'unclear' | undefined {
   if (!URL.canParse(address)) return undefined
   const url = new URL(address)
   const place = placeOfUrl(address)
   if (url.password === '' || place === undefined) return undefined
+  if (`${url.pathname}${url.search}${url.hash}`.includes('@')) return 'unclear'
   try {
     return { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password), place }
   } catch {
@@ -23,20 +25,25 @@ export function readLogin(address: string): Login | 'unclear' | undefined {
   }
 }
 
-const STRICT = /^(?:postgres(?:ql)?|postgis):\/\/([^:@/?#]+):([^/?#]+)@([^@/?#:]+|\[[^\]]+\])(?::(\d{1,5}))?(?:[/?#].*)?$/i
-const LOOSE = /^(?:postgres(?:ql)?|postgis):\/\/([^:@/?#]+):(.+)@([^@/?#:]+|\[[^\]]+\])(?::(\d{1,5}))?(?:[/?#].*)?$/i
+const SCHEME = '(?:postgres(?:ql)?|postgis):\\/\\/'
+const HOST = '([^@/?#:\\s]+|\\[[0-9A-Fa-f:.]+\\])(?::(\\d{1,5}))?'
+/** As a scanner puts it together out of decoded parts: a password may hold anything, and the host is the last thing. */
+const DECODED = new RegExp(`^${SCHEME}([^:@]+):(.+)@${HOST}$`, 'is')
+/** As it stands in a file. */
+const SPELT = new RegExp(`^${SCHEME}([^:@/?#]+):([^/?#]+)@${HOST}([/?#].*)?$`, 'is')
 const POSTGRES_PORT = 5432
 
 /**
- * Reads a connection string of PostgreSQL. People write passwords with `@`, `/` and `#` in them as they are; what stands before the
- * last `@` is the password.
+ * Reads a connection string of PostgreSQL. People write passwords with an `@` in them as they are: what stands before the last one of
+ * the authority is the password. `unclear` as in `readLogin`.
  *
  * @param decoded the scanner has undone the percent signs already
  */
 export function readPostgresUrl(text: string, decoded: boolean): Login | 'unclear' | undefined {
-  const match = STRICT.exec(text) ?? LOOSE.exec(text)
-  if (match === null) return undefined
-  const [, user = '', secret = '', host = '', port] = match
+  const match = (decoded ? DECODED : SPELT).exec(text)
+  if (match === null) return new RegExp(`^${SCHEME}[^:]+:.+@`, 'is').test(text) ? 'unclear' : undefined
+  const [, user = '', secret = '', host = '', port, rest = ''] = match
+  if (rest.includes('@')) return 'unclear'
   const place = { ...placeOf(host), port: port === undefined ? POSTGRES_PORT : Number(port) }
   try {
     const [username, password] = decoded ? [user, secret] : [decodeURIComponent(user), decodeURIComponent(secret)]

@@ -1,7 +1,7 @@
 import { openBox, type SecretValue } from '../../custody/box.ts'
 import { type Aside, type Candidate, setAside } from './candidate.ts'
 import type { ConfiguredSystem } from './configured-system.ts'
-import { fitSecret } from './fit-secret.ts'
+import { fitSecret, isFitted } from './fit-secret.ts'
 import { isAt, isWeb, placeOf } from './place.ts'
 
 /** What `--map DETECTOR=SYSTEM` said. */
@@ -67,8 +67,8 @@ export function isOf({ detector, kinds }: Candidate, name: string): boolean {
 
 function choose(found: Candidate, systems: readonly ConfiguredSystem[]): ConfiguredSystem[] | Aside {
   const { kinds, place } = found
-  if (kinds.length === 0) return setAside(found, 'no_probe')
   const pool = systems.filter(({ binding }) => (kinds === 'web' ? isWeb(binding.origin) : kinds.includes(binding.kind)))
+  if (pool.length === 0 && kinds !== 'web' && !kinds.some(isFitted)) return setAside(found, 'no_probe')
   if (place === undefined) {
     const [only, ...more] = pool
     if (only === undefined) return setAside(found, 'no_system')

@@ -112,6 +112,11 @@ const HTTP: Readonly<Record<NonNullable<ConfiguredSystem['placement']> | 'unknow
   unknown: () => no('is for a system whose form of credential is not known'),
 }
 
+/** Whether the import can make secrets for probes of a kind. */
+export function isFitted(kind: string): boolean {
+  return Object.hasOwn(FITS, kind)
+}
+
 /** What a secret with these fields is called, where nobody says otherwise. */
 export function kindOf(value: SecretValue): string {
   if ('privateKey' in value) return 'ssh_key'

@@ -89,7 +89,8 @@ function notWhole(why: string): Reading {
 /** Kingfisher's numbers for tokens and webhooks have changed: the address tells. */
 function slack(bits: Bits): Reading {
   const text = keyOf(bits)
-  return shapeOf(text) ?? { kinds: ['slack'], parts: { token: text } }
+  const shape = shapeOf(text)
+  return shape?.kinds[0]?.startsWith('slack') === true ? shape : { kinds: ['slack'], parts: { token: text } }
 }
 
 function okta({ parts, raw, whole }: Bits): Reading {

@@ -64,6 +64,11 @@ async function readFound(root: string, path: string, store: Store): Promise<Foun
     // Public keys and private ones are text; what else lies beside them is nobody's secret.
     return store.name === 'ssh-key' ? [] : [foundIn(store.name, path, notOne('text in UTF-8'))]
   }
+  return foundInText(store, path, text)
+}
+
+/** What the text of a store holds. */
+export async function foundInText(store: Store, path: string, text: string): Promise<Found[]> {
   return (await read(store, text, path)).map((stored) => foundIn(store.name, path, stored))
 }
 

@@ -12,8 +12,8 @@ const user = z.object({
   password: text,
   'client-key-data': text,
   'client-key': text,
-  exec: z.unknown(),
-  'auth-provider': z.unknown(),
+  exec: z.unknown().optional(),
+  'auth-provider': z.unknown().optional(),
 })
 
 /** A block without anything in it is an empty text. */

@@ -1,3 +1,4 @@
+import { armor, Encrypter } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { IDENTITY_ACTIONS } from '../../../src/api/routes/identity-actions.ts'
 import { INTAKE_ACTIONS } from '../../../src/api/routes/intake-actions.ts'
@@ -9,6 +10,7 @@ import { type ActionHouse, openActionHouse } from './house.ts'
 const NOBODY = '00000000-0000-7000-8000-000000000000'
 const CSV = 'text/csv'
 const LINES = 'application/x-ndjson'
+const AGE = 'application/vnd.age'
 
 let house: ActionHouse
 beforeAll(async () => {
@@ -147,6 +149,31 @@ describe('an import', () => {
     expect(JSON.stringify(body)).not.toContain('MARKED')
     const { rows: dump } = { rows: await db().selectFrom('secret').selectAll().execute() }
     expect(dump.every(({ sealed }) => sealed === null || !Buffer.from(sealed).includes('MARKED'))).toBe(true)
+  })
+
+  it('takes secrets that were encrypted to the recipient, each by itself or the whole file', async () => {
+    await house.upload('/v1/import/identities', LINES, jsonLines([{ external_id: 'submitted' }]))
+    const { exit, out } = await house.cli(['keys', 'recipient'])
+    expect(exit).toBe(0)
+    const encrypter = new Encrypter()
+    encrypter.addRecipient(out.trim())
+    const wrapped = async (text: string) => armor.encode(await encrypter.encrypt(text))
+    const secret = JSON.stringify({ identity: 'submitted', system: 'api', secret: { token: 'MARKED-one' } })
+    const row = { identity: 'submitted', system: 'api', label: 'one', secret_age: await wrapped(secret) }
+    expect((await house.upload('/v1/import/credentials', LINES, jsonLines([row]))).body).toMatchObject({
+      created: 1,
+      badTotal: 0,
+    })
+    const rows = [{ identity: 'submitted', system: 'api', label: 'two', secret: { token: 'MARKED-two' } }]
+    const file = await house.upload('/v1/import/credentials?name=s.age', AGE, await wrapped(jsonLines(rows)))
+    expect(file).toMatchObject({ status: 200, body: { created: 1, badTotal: 0 } })
+    const cut = await house.upload(
+      '/v1/import/credentials',
+      AGE,
+      Buffer.from((await encrypter.encrypt(jsonLines(rows))).slice(0, -5)),
+    )
+    expect([cut.status, JSON.stringify(cut.body)]).toEqual([422, expect.not.stringContaining('MARKED')])
+    expect((await house.upload('/v1/import/identities', AGE, await wrapped('external_id\nx\n'))).status).toBe(415)
   })
 
   it.each([

@@ -20,6 +20,7 @@ import { SYSTEMS_ROUTES } from '../../../src/api/routes/systems.ts'
 import { TRIALS_ROUTES } from '../../../src/api/routes/trials.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { parseConfig } from '../../../src/config/load.ts'
+import { openCustody } from '../../../src/custody/custody.ts'
 import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
 import { openSinks, type Sinks } from '../../../src/daemon/sinks.ts'
 import type { Role } from '../../../src/domain/access.ts'
@@ -76,7 +77,8 @@ export async function openWorld(db: Db): Promise<World> {
   const context = { product: { name: 'Revenant' as const, version: '0', instance: 'test' }, hostname: 'test' }
   const sinks = await openSinks(config.alerts, context)
   const ids = await furnish(db, house, config, sinks, now)
-  let deps = readDeps(db, config, sinks, now)
+  const custody = await openCustody({ db, keyRingPath: join(folder, 'keyring.json'), clock: () => now })
+  let deps = { ...readDeps(db, config, sinks, now), custody }
   return {
     ...{ db, house, now, ids },
     get: (address, role) => askRead(address, deps, role),

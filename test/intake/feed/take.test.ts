@@ -143,6 +143,17 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     // The clock did not wait for the answer.
     expect(await left(b)).toBe(asked.toString())
     await expect(decide([asking], [question?.id ?? ''], { is: 'apply' })).rejects.toMatchObject({ code: 'CONFLICT' })
+
+    // About somebody whom nobody knew as well: he is added when it is decided.
+    const stranger = somebody()
+    expect(await take(asking, say(stranger, { is: 'inactive' }))).toEqual(['held'])
+    expect(await row(stranger)).toBeUndefined()
+    await decide(
+      [asking],
+      (await held(asking)).map(({ id }) => id),
+      { is: 'apply', departure: 'suspend' },
+    )
+    expect(await row(stranger)).toMatchObject({ terminated_at: null, suspended_at: house.now() })
   })
 
   it('does not ask again what was denied, until the source takes it back', async () => {
@@ -178,6 +189,8 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
       { is: 'apply' },
     )
     expect((await Promise.all(people.map(left))).filter((at) => at !== null)).toHaveLength(5)
+    // What a person has confirmed makes no later departure one too many.
+    expect(await take(feed, say(people[7] ?? '', { is: 'inactive' }))).toEqual(['terminated'])
 
     const drip = await one({ mass: { share: 0.5, least: 2, windowMs: 3_600_000 } })
     const others = Array.from({ length: 8 }, somebody)

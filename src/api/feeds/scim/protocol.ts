@@ -1,0 +1,191 @@
+import SCIMMY from 'scimmy'
+import { z } from 'zod'
+import type { Facts } from '../../../domain/leaf.ts'
+import type { ScimType } from '../../../store/scim-resource.ts'
+import { booleanOf, ScimFault } from './fault.ts'
+import { normalisePatch } from './normalise.ts'
+
+const { Config, Messages, Resources, Schemas, Types } = SCIMMY
+
+/** Resources that one answer holds at most. */
+export const MOST_RESULTS = 200
+
+declareOnce()
+
+/** The library keeps what is declared for the whole process. */
+function declareOnce(): void {
+  Resources.declare(Resources.User, { extensions: [{ schema: Schemas.EnterpriseUser, required: false }] })
+  Resources.declare(Resources.Group)
+  Config.set({
+    patch: true,
+    filter: { supported: true, maxResults: MOST_RESULTS },
+    etag: true,
+    sort: true,
+    bulk: false,
+    changePassword: false,
+    authenticationSchemes: [
+      {
+        type: 'oauthbearertoken',
+        name: 'Bearer token',
+        description: 'A token of the source, in the header Authorization',
+        specUri: 'https://www.rfc-editor.org/info/rfc6750',
+      },
+    ],
+  })
+}
+
+const schemaOf = (type: ScimType) => (type === 'User' ? Schemas.User : Schemas.Group)
+const facts = z.record(z.string(), z.json())
+
+/** What a client wrote, checked against the schema; what the schema does not know is left out. Throws `ScimFault`. */
+export function readResource(type: ScimType, body: unknown): Facts {
+  const given = facts.safeParse(body)
+  if (!given.success) throw new ScimFault(400, 'invalidSyntax', 'a resource must be a JSON object')
+  return guarded(() => stored(new (schemaOf(type))(withBooleans(given.data), 'in')))
+}
+
+/** A resource with a patch applied to it; undefined where nothing changes. Throws `ScimFault`. */
+export async function patchResource(type: ScimType, before: Facts, body: unknown): Promise<Facts | undefined> {
+  const operations = normalisePatch(body)
+  const Schema = schemaOf(type)
+  let current = before
+  let changed = false
+  for (const operation of operations) {
+    // One by one: whether a value is there to be replaced depends on what came before.
+    for (const each of operation(current)) {
+      const after = await guardedAsync(async () => {
+        const patch = new Messages.PatchOp({ schemas: [Messages.PatchOp.id], Operations: [each] })
+        return patch.apply(new Schema({ ...current, id: 'x' }, 'out'))
+      })
+      if (after === undefined) continue
+      current = stored(after)
+      changed = true
+    }
+  }
+  // What a patch made must be a whole resource.
+  return changed ? readResource(type, current) : undefined
+}
+
+export interface ScimMeta {
+  id: string
+  version: number
+  createdAt: Temporal.Instant
+  updatedAt: Temporal.Instant
+}
+
+/** A resource as it is told. @param attributes of `attributesOf` */
+export function tellResource(type: ScimType, data: Facts, meta: ScimMeta, base: string, attributes?: Attributes): Facts {
+  const told = new (schemaOf(type))(
+    {
+      ...data,
+      id: meta.id,
+      meta: {
+        resourceType: type,
+        created: new Date(meta.createdAt.epochMilliseconds),
+        lastModified: new Date(meta.updatedAt.epochMilliseconds),
+        version: versionOf(meta),
+      },
+    },
+    'out',
+    `${base}/${type}s`,
+    attributes,
+  )
+  return facts.parse(JSON.parse(JSON.stringify(told)))
+}
+
+/** A weak ETag. */
+export function versionOf({ version }: Pick<ScimMeta, 'version'>): string {
+  return `W/"${version}"`
+}
+
+type Attributes = NonNullable<ReturnType<typeof attributesOf>>
+
+/** Which attributes an answer has: `attributes` or `excludedAttributes` of the query. Throws `ScimFault`. */
+export function attributesOf(query: { attributes?: string | undefined; excludedAttributes?: string | undefined }) {
+  const { attributes, excludedAttributes } = query
+  if (attributes === undefined && excludedAttributes === undefined) return undefined
+  return guarded(
+    () =>
+      new Resources.User('any', {
+        ...(attributes === undefined ? {} : { attributes }),
+        ...(excludedAttributes === undefined ? {} : { excludedAttributes }),
+      }).attributes,
+  )
+}
+
+/** Those of some resources that a filter wants. Throws `ScimFault` for a filter that cannot be read. */
+export function matching(filter: string, resources: readonly Facts[]): Facts[] {
+  return guarded(() => z.array(facts).parse(new Types.Filter(filter).match([...resources])))
+}
+
+/** A list as RFC 7644 §3.4.2 has it. */
+export function listOf(resources: readonly Facts[], { total, startIndex }: { total: number; startIndex: number }): Facts {
+  return {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:ListResponse'],
+    totalResults: total,
+    startIndex,
+    itemsPerPage: resources.length,
+    Resources: resources,
+  }
+}
+
+/** What a client discovers: how this server is, which resources it has, of which schemas. Undefined for an unknown id. */
+export async function discovery(
+  what: 'ServiceProviderConfig' | 'ResourceTypes' | 'Schemas',
+  id: string | undefined,
+  base: string,
+): Promise<Facts | undefined> {
+  const told = async (of: { read(): Promise<unknown> }) => facts.parse(JSON.parse(JSON.stringify(await of.read())))
+  try {
+    if (what === 'ServiceProviderConfig')
+      return withLocation(await told(new Resources.ServiceProviderConfig()), `${base}/ServiceProviderConfig`)
+    if (what === 'ResourceTypes')
+      return await told(id === undefined ? new Resources.ResourceType() : new Resources.ResourceType(id))
+    return await told(id === undefined ? new Resources.Schema() : new Resources.Schema(id))
+  } catch {
+    return undefined
+  }
+}
+
+function withLocation(config: Facts, location: string): Facts {
+  return { ...config, meta: { resourceType: 'ServiceProviderConfig', location } }
+}
+
+/** As it is kept: without what the server adds. */
+function stored(resource: object): Facts {
+  const { id: _, meta: __, ...rest } = facts.parse(JSON.parse(JSON.stringify(resource)))
+  return rest
+}
+
+/** Entra writes "True" and "False" where the schema has booleans. */
+function withBooleans(resource: Facts): Facts {
+  return Object.fromEntries(
+    Object.entries(resource).map(([name, value]) => [name, name.toLowerCase() === 'active' ? booleanOf(value) : value]),
+  )
+}
+
+/** The library throws errors of its own, and TypeErrors for values that do not fit. Their words hold no values but names. */
+function guarded<Value>(work: () => Value): Value {
+  try {
+    return work()
+  } catch (error) {
+    throw faultOf(error)
+  }
+}
+
+async function guardedAsync<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work()
+  } catch (error) {
+    throw faultOf(error)
+  }
+}
+
+function faultOf(error: unknown): ScimFault {
+  if (error instanceof ScimFault) return error
+  if (error instanceof Types.Error) {
+    const status = error.status >= 400 && error.status < 500 ? error.status : 400
+    return new ScimFault(status, error.scimType ?? 'invalidValue', error.message.slice(0, 300))
+  }
+  return new ScimFault(400, 'invalidValue', error instanceof Error ? error.message.slice(0, 300) : 'it does not fit the schema')
+}

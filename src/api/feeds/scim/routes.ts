@@ -1,0 +1,227 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { RevenantError } from '../../../domain/error.ts'
+import type { Facts } from '../../../domain/leaf.ts'
+import { scimOptions } from '../../../intake/sources/scim.ts'
+import { heardFeed } from '../../../store/feed.ts'
+import type { ScimResourceRow, ScimType } from '../../../store/scim-resource.ts'
+import { openThrottle } from '../../throttle.ts'
+import { openBearers } from '../bearer.ts'
+import type { FeedHttpDeps } from '../deps.ts'
+import { ScimFault } from './fault.ts'
+import { attributesOf, discovery, listOf, MOST_RESULTS, tellResource, versionOf } from './protocol.ts'
+import {
+  createResource,
+  deleteResource,
+  listStored,
+  metaOf,
+  patchStored,
+  readStored,
+  replaceResource,
+  type Tenant,
+} from './resources.ts'
+
+const BODY_LIMIT = 1_048_576
+const HEARD_MS = 60_000
+const SCIM_JSON = 'application/scim+json; charset=utf-8'
+const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error'
+
+const ofOne = z.object({ id: z.string().max(128) })
+const listQuery = z.object({
+  filter: z.string().min(1).max(4_000).optional(),
+  startIndex: z.coerce.number().int().optional(),
+  count: z.coerce.number().int().optional(),
+  sortBy: z.string().min(1).max(200).optional(),
+  sortOrder: z.enum(['ascending', 'descending']).optional(),
+  attributes: z.string().max(4_000).optional(),
+  excludedAttributes: z.string().max(4_000).optional(),
+})
+
+/** SCIM 2.0 (RFC 7643, RFC 7644) for identity providers, under `/scim/v2`. The bearer token tells which source it is. */
+export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise<void> {
+  const throttle = openThrottle()
+  const find = openBearers(deps, () =>
+    deps.feeds('scim').flatMap((pushed) => {
+      const options = scimOptions.safeParse(pushed.options).data
+      return options === undefined ? [] : [{ pushed, options, tokens: options.tokens }]
+    }),
+  )
+  const heard = new Map<string, number>()
+  const tenantOf = async (request: FastifyRequest): Promise<Tenant> => {
+    const found = await find(request.headers.authorization)
+    if (found === undefined) {
+      if (throttle.waitMs(request.ip) > 0) throw new ScimFault(429, undefined, 'too many wrong tokens: wait a minute')
+      throttle.failed(request.ip)
+      throw new ScimFault(401, undefined, 'a bearer token of a source is needed')
+    }
+    const { feed } = found.pushed
+    const last = heard.get(feed.id) ?? Number.NEGATIVE_INFINITY
+    if (request.method === 'GET' && performance.now() - last > HEARD_MS) {
+      heard.set(feed.id, performance.now())
+      await heardFeed(deps.db, feed.id, deps.now())
+    }
+    return { feed, options: found.options }
+  }
+  await app.register(
+    async (scim) => {
+      scim.removeAllContentTypeParsers()
+      scim.addContentTypeParser(
+        ['application/scim+json', 'application/json'],
+        { parseAs: 'string', bodyLimit: BODY_LIMIT },
+        (_request, body, done) => done(null, jsonOf(String(body))),
+      )
+      scim.setErrorHandler((error, request, reply) => sendFault(reply, error, request, deps))
+      scim.setNotFoundHandler((_request, reply) =>
+        sendFault(reply, new ScimFault(404, undefined, 'there is nothing of that name'), _request, deps),
+      )
+      for (const type of ['User', 'Group'] as const) addResources(scim, deps, tenantOf, type)
+      for (const what of ['ServiceProviderConfig', 'ResourceTypes', 'Schemas'] as const) {
+        const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+          await tenantOf(request)
+          if (/[?&]filter=/.test(request.url)) throw new ScimFault(403, undefined, 'this cannot be filtered')
+          const told = await discovery(what, ofOne.partial().parse(request.params).id, baseOf(request))
+          if (told === undefined) throw new ScimFault(404, undefined, 'there is nothing of that name')
+          return reply.type(SCIM_JSON).send(JSON.stringify(told))
+        }
+        scim.get(`/${what}`, answer)
+        if (what !== 'ServiceProviderConfig') scim.get(`/${what}/:id`, answer)
+      }
+      for (const path of ['/Me', '/Bulk'])
+        scim.all(path, async (request) => {
+          await tenantOf(request)
+          throw new ScimFault(501, undefined, 'this is not supported: see ServiceProviderConfig')
+        })
+    },
+    { prefix: '/scim/v2' },
+  )
+}
+
+function addResources(
+  scim: FastifyInstance,
+  deps: FeedHttpDeps,
+  tenantOf: (request: FastifyRequest) => Promise<Tenant>,
+  type: ScimType,
+): void {
+  const tell = (request: FastifyRequest, row: ScimResourceRow): Facts => {
+    const { attributes, excludedAttributes } = queryOf(request)
+    return tellResource(type, row.data, metaOf(row), baseOf(request), attributesOf({ attributes, excludedAttributes }))
+  }
+  const send = (request: FastifyRequest, reply: FastifyReply, row: ScimResourceRow, status = 200) => {
+    const told = tell(request, row)
+    return reply.code(status).type(SCIM_JSON).header('etag', versionOf(row)).send(JSON.stringify(told))
+  }
+  const of = (request: FastifyRequest) => {
+    return { type, id: ofOne.parse(request.params).id, ifMatch: request.headers['if-match'] }
+  }
+  const path = `/${type}s`
+  scim.get(path, async (request, reply) => list(deps, await tenantOf(request), type, request, reply, queryOf(request), tell))
+  scim.post(`${path}/.search`, async (request, reply) => {
+    const tenant = await tenantOf(request)
+    return list(deps, tenant, type, request, reply, parsed(searchBody, request.body), tell)
+  })
+  scim.post(path, { bodyLimit: BODY_LIMIT }, async (request, reply) => {
+    const row = await createResource(deps, await tenantOf(request), type, request.body)
+    return send(request, reply.header('location', `${baseOf(request)}${path}/${row.id}`), row, 201)
+  })
+  scim.get(`${path}/:id`, async (request, reply) => {
+    const row = await readStored(deps, await tenantOf(request), type, ofOne.parse(request.params).id)
+    if (request.headers['if-none-match']?.split(',').some((each) => each.trim() === versionOf(row)) === true)
+      return reply.code(304).header('etag', versionOf(row)).send()
+    return send(request, reply, row)
+  })
+  scim.put(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
+    send(request, reply, await replaceResource(deps, await tenantOf(request), of(request), request.body)),
+  )
+  scim.patch(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
+    send(request, reply, await patchStored(deps, await tenantOf(request), of(request), request.body)),
+  )
+  scim.delete(`${path}/:id`, async (request, reply) => {
+    await deleteResource(deps, await tenantOf(request), of(request))
+    return reply.code(204).send()
+  })
+}
+
+type ListQuery = z.output<typeof listQuery>
+
+/** `POST …/.search`: the query as a body, whose lists are lists. */
+const names = z
+  .array(z.string().max(200))
+  .max(100)
+  .transform((list) => list.join(','))
+  .optional()
+const searchBody = listQuery.extend({ attributes: names, excludedAttributes: names })
+
+async function list(
+  deps: FeedHttpDeps,
+  tenant: Tenant,
+  type: ScimType,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  query: ListQuery,
+  tell: (request: FastifyRequest, row: ScimResourceRow) => Facts,
+) {
+  // Out of range is taken for the nearest that is not (RFC 7644 §3.4.2.4).
+  const startIndex = Math.max(1, query.startIndex ?? 1)
+  const ask = {
+    filter: query.filter,
+    startIndex,
+    count: Math.max(0, query.count ?? MOST_RESULTS),
+    sortBy: query.sortBy,
+    descending: query.sortOrder === 'descending',
+  }
+  const { total, rows } = await listStored(deps, tenant, type, ask, baseOf(request))
+  const answer = listOf(
+    rows.map((row) => tell(request, row)),
+    { total, startIndex },
+  )
+  return reply.type(SCIM_JSON).send(JSON.stringify(answer))
+}
+
+function queryOf(request: FastifyRequest): ListQuery {
+  return parsed(listQuery, request.query)
+}
+
+function parsed<Value>(schema: z.ZodType<Value>, value: unknown): Value {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new ScimFault(400, 'invalidValue', `${result.error.issues[0]?.path.join('.') ?? 'the request'} is not as it must be`)
+}
+
+/** As whoever asks reaches it. */
+function baseOf(request: FastifyRequest): string {
+  return `${request.protocol}://${request.host}/scim/v2`
+}
+
+function jsonOf(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function sendFault(reply: FastifyReply, error: unknown, request: FastifyRequest, { logger }: FeedHttpDeps) {
+  const { status, scimType, detail } = faultOf(error)
+  if (status === 500) logger.error({ err: error, path: request.routeOptions.url }, 'a SCIM request failed')
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="scim"')
+  if (status === 429) reply.header('retry-after', '60')
+  return reply
+    .code(status)
+    .type(SCIM_JSON)
+    .send(JSON.stringify({ schemas: [ERROR], status: String(status), ...(scimType === undefined ? {} : { scimType }), detail }))
+}
+
+function faultOf(error: unknown): { status: number; scimType: string | undefined; detail: string } {
+  if (error instanceof ScimFault) return { status: error.status, scimType: error.scimType, detail: error.message }
+  if (error instanceof RevenantError && error.code === 'INPUT_INVALID')
+    return { status: 400, scimType: 'invalidValue', detail: error.message }
+  const status = z.object({ statusCode: z.number().int().min(400).max(499) }).safeParse(error).data?.statusCode
+  if (status === 413) return { status, scimType: undefined, detail: `a body has at most ${BODY_LIMIT} bytes` }
+  if (status !== undefined)
+    return {
+      status: status === 415 ? 400 : status,
+      scimType: status === 400 || status === 415 ? 'invalidSyntax' : undefined,
+      detail: 'the request cannot be read',
+    }
+  return { status: 500, scimType: undefined, detail: 'the server failed: its log says why' }
+}

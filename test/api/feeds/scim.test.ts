@@ -1,0 +1,420 @@
+import { existsSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import fastify, { type FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { addFeeds } from '../../../src/api/feeds/add-feeds.ts'
+import type { Departure } from '../../../src/domain/feed.ts'
+import type { Store } from '../../../src/store/db.ts'
+import { syncFeeds } from '../../../src/store/feed.ts'
+import { findIdentities } from '../../../src/store/identity.ts'
+import { type House, openHouse } from '../../intake/house.ts'
+import { STORES, type TestStore } from '../../servers/stores.ts'
+
+const EXAMPLES = new URL('../../../../shared/standards/examples/', import.meta.url)
+const USER = 'urn:ietf:params:scim:schemas:core:2.0:User'
+const ENTERPRISE = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'
+const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp'
+const RUNS = Number(process.env.REVENANT_FUZZ_RUNS ?? 300)
+const TOKENS = { okta: 'okta-token-0123456789abcdef', entra: 'entra-token-0123456789abcdef', next: 'okta-next-0123456789abcdef' }
+const POLICY = { deleted: 'terminate', joiners: 'follow', mass: { share: 1, least: 100_000, windowMs: 3_600_000 } } as const
+
+const resource = z.looseObject({
+  id: z.string(),
+  schemas: z.array(z.string()),
+  meta: z.looseObject({ location: z.string(), version: z.string() }),
+})
+
+describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
+  let test: TestStore
+  let store: Store
+  let house: House
+  let app: FastifyInstance
+  const inactive: Record<string, Departure> = { okta: 'terminate', entra: 'suspend' }
+  beforeAll(async () => {
+    test = await open()
+    store = test.store
+    house = await openHouse(store)
+    const names = ['okta', 'entra'] as const
+    const rows = await syncFeeds(
+      store.db,
+      names.map((name) => ({ name, kind: 'scim', silentAfterMs: 60_000 })),
+      house.now(),
+    )
+    app = fastify()
+    await addFeeds(app, {
+      db: store.db,
+      feeds: (kind) =>
+        kind !== 'scim'
+          ? []
+          : rows.map(({ id, name }) => {
+              const tokens = name === 'okta' ? ['env:okta', 'env:next'] : ['env:entra', 'env:missing']
+              return {
+                feed: { id, name, kind: 'scim', policy: { ...POLICY, inactive: inactive[name] ?? 'ask' } },
+                options: { tokens },
+              }
+            }),
+      intake: ({ name }) => ({ ...house.deps, actor: `feed ${name}` }),
+      readReference: async (reference) => {
+        const token = new Map<string, string>(Object.entries(TOKENS)).get(reference.slice('env:'.length))
+        if (token === undefined) throw new Error('not there')
+        return token
+      },
+      now: house.now,
+      logger: { warn: () => {}, error: (fields: unknown) => expect.fail(JSON.stringify(fields)) } as never,
+    })
+    await app.ready()
+  })
+  afterAll(async () => {
+    await app.close()
+    await house.close()
+    await test.stop()
+  })
+
+  type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  async function ask(
+    method: Method,
+    path: string,
+    body?: unknown,
+    options: { as?: string; headers?: Record<string, string> } = {},
+  ) {
+    const { as = TOKENS.okta, headers = {} } = options
+    const answer = await app.inject({
+      method,
+      url: `/scim/v2${path}`,
+      headers: {
+        authorization: `Bearer ${as}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/scim+json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    })
+    return { status: answer.statusCode, body: answer.body === '' ? undefined : JSON.parse(answer.body), headers: answer.headers }
+  }
+  let n = 0
+  const someone = () => `user${++n}@example.com`
+  async function add(userName: string, more: Record<string, unknown> = {}, as?: string) {
+    const made = await ask(
+      'POST',
+      '/Users',
+      { schemas: [USER], userName, active: true, displayName: `D ${userName}`, ...more },
+      { ...(as === undefined ? {} : { as }) },
+    )
+    expect(made.status).toBe(201)
+    return resource.parse(made.body)
+  }
+  const patch = (id: string, Operations: unknown, options?: Parameters<typeof ask>[3]) =>
+    ask('PATCH', `/Users/${id}`, { schemas: [PATCH], Operations }, options)
+  const stands = async (who: string) => {
+    const row = (await findIdentities(store.db, [who])).get(who)
+    if (row === undefined) return 'unknown'
+    return row.terminated_at !== null ? 'terminated' : row.suspended_at !== null ? 'suspended' : 'active'
+  }
+
+  it('lets in by its own token only, and says so', async () => {
+    for (const as of ['', 'wrong', 'wrong-token-0123456789'])
+      expect(await ask('GET', '/Users', undefined, { as })).toMatchObject({
+        status: 401,
+        body: { status: '401' },
+        headers: { 'www-authenticate': 'Bearer realm="scim"' },
+      })
+    expect((await ask('GET', '/Users', undefined, { as: TOKENS.next })).status).toBe(200)
+    const { id } = await add(someone())
+    expect((await ask('GET', `/Users/${id}`, undefined, { as: TOKENS.entra })).status).toBe(404)
+    for (let tries = 0; tries < 12; tries++) await ask('GET', '/Users', undefined, { as: 'wrong-token-0123456789' })
+    expect((await ask('GET', '/Users', undefined, { as: 'wrong-token-0123456789' })).status).toBe(429)
+    // Whoever has the token is not shut out by somebody who has not.
+    expect((await ask('GET', '/Users')).status).toBe(200)
+  })
+
+  it('follows a joiner and a leaver, and makes what the leaver held due in the same transaction', async () => {
+    const who = someone()
+    const user = await add(who, {
+      name: { givenName: 'Ann', familyName: 'Lee' },
+      emails: [{ value: who, type: 'work', primary: true }],
+    })
+    expect(user.meta.location).toBe(`http://localhost:80/scim/v2/Users/${user.id}`)
+    expect(await stands(who)).toBe('active')
+    await house.credentials(['external_id,system,label,secret.token', `${who},${house.system('api')},t,s3cret-${who}`])
+    const left = await patch(user.id, [{ op: 'replace', value: { active: false } }])
+    expect(left).toMatchObject({ status: 200, body: { active: false } })
+    expect(await stands(who)).toBe('terminated')
+    const due = await store.db
+      .selectFrom('check_state as c')
+      .innerJoin('credential as k', 'k.id', 'c.credential_id')
+      .innerJoin('identity as i', 'i.id', 'k.identity_id')
+      .select('c.due_at')
+      .where('i.external_id', '=', who)
+      .execute()
+    expect(due.map(({ due_at }) => due_at !== null)).toEqual([true])
+    // Assigned again.
+    await patch(user.id, [{ op: 'replace', value: { active: true } }])
+    expect(await stands(who)).toBe('active')
+    expect((await ask('DELETE', `/Users/${user.id}`)).status).toBe(204)
+    expect(await stands(who)).toBe('terminated')
+    expect((await ask('GET', `/Users/${user.id}`)).status).toBe(404)
+  })
+
+  it('takes the whole user that a custom application of Okta writes', async () => {
+    const who = someone()
+    const { id } = await add(who)
+    const put = await ask('PUT', `/Users/${id}`, { schemas: [USER], id, userName: who, active: false, displayName: 'Other' })
+    expect(put).toMatchObject({ status: 200, body: { active: false, displayName: 'Other' } })
+    expect(await stands(who)).toBe('terminated')
+  })
+
+  it('understands what Entra writes, in both of its dialects', async () => {
+    const who = someone()
+    const { id } = await add(who, {}, TOKENS.entra)
+    const as = TOKENS.entra
+    expect(await patch(id, [{ op: 'Replace', path: 'active', value: 'False' }], { as })).toMatchObject({
+      status: 200,
+      body: { active: false },
+    })
+    expect(await stands(who)).toBe('suspended')
+    await patch(id, [{ op: 'Replace', path: 'active', value: 'tRUE' }], { as })
+    expect(await stands(who)).toBe('active')
+    expect(await patch(id, [{ op: 'Replace', path: 'active', value: 'no' }], { as })).toMatchObject({
+      status: 400,
+      body: { scimType: 'invalidValue' },
+    })
+    expect(await stands(who)).toBe('active')
+    const many = await patch(
+      id,
+      [
+        { op: 'Add', path: 'emails[type eq "work"].value', value: 'a@b.example' },
+        { op: 'Replace', path: 'emails[type eq "work"].value', value: 'b@b.example' },
+        { op: 'replace', value: { displayName: 'Bjfe', 'name.givenName': 'Kkom', [`${ENTERPRISE}:employeeNumber`]: 'E1' } },
+        { op: 'Add', path: `${ENTERPRISE}:manager`, value: 'm1' },
+      ],
+      { as },
+    )
+    expect(many).toMatchObject({
+      status: 200,
+      body: {
+        emails: [{ type: 'work', value: 'b@b.example' }],
+        displayName: 'Bjfe',
+        name: { givenName: 'Kkom' },
+        [ENTERPRISE]: { employeeNumber: 'E1', manager: { value: 'm1' } },
+      },
+    })
+  })
+
+  it
+    .skipIf(!existsSync(EXAMPLES))
+    .each([
+      'scim-okta-deactivate',
+      'scim-entra-deactivate-default',
+      'scim-entra-deactivate-aadOptscim062020',
+      'scim-entra-multi-replace-aadOptscim062020',
+    ])('takes the recorded request %s', async (name) => {
+    const who = someone()
+    const { id } = await add(who)
+    const answer = await ask('PATCH', `/Users/${id}`, JSON.parse(readFileSync(new URL(`${name}.patch.json`, EXAMPLES), 'utf8')))
+    expect(answer.status).toBe(200)
+    expect(await stands(who)).toBe(name.includes('deactivate') ? 'terminated' : 'active')
+  })
+
+  it('keeps the users of RFC 7643 (§8) as they are written', async () => {
+    const full = {
+      schemas: [USER, ENTERPRISE],
+      externalId: '701984',
+      userName: 'bjensen@example.com',
+      name: {
+        formatted: 'Ms. Barbara J Jensen, III',
+        familyName: 'Jensen',
+        givenName: 'Barbara',
+        middleName: 'Jane',
+        honorificPrefix: 'Ms.',
+        honorificSuffix: 'III',
+      },
+      displayName: 'Babs Jensen',
+      nickName: 'Babs',
+      emails: [
+        { value: 'bjensen@example.com', type: 'work', primary: true },
+        { value: 'babs@jensen.org', type: 'home' },
+      ],
+      userType: 'Employee',
+      title: 'Tour Guide',
+      preferredLanguage: 'en-US',
+      locale: 'en-US',
+      timezone: 'America/Los_Angeles',
+      active: true,
+      [ENTERPRISE]: {
+        employeeNumber: '701984',
+        costCenter: '4130',
+        organization: 'Universal Studios',
+        division: 'Theme Park',
+        department: 'Tour Operations',
+      },
+    }
+    const made = await ask('POST', '/Users', { ...full, password: 't1meMa$heen' })
+    expect(made.status).toBe(201)
+    expect(made.body).toMatchObject(full)
+    expect(JSON.stringify(made.body)).not.toContain('t1meMa')
+    const kept = await store.db
+      .selectFrom('scim_resource')
+      .select('data')
+      .where('user_name', '=', 'bjensen@example.com')
+      .executeTakeFirst()
+    expect(JSON.stringify(kept)).not.toContain('t1meMa')
+    expect(await ask('POST', '/Users', { ...full, userName: 'BJENSEN@example.com' })).toMatchObject({
+      status: 409,
+      body: { scimType: 'uniqueness', status: '409' },
+    })
+  })
+
+  it('pages, filters, sorts and leaves attributes out', async () => {
+    const tag = `t${++n}`
+    for (const each of ['c', 'a', 'b']) await add(`${tag}-${each}`, { externalId: `${tag}-x-${each}`, title: tag })
+    const list = async (query: string) => (await ask('GET', `/Users?${query}`)).body
+    const eq = encodeURIComponent(`userName eq "${tag.toUpperCase()}-A"`)
+    expect(await list(`filter=${eq}`)).toMatchObject({
+      totalResults: 1,
+      startIndex: 1,
+      itemsPerPage: 1,
+      Resources: [{ userName: `${tag}-a` }],
+    })
+    expect(await list(`filter=${encodeURIComponent(`externalId eq "${tag}-x-b"`)}`)).toMatchObject({ totalResults: 1 })
+    expect(await list(`filter=${encodeURIComponent('userName eq "nobody"')}`)).toMatchObject({ totalResults: 0, Resources: [] })
+    const title = encodeURIComponent(`title eq "${tag}" and userName sw "${tag}"`)
+    const names = async (query: string) => (await list(query)).Resources.map(({ userName }: { userName: string }) => userName)
+    expect(await names(`filter=${title}&sortBy=userName`)).toEqual(['a', 'b', 'c'].map((each) => `${tag}-${each}`))
+    expect(await names(`filter=${title}&sortBy=userName&sortOrder=descending&count=1&startIndex=2`)).toEqual([`${tag}-b`])
+    expect(await list('count=0')).toMatchObject({ itemsPerPage: 0, Resources: [] })
+    expect(Object.keys((await list(`filter=${eq}&attributes=userName`)).Resources[0]).toSorted()).toEqual(['id', 'userName'])
+    expect((await list(`filter=${eq}&excludedAttributes=title`)).Resources[0].title).toBeUndefined()
+    const search = await ask('POST', '/Users/.search', {
+      schemas: ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'],
+      filter: `title eq "${tag}"`,
+      attributes: ['userName'],
+      count: 2,
+    })
+    expect(search.body).toMatchObject({ totalResults: 3, itemsPerPage: 2 })
+    expect((await ask('GET', `/Users?filter=${encodeURIComponent('userName is "x"')}`)).status).toBe(400)
+  })
+
+  it('tells versions, and changes nothing that has changed since', async () => {
+    const { id, meta } = await add(someone())
+    expect(meta.version).toBe('W/"1"')
+    expect((await ask('GET', `/Users/${id}`, undefined, { headers: { 'if-none-match': 'W/"1"' } })).status).toBe(304)
+    await patch(id, [{ op: 'replace', path: 'title', value: 'x' }], { headers: { 'if-match': 'W/"1"' } })
+    expect((await patch(id, [{ op: 'replace', path: 'title', value: 'y' }], { headers: { 'if-match': 'W/"1"' } })).status).toBe(
+      412,
+    )
+    expect((await ask('DELETE', `/Users/${id}`, undefined, { headers: { 'if-match': 'W/"1"' } })).status).toBe(412)
+    // What changes nothing is no new version.
+    expect((await patch(id, [{ op: 'replace', path: 'title', value: 'x' }])).headers.etag).toBe('W/"2"')
+  })
+
+  it('keeps groups and their members', async () => {
+    const [a, b] = [await add(someone()), await add(someone())]
+    const made = await ask('POST', '/Groups', {
+      schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'],
+      displayName: 'Staff',
+      members: [{ value: a.id }, { value: b.id }],
+    })
+    expect(made.status).toBe(201)
+    const { id } = resource.parse(made.body)
+    const removed = await ask('PATCH', `/Groups/${id}`, {
+      schemas: [PATCH],
+      Operations: [{ op: 'remove', path: `members[value eq "${a.id}"]` }],
+    })
+    expect(removed.body.members.map(({ value }: { value: string }) => value)).toEqual([b.id])
+    await ask('PATCH', `/Groups/${id}`, {
+      schemas: [PATCH],
+      Operations: [{ op: 'Add', path: 'members', value: [{ value: a.id }] }],
+    })
+    expect(
+      (await ask('GET', `/Groups?filter=${encodeURIComponent('displayName eq "staff"')}&excludedAttributes=members`)).body,
+    ).toMatchObject({ totalResults: 1 })
+  })
+
+  it('says what it is and can', async () => {
+    expect((await ask('GET', '/ServiceProviderConfig')).body).toMatchObject({
+      patch: { supported: true },
+      filter: { supported: true, maxResults: 200 },
+      bulk: { supported: false },
+      etag: { supported: true },
+    })
+    expect((await ask('GET', '/ResourceTypes')).body.Resources.map(({ id }: { id: string }) => id)).toEqual(['User', 'Group'])
+    expect((await ask('GET', '/ResourceTypes/User')).body).toMatchObject({ endpoint: '/Users' })
+    expect((await ask('GET', `/Schemas/${USER}`)).body).toMatchObject({ id: USER })
+    expect((await ask('GET', '/Schemas/none')).status).toBe(404)
+    for (const path of ['/Me', '/Bulk']) expect((await ask('GET', path)).status).toBe(501)
+    expect(await ask('GET', '/Nothing')).toMatchObject({ status: 404, body: { status: '404' } })
+  })
+
+  it('is heard by whatever it is asked', async () => {
+    await store.db.updateTable('feed').set({ heard_at: null }).where('name', '=', 'entra').execute()
+    await add(someone(), {}, TOKENS.entra)
+    expect(await store.db.selectFrom('feed').select('heard_at').where('name', '=', 'entra').executeTakeFirst()).toEqual({
+      heard_at: house.now(),
+    })
+  })
+
+  it(`survives ${RUNS} malformed requests: no 5xx, and nobody leaves by one that was refused`, async () => {
+    const who = someone()
+    const { id } = await add(who)
+    const junk = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom('False', 'active', 'emails[type eq "work"].value', USER, PATCH, 'a'.repeat(600), '\u0000', '__proto__'),
+        fc.boolean(),
+        fc.integer(),
+        fc.constant(null),
+        fc.string({ maxLength: 20 }),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(
+          fc.constantFrom(
+            'op',
+            'path',
+            'value',
+            'schemas',
+            'Operations',
+            'active',
+            'userName',
+            'name.givenName',
+            'members',
+            ENTERPRISE,
+          ),
+          tie('value'),
+          { maxKeys: 4 },
+        ),
+      ),
+    })).value
+    const operations = fc.array(
+      fc.record(
+        {
+          op: fc.constantFrom('replace', 'Add', 'remove', 'move', ''),
+          path: fc.oneof(
+            fc.constantFrom('active', 'emails[type eq "x"].value', 'name.', '[', 'a[b eq', 'members[value eq "1"]', '$ref'),
+            fc.string({ maxLength: 12 }),
+          ),
+          value: junk,
+        },
+        { requiredKeys: [] },
+      ),
+      { maxLength: 3 },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom<Method>('POST', 'PUT', 'PATCH', 'GET'),
+        fc.oneof(
+          junk,
+          operations.map((Operations) => ({ schemas: [PATCH], Operations })),
+        ),
+        fc.string({ maxLength: 30 }),
+        async (method, body, filter) => {
+          const path =
+            method === 'POST' ? '/Users' : method === 'GET' ? `/Users?filter=${encodeURIComponent(filter)}` : `/Users/${id}`
+          const before = await stands(who)
+          const { status } = await ask(method, path, method === 'GET' ? undefined : body)
+          expect(status).toBeLessThan(500)
+          if (status >= 300) expect(await stands(who)).toBe(before)
+        },
+      ),
+      { numRuns: RUNS },
+    )
+  }, 600_000)
+})

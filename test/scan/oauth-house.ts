@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { oauth } from '../../probes/oauth.ts'
+import { openBox } from '../../src/custody/box.ts'
+import { openCustody } from '../../src/custody/custody.ts'
+import { newId } from '../../src/domain/id.ts'
+import { type Binding, bindSystem } from '../../src/intake/credential-row.ts'
+import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
+import { importIdentities } from '../../src/intake/identities.ts'
+import type { ImportReport } from '../../src/intake/report.ts'
+import { openDispatcher } from '../../src/probe/dispatcher.ts'
+import { anyProbe } from '../../src/probe/probe.ts'
+import type { TrialDeps } from '../../src/scan/deps.ts'
+import { openRateLimiter } from '../../src/scan/rate.ts'
+import type { ScanSystem } from '../../src/scan/system.ts'
+import { runTrial, type TrialSummary } from '../../src/scan/trial.ts'
+import type { Db } from '../../src/store/db.ts'
+import { takePlaces } from '../../src/store/rate.ts'
+import { syncSystems } from '../../src/store/system.ts'
+import { given } from '../intake/files.ts'
+import { POLICY } from './house.ts'
+
+export interface OauthHouse {
+  deps: TrialDeps
+  system: ScanSystem
+  /** Brings a leaver's secret, or a reference to it, in as a file does; the same label again is the same credential. */
+  register(label: string, secret: unknown): Promise<ImportReport>
+  /** One trial of whatever is due, after everything was made due. */
+  trial(deps?: Partial<TrialDeps>): Promise<TrialSummary>
+  /** The secret as it is sealed now. */
+  sealed(label: string): Promise<unknown>
+  /** The observations of a credential, the oldest first. */
+  seen(label: string): Promise<{ verdict: string; reason: string; strength: string; wire: unknown }[]>
+  advance(ms: number): void
+  close(): Promise<void>
+}
+
+/** An authorization server as a system, with the real probe, the real custody and the real intake; the clock can be moved. */
+export async function openOauthHouse(
+  db: Db,
+  target: { issuer: string; [key: string]: unknown },
+  options: { canary?: unknown; timeoutMs?: number } = {},
+): Promise<OauthHouse> {
+  const folder = mkdtempSync(join(tmpdir(), 'revenant-oauth-'))
+  let offsetMs = 0
+  const now = () => Temporal.Now.instant().add({ milliseconds: offsetMs })
+  const custody = await openCustody({ db, keyRingPath: join(folder, 'keyring.json'), clock: now })
+  const probe = anyProbe(oauth).bind(target)
+  const name = `oauth-${newId().slice(-8)}`
+  const entry = { name, probe: 'oauth', origin: probe.origin, tier: 'standard', zone: 'default', shards: 1 } as const
+  const rows = await syncSystems(db, [{ ...entry, owner: undefined, schedule: undefined, scheduleDueAt: undefined }], now())
+  const row = rows.get(name)
+  if (row === undefined) throw new Error('the system was not made')
+  const http = openDispatcher({ origins: probe.origins, rejectUnauthorized: true, connections: 2, connectTimeoutMs: 2_000 })
+  const { canary, timeoutMs = 5_000 } = options
+  const system: ScanSystem = {
+    ...{ id: row.id, name, probe, tier: 'standard', realm: name, sharesRealm: false, attribution: 'revenant/test', http },
+    rate: openRateLimiter({ count: 1_000_000, perMs: 1_000 }, (places) => takePlaces(db, row.id, places)),
+    limits: { concurrency: 2, failuresPerPrincipal: { count: 3, perMs: 86_400_000 }, timeoutMs, shards: 1 },
+    controls: {
+      canary: canary === undefined ? undefined : async () => probe.secret(canary),
+      canaryAccount: undefined,
+      subject: JSON.stringify(target),
+      validForMs: 900_000,
+      confirmationValidForMs: 86_400_000,
+    },
+    nextWindow: undefined,
+  }
+  const deps: TrialDeps = {
+    db,
+    system: (id) => (id === row.id ? system : undefined),
+    policy: () => POLICY,
+    openSecret: async (due) =>
+      openBox(
+        await custody.open(
+          {
+            ...{ credentialId: due.credential_id, systemId: row.id, origin: due.secret_origin, sealed: due.sealed },
+            ...{ reference: due.reference, referenceMac: due.reference_mac, pinned: due.pinned },
+          },
+          probe.origin,
+        ),
+      ),
+    custody,
+    raise: async () => {},
+    trace: () => ({ traceId: 'a'.repeat(32), attempt: () => ({ end: () => {} }), end: () => {} }),
+    meters: { attempt: () => {}, trial: () => {} },
+    log: () => {},
+    ...{ instance: 'test', pageSize: 50, trialBudgetMs: 60_000, now },
+  }
+  const intake: CredentialIntakeDeps = {
+    db,
+    jobs: { enqueueTrial: async () => true, prepareTrials: async () => {} },
+    custody,
+    bindings: new Map<string, Binding>([[name, bindSystem(row, probe)]]),
+    policy: { verifyWithinMs: 259_200_000, timeZone: 'UTC', terminationCutOff: '18:00' },
+    ...{ actor: 'test', now },
+  }
+  const leaver = `leaver-${name}`
+  const lines = (text: string, form: 'csv' | 'jsonl') => given(`${text}\n`, form, 1000)
+  await importIdentities(
+    lines(`external_id,name,terminated_at\n${leaver},Anna,${now().subtract({ hours: 48 }).toString()}`, 'csv'),
+    intake,
+    { dryRun: false },
+  )
+  const credentialOf = (label: string) =>
+    db.selectFrom('credential').select('id').where('system_id', '=', row.id).where('label', '=', label).executeTakeFirstOrThrow()
+  return {
+    deps,
+    system,
+    register: (label, secret) => {
+      const holds = typeof secret === 'string' ? { secret_ref: secret } : { secret }
+      const text = JSON.stringify({ system: name, identity: leaver, label, ...holds })
+      return importCredentials(lines(text, 'jsonl'), intake, { dryRun: false })
+    },
+    trial: async (more = {}) => {
+      const at = now().toString()
+      await db
+        .updateTable('check_state')
+        .set({ due_at: at })
+        .where('system_id', '=', row.id)
+        .where('due_at', 'is not', null)
+        .execute()
+      return runTrial({ systemId: row.id, shard: 0 }, new AbortController().signal, { ...deps, ...more })
+    },
+    sealed: async (label) => {
+      const { id } = await credentialOf(label)
+      const secret = await db.selectFrom('secret').selectAll().where('credential_id', '=', id).executeTakeFirstOrThrow()
+      const { origin, sealed, reference, reference_mac: referenceMac, pinned } = secret
+      return openBox(
+        await custody.open({ credentialId: id, systemId: row.id, origin, sealed, reference, referenceMac, pinned }, probe.origin),
+      )
+    },
+    seen: async (label) => {
+      const { id } = await credentialOf(label)
+      return db
+        .selectFrom('observation')
+        .select(['verdict', 'reason', 'strength', 'wire'])
+        .where('credential_id', '=', id)
+        .orderBy('observed_at')
+        .execute()
+    },
+    advance: (ms) => {
+      offsetMs += ms
+    },
+    close: async () => {
+      await http.destroy()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,248 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import type { TrialDeps } from '../../src/scan/deps.ts'
+import { type OauthServer, SECRETS, startOauth, WATCHER } from '../servers/oauth.ts'
+import { STORES, type TestStore } from '../servers/stores.ts'
+import { clear } from '../store/checks.ts'
+import { type OauthHouse, openOauthHouse } from './oauth-house.ts'
+
+const CLIENT = { id: 'app', secret: 'env:ROTATION_TEST_APP' }
+const DAY_MS = 86_400_000
+
+describe('a family of refresh tokens', () => {
+  let test: TestStore
+  let server: OauthServer
+  let house: OauthHouse
+  const db = () => test.store.db
+
+  beforeAll(async () => {
+    process.env.ROTATION_TEST_APP = SECRETS.app
+    process.env.ROTATION_TEST_WATCHER = WATCHER.secret
+    const kind = STORES.find((each) => each.name === 'PGlite')
+    if (kind === undefined) throw new Error('no PGlite')
+    test = await kind.open()
+  })
+  afterAll(async () => {
+    delete process.env.ROTATION_TEST_APP
+    delete process.env.ROTATION_TEST_WATCHER
+    await test.stop()
+  })
+  beforeEach(async () => {
+    await clear(db())
+    await db().deleteFrom('spent_token').execute()
+    await db().deleteFrom('data_key').execute()
+    server = await startOauth()
+  })
+  afterEach(async () => {
+    await house.close()
+    await server.stop()
+  })
+  const rotating = async (more: Parameters<typeof openOauthHouse>[2] = {}) => {
+    house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, redeem: 'rotating' }, more)
+  }
+  const token = async (label: string) => z.object({ refreshToken: z.string() }).parse(await house.sealed(label)).refreshToken
+  const last = async (label: string) => (await house.seen(label)).at(-1)
+  /** Every refresh token that came to the server, decoys and all, with how often. */
+  const sent = () => {
+    const counts = new Map<string, number>()
+    for (const { refreshToken = '' } of server.requests) counts.set(refreshToken, (counts.get(refreshToken) ?? 0) + 1)
+    return counts
+  }
+  const spent = () => db().selectFrom('spent_token').select(['credential_id', 'rotated_at']).execute()
+
+  it('is followed from successor to successor until it is dead, and nothing of it is sent twice while it lives', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    const family = [refreshToken]
+    for (let round = 0; round < 4; round++) {
+      expect(await house.trial()).toMatchObject({ outcome: 'completed', accepted: 1 })
+      expect(await last('app')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
+      family.push(await token('app'))
+      house.advance(DAY_MS)
+    }
+    expect(new Set(family).size).toBe(5)
+    for (const each of family.slice(0, -1)) expect(sent().get(each)).toBe(1)
+    expect((await spent()).every((row) => row.rotated_at !== null)).toBe(true)
+    // The file that it came from, read again: it is the same credential, and its successor stays.
+    expect(await house.register('app', { refreshToken })).toMatchObject({ unchanged: 1, updated: 0 })
+    expect(await token('app')).toBe(family.at(-1))
+
+    await server.withdraw('anna')
+    for (let proof = 0; proof < 2; proof++) {
+      expect(await house.trial()).toMatchObject({ rejected: 1 })
+      // Ours is the last of the family: its refusal is proof by itself.
+      expect(await last('app')).toMatchObject({ verdict: 'rejected', reason: 'token_revoked', strength: 'strong' })
+      house.advance(DAY_MS)
+    }
+    const findings = await db().selectFrom('finding').select(['kind', 'state']).where('credential_id', 'is not', null).execute()
+    expect(findings).toEqual([{ kind: 'residual_access', state: 'resolved' }])
+    expect(server.requests.filter(({ status, refreshToken: of }) => status === 200 && family.includes(of ?? ''))).toHaveLength(4)
+  })
+
+  it('ends with the reuse detection of the server where somebody else goes on with it, and that is said', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    await house.trial()
+    // The leaver's own application comes with what it holds: the server ends the family.
+    await expect(server.redeem(refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' })
+    house.advance(DAY_MS)
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'rejected', reason: 'token_revoked', strength: 'strong' })
+  })
+
+  it('is not called dead by the refusal of a token that somebody else may have spent', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await server.redeem(refreshToken)
+    await house.register('app', { refreshToken })
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'rejected', strength: 'weak' })
+    expect(await db().selectFrom('check_state').select(['rejections', 'dead_at']).execute()).toEqual([
+      { rejections: 0, dead_at: null },
+    ])
+  })
+
+  it('is lost, and never touched again, where the answer was not kept; until another token is registered', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    const dying: TrialDeps['custody'] = {
+      fingerprint: house.deps.custody.fingerprint,
+      seal: () => Promise.reject(new Error('the process died between the answer and the seal')),
+    }
+    await expect(house.trial({ custody: dying })).rejects.toThrow('the process died')
+    expect(await house.seen('app')).toEqual([])
+    expect(sent().get(refreshToken)).toBe(1)
+    for (let round = 0; round < 3; round++) {
+      expect(await house.trial()).toMatchObject({ inconclusive: 1, rejected: 0, accepted: 0 })
+      expect(await last('app')).toMatchObject({
+        verdict: 'inconclusive',
+        reason: 'secret_unavailable',
+        wire: { token: 'unanswered' },
+      })
+      house.advance(DAY_MS)
+    }
+    // The same token once more is no other one.
+    expect(await house.register('app', { refreshToken })).toMatchObject({ unchanged: 1 })
+    await house.register('copy', { refreshToken })
+    await house.trial()
+    expect(await last('copy')).toMatchObject({ verdict: 'inconclusive', wire: { token: 'elsewhere' } })
+    expect(sent().get(refreshToken)).toBe(1)
+
+    const fresh = await server.login('anna')
+    expect(await house.register('app', { refreshToken: fresh.refreshToken })).toMatchObject({ updated: 1 })
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
+  }, 20_000)
+
+  it('has its successor sealed before the verdict is recorded: a recorder that fails loses the verdict alone', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    let asked = 0
+    const failing: Partial<TrialDeps> = {
+      policy: () => {
+        if (server.requests.some(({ refreshToken: of }) => of === refreshToken)) {
+          asked++
+          throw new Error('the database went away')
+        }
+        return house.deps.policy()
+      },
+    }
+    await expect(house.trial(failing)).rejects.toThrow('the database went away')
+    expect(asked).toBeGreaterThan(0)
+    expect(await house.seen('app')).toEqual([])
+    expect(await token('app')).not.toBe(refreshToken)
+    expect(await house.trial()).toMatchObject({ accepted: 1 })
+    expect(sent().get(refreshToken)).toBe(1)
+  })
+
+  it.each([
+    ['a server error in the middle', { status: 502, body: '' }, 'server_error'],
+    ['an answer that is cut off', { status: 200, body: '{"access_token":"a","refresh_tok' }, 'ambiguous'],
+  ])('is inconclusive for good after %s', async (_name, spoil, reason) => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    server.beforeAnswer = async (request) => {
+      if (request.refreshToken === refreshToken) server.spoil = spoil
+    }
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'inconclusive', reason, wire: { successor: 'lost' } })
+    server.beforeAnswer = undefined
+    await db().updateTable('system').set({ hold_until: null }).execute()
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'inconclusive', wire: { token: 'unanswered' } })
+    expect(sent().get(refreshToken)).toBe(1)
+  })
+
+  it('is tried again where the message never went out or was refused before it was weighed', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    process.env.ROTATION_TEST_APP = 'not the secret of the app'
+    await house.trial()
+    process.env.ROTATION_TEST_APP = SECRETS.app
+    expect(await spent()).toEqual([])
+    await db().updateTable('system').set({ hold_until: null, breaker_failures: 0, controls: null }).execute()
+    server.beforeAnswer = async (request) => {
+      if (request.refreshToken === refreshToken) server.spoil = { status: 503, body: '' }
+    }
+    await house.trial()
+    server.beforeAnswer = undefined
+    expect(await spent()).toEqual([])
+  })
+
+  it('is not redeemed for a secret that lies elsewhere, nor for a canary, whose successors nobody would keep', async () => {
+    const canary = (await server.login('canary')).refreshToken
+    process.env.ROTATION_TEST_TOKEN = JSON.stringify({ refreshToken: (await server.login('anna')).refreshToken })
+    await rotating({ canary: { refreshToken: canary } })
+    await house.register('app', 'env:ROTATION_TEST_TOKEN')
+    await house.trial()
+    expect(await last('app')).toMatchObject({
+      verdict: 'inconclusive',
+      reason: 'config_error',
+      wire: { missing: 'sealed_secret' },
+    })
+    expect(sent().get(canary)).toBeUndefined()
+    const redeemed = server.requests.filter(({ grant, status }) => grant === 'refresh_token' && status === 200)
+    expect(redeemed).toEqual([])
+    delete process.env.ROTATION_TEST_TOKEN
+  })
+
+  it('spends nothing where it is introspected, and closes by a canary of the same client', async () => {
+    const target = { issuer: server.issuer, client: CLIENT, introspect: { id: WATCHER.id, secret: 'env:ROTATION_TEST_WATCHER' } }
+    const canary = (await server.login('canary')).refreshToken
+    house = await openOauthHouse(db(), target, { canary: { refreshToken: canary } })
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'accepted' })
+    await server.revoke(refreshToken)
+    for (let proof = 0; proof < 2; proof++) {
+      house.advance(DAY_MS)
+      await house.trial()
+    }
+    expect(await last('app')).toMatchObject({ verdict: 'rejected', reason: 'token_invalid', strength: 'weak' })
+    const checks = await db().selectFrom('check_state').select(['rejections', 'assurance']).execute()
+    expect(checks).toEqual([{ rejections: 2, assurance: 'controlled' }])
+    expect(await spent()).toEqual([])
+    expect(server.requests.filter(({ grant }) => grant === 'refresh_token')).toEqual([])
+  })
+
+  it('has its successor sealed even where a question that spends nothing spent it', async () => {
+    // The scope is one that this server knows, whatever the operator believes.
+    house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, unregisteredScope: 'openid' })
+    const [one, two] = [await server.login('anna'), await server.login('anna')]
+    await house.register('one', { refreshToken: one.refreshToken })
+    await house.trial()
+    expect(await last('one')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
+    expect(await token('one')).not.toBe(one.refreshToken)
+    await house.register('two', { refreshToken: two.refreshToken })
+    await house.trial()
+    expect(await last('two')).toMatchObject({ verdict: 'inconclusive', reason: 'config_error' })
+    expect(sent().get(two.refreshToken)).toBeUndefined()
+  })
+})
