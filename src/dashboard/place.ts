@@ -46,7 +46,7 @@ export function hrefOf(view: View, id?: string, filters: Readonly<Record<string,
 }
 
 /** Whether somebody who has to sign in first would miss it. */
-export function isWorthKeeping(here: Place | undefined): here is Place {
+export function isWorthKeeping(here: Place | undefined): boolean {
   if (here === undefined || here.view === 'sign-in') return false
   return here.view !== HOME.view || here.id !== undefined || Object.keys(here.filters).length > 0
 }
@@ -61,7 +61,7 @@ export function isWorthKeeping(here: Place | undefined): here is Place {
 export function returnPlace(here: Place | undefined, kept: string | undefined): Place | undefined {
   if (here === undefined || isWorthKeeping(here)) return undefined
   const wanted = kept === undefined ? undefined : parsePlace(kept)
-  if (isWorthKeeping(wanted)) return wanted
+  if (wanted !== undefined && isWorthKeeping(wanted)) return wanted
   return here.view === 'sign-in' ? HOME : undefined
 }
 

@@ -25,7 +25,31 @@ database: { url: env:DATABASE_URL, dataDir: ./d, poolSize: 20 }
 listen: '[::1]:0'
 instance: replica-1
 zones: [default, dmz]
-keyRing: /var/lib/revenant/keyring.json
+keyRing:
+  file: /var/lib/revenant/keyring.json
+  wrap: { by: vaultTransit, manager: main, key: ring }
+  previous:
+    - { by: passphrase, passphrase: file:/run/secrets/ring }
+    - { by: awsKms, manager: amazon, key: alias/ring }
+    - { by: gcpKms, manager: google, key: projects/p/locations/l/keyRings/r/cryptoKeys/k }
+    - { by: azureKeyVault, manager: microsoft, key: ring }
+secretManagers:
+  - name: main
+    manager: vault
+    address: https://vault.internal:8200/
+    namespace: team-a
+    caFile: /etc/ca.pem
+    auth: { method: approle, roleId: r, secretId: env:VAULT_SECRET_ID }
+    kv: { secret: 2, team/kv: 1 }
+  - { name: amazon, manager: aws, region: eu-west-1, auth: { accessKeyId: env:A, secretAccessKey: env:B, sessionToken: env:C } }
+  - { name: google, manager: gcp, project: project-1, location: europe-west3, credentials: file:/run/secrets/gcp.json }
+  - name: microsoft
+    manager: azure
+    address: https://vault-1.vault.azure.net
+    auth: { method: client-secret, tenantId: t, clientId: c, clientSecret: env:AZURE_SECRET }
+  - { name: connect, manager: 1password, address: "http://127.0.0.1:8080", token: env:CONNECT_TOKEN }
+  - { name: pod, manager: kubernetes, folder: /var/run/secrets/revenant }
+  - { name: pass, manager: exec, program: /usr/bin/pass, args: [show], argument: "team/[a-z]+" }
 attribution: { contact: https://sec.example.com }
 scan: { tick: 5s, pageSize: 100, trialBudget: 10m, workers: 8 }
 policy:

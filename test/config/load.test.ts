@@ -656,7 +656,7 @@ describe('files', () => {
 
 it('FULL uses every section and only plain YAML', () => {
   const document = parseDocument(FULL)
-  expect(isMap(document.contents) && document.contents.items.length).toBe(15)
+  expect(isMap(document.contents) && document.contents.items.length).toBe(16)
   expect(isScalar(document.contents) || isSeq(document.contents)).toBe(false)
   expect(parse(FULL)).toBeTypeOf('object')
 })

@@ -112,7 +112,11 @@ describe('what the keys open', () => {
     const bound = { credentialId: third, systemId: payroll.system, origin: ORIGIN }
     const mac = custody.sealReference(bound, 'env:OF_THIRD')
     const row = { system_id: payroll.system, origin: ORIGIN }
-    await test.db.updateTable('secret').set({ sealed: randomBytes(80) }).where('credential_id', '=', first).execute()
+    await test.db
+      .updateTable('secret')
+      .set({ sealed: randomBytes(80) })
+      .where('credential_id', '=', first)
+      .execute()
     await keep(test.db, { ...row, credential_id: second, reference: 'env:OF_SECOND', reference_mac: mac })
     await keep(test.db, { ...row, credential_id: third, reference: 'env:OF_THIRD', reference_mac: mac })
     const report = await check()

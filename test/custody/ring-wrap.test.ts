@@ -151,7 +151,10 @@ describe('a wrapped key ring', () => {
     const changes: Record<string, (file: Record<string, unknown>) => unknown> = {
       'another active key': (file) => ({ ...file, active: 'x' }),
       'another key': (file) => ({ ...file, ledgerKeys: [{ id: 'x', createdAt: '2026-11-22T08:00:00Z' }] }),
-      'a changed bit': (file) => ({ ...file, sealed: `${String(file.sealed).startsWith('A') ? 'B' : 'A'}${String(file.sealed).slice(1)}` }),
+      'a changed bit': (file) => ({
+        ...file,
+        sealed: `${String(file.sealed).startsWith('A') ? 'B' : 'A'}${String(file.sealed).slice(1)}`,
+      }),
       'a derivation that takes all memory': (file) => ({ ...file, wrap: { ...(file.wrap as object), memoryKiB: 2 ** 30 } }),
       'another field': (file) => ({ ...file, more: 1 }),
     }

@@ -38,7 +38,13 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('secrets of a sec
     vault.forbidden.add('/v1/secret/data/forbidden')
     vault.kv2.set('bob', [{ token: 'live-of-bob' }])
     managers = openManagers([
-      { name: 'main', manager: 'vault', address: vault.origin, kv: { secret: 2 }, auth: { method: 'token', token: `file:${folder}/token` } },
+      {
+        name: 'main',
+        manager: 'vault',
+        address: vault.origin,
+        kv: { secret: 2 },
+        auth: { method: 'token', token: `file:${folder}/token` },
+      },
     ])
     return async () => {
       await managers.close()
@@ -74,7 +80,11 @@ describe.each(STORES.filter((kind) => kind.name === 'PGlite'))('secrets of a sec
     '%s: inconclusive / secret_unavailable, never rejected, and nothing is sent',
     async (_name, reference, instead) => {
       vault.instead = instead
-      expect(await tried(reference)).toMatchObject({ verdict: 'inconclusive', reason: 'secret_unavailable', first_rejected_at: null })
+      expect(await tried(reference)).toMatchObject({
+        verdict: 'inconclusive',
+        reason: 'secret_unavailable',
+        first_rejected_at: null,
+      })
       expect(api.requests.map(({ token }) => token)).not.toContain('live-of-bob')
     },
     15_000,

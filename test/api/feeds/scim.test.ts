@@ -8,6 +8,7 @@ import type { Departure } from '../../../src/domain/feed.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { syncFeeds } from '../../../src/store/feed.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
+import { openLogger } from '../../../src/telemetry/logger.ts'
 import { type House, openHouse } from '../../intake/house.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
 
@@ -61,7 +62,7 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
         return token
       },
       now: house.now,
-      logger: { warn: () => {}, error: (fields: unknown) => expect.fail(JSON.stringify(fields)) } as never,
+      logger: openLogger({ level: 'error', fields: {}, write: (line) => expect.fail(line) }),
     })
     await app.ready()
   })
