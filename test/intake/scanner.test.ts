@@ -253,7 +253,7 @@ describe('findings of scanners', () => {
     ['parts that are no texts', hog('Github', GITHUB, { SecretParts: { [MARK]: 1 } }), 'unreadable'],
     ['a line of a log', { level: 'info', msg: MARK }, 'unreadable'],
   ])('sets aside %s', async (_what, row, reason) => {
-    const report = await lines([row, hog('Stripe', 'x')])
+    const report = await lines([row, hog('Stripe', 'x')], {}, true)
     expect(report).toMatchObject({ found: 2, created: 0, asideTotal: 2 })
     expect(report.aside[0]).toMatchObject({ entry: 1, reason })
   })

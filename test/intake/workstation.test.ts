@@ -226,7 +226,7 @@ describe('a workstation', () => {
     ['a file that is too large', '.netrc', Buffer.alloc(MAX_STORE_BYTES + 1, 'x'), ['too_large']],
   ])('sets aside %s', async (_what, path, content, reasons) => {
     write(path, content)
-    const report = await send()
+    const report = await send({}, true)
     expect(report.aside.map(({ reason }) => reason)).toEqual(reasons)
     expect(report.aside.every(({ file }) => file === path)).toBe(true)
     expect(report).toMatchObject({ created: 0 })
