@@ -60,7 +60,7 @@ async function askUserinfo(target: Target, token: string | undefined, ctx: Attem
   if (found.server === undefined) return found.refused
   const judge = judgeOnce(userinfoJudges, target, judgeUserinfo)
   if (token === undefined) return unshown(judge(await askNobody(ctx, found.url), []))
-  const answer = await ask(ctx, found.server, { client: { id: 'revenant' }, by: 'basic' }, (library, config) =>
+  const answer = await ask(ctx, found.server, { client: { id: 'revenant' }, at: target }, (library, config) =>
     library.fetchUserInfo(config, token, library.skipSubjectCheck),
   )
   return judge(answer, [token])
@@ -81,7 +81,7 @@ async function askIntrospection(
   const found = await serverOf(target, 'introspection', ctx)
   if (found.server === undefined) return found.refused
   const client = await readClient(target.introspect, ctx)
-  const answer = await ask(ctx, found.server, { client, by: target.clientAuth }, (library, config) =>
+  const answer = await ask(ctx, found.server, { client, at: target }, (library, config) =>
     library.tokenIntrospection(config, token, { token_type_hint: hint }),
   )
   return judgeOnce(introspectionJudges, target, judgeIntrospection)(answer, [token, ...secretsOf(client)])
@@ -99,7 +99,7 @@ async function askAsClient(target: Target, client: ClientProof, ctx: AttemptCont
   if (found.server === undefined) return found.refused
   // Nobody holds it: there is nothing to redeem and nothing to revoke.
   const token = madeUpToken('rt_')
-  const answer = await ask(ctx, found.server, { client, by: target.clientAuth }, (library, config) => {
+  const answer = await ask(ctx, found.server, { client, at: target }, (library, config) => {
     if (clients === 'revocation') return library.tokenRevocation(config, token)
     return clients === 'client_credentials' ? library.clientCredentialsGrant(config) : library.refreshTokenGrant(config, token)
   })

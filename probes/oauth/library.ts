@@ -4,7 +4,7 @@ import { exchange } from '../../src/probe/exchange.ts'
 import type { HttpAnswer } from '../../src/probe/http-answer.ts'
 import type { AttemptContext } from '../../src/probe/probe.ts'
 import { readClientKey } from './client-key.ts'
-import type { ClientEntry } from './target.ts'
+import type { ClientEntry, Target } from './target.ts'
 
 /** Loaded when a system of this kind is first tried. */
 export const library = () => import('openid-client')
@@ -43,8 +43,14 @@ export interface Wire {
   failure(): unknown
 }
 
-/** @param onSent see `exchange` */
-export function openWire(ctx: AttemptContext, onSent?: () => void): Wire {
+export interface WireOptions {
+  /** See `exchange`. */
+  onSent?: (() => void) | undefined
+  /** No connection is used twice: a message that may spend a token must not be lost on one that the server was just closing. */
+  reset: boolean
+}
+
+export function openWire(ctx: AttemptContext, { onSent, reset }: WireOptions): Wire {
   let answer: HttpAnswer | undefined
   let failure: unknown
   return {
@@ -61,6 +67,7 @@ export function openWire(ctx: AttemptContext, onSent?: () => void): Wire {
             bare: pathname,
             method: method === 'POST' ? 'POST' : 'GET',
             headers: lines,
+            reset,
             ...(text === undefined ? {} : { body: text }),
           },
           ctx.signal,
@@ -84,13 +91,13 @@ export function openWire(ctx: AttemptContext, onSent?: () => void): Wire {
 export async function ask(
   ctx: AttemptContext,
   server: ServerMetadata,
-  auth: { client: ClientProof; by: 'basic' | 'post' },
+  as: { client: ClientProof; at: Target; onSent?: (() => void) | undefined },
   send: (library: Library, config: Configuration) => Promise<unknown>,
-  onSent?: () => void,
 ): Promise<HttpAnswer> {
   const loaded = await library()
-  const wire = openWire(ctx, onSent)
-  const config = new loaded.Configuration(server, auth.client.id, undefined, await clientAuth(loaded, auth.client, auth.by))
+  const { client, at, onSent } = as
+  const wire = openWire(ctx, { onSent, reset: at.redeem === 'rotating' })
+  const config = new loaded.Configuration(server, client.id, undefined, await clientAuth(loaded, client, at.clientAuth))
   config[loaded.customFetch] = wire.fetch
   // The attempt's own signal bounds it.
   config.timeout = 0

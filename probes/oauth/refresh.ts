@@ -45,12 +45,8 @@ async function askToken(
   if (found.server === undefined) return found.refused
   const client = await clientOf(target, secret, ctx)
   if (client === undefined) return unasked({ missing: 'client' })
-  const answer = await ask(
-    ctx,
-    found.server,
-    { client, by: target.clientAuth },
-    (library, config) => library.refreshTokenGrant(config, secret.refreshToken, parameters),
-    onSent,
+  const answer = await ask(ctx, found.server, { client, at: target, onSent }, (library, config) =>
+    library.refreshTokenGrant(config, secret.refreshToken, parameters),
   )
   return { answer, client, sent: [secret.refreshToken, ...secretsOf(client)] }
 }

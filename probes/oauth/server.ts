@@ -55,7 +55,7 @@ async function metadataOf(
   const before = known.get(target)
   if (before !== undefined && before.until > performance.now()) return { server: before.metadata }
   const loaded = await library()
-  const wire = openWire(ctx)
+  const wire = openWire(ctx, { reset: target.redeem === 'rotating' })
   try {
     const found = await loaded.discovery(new URL(target.issuer), 'revenant', undefined, loaded.None(), {
       algorithm: target.metadata === 'openid' ? 'oidc' : 'oauth2',

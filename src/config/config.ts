@@ -1,5 +1,6 @@
 import type { Role } from '../domain/access.ts'
 import type { Departure, FeedKind } from '../domain/feed.ts'
+import type { Cadence, PolicyRule, RevokeWithin } from '../domain/policy.ts'
 import type { Route } from '../domain/route.ts'
 import type { RingWrapConfig, SecretManagerConfig } from '../domain/secret-manager.ts'
 import type { Tier } from '../domain/system.ts'
@@ -66,16 +67,18 @@ export interface ScanConfig {
 }
 
 export interface PolicyConfig {
-  /** From termination until access must be gone, by tier. */
-  revokeWithinMs: Record<Tier, number>
+  /** From termination until access must be gone. */
+  revokeWithinMs: RevokeWithin
   /** From termination until a credential without any judgement becomes `unverified_past_deadline`. */
   verifyWithinMs: number
   confirmRejections: number
   confirmAfterMs: number
   /** In rising order of `untilMs` (since termination); only the last row has none. */
-  cadence: { untilMs?: number; everyMs: number }[]
+  cadence: Cadence
   provenEveryMs: number
   remindEveryMs: number
+  /** In order; left out where the file has none. */
+  rules?: PolicyRule[]
   /** `HH:MM` in `timeZone`: the instant of a termination that is known by its date only. */
   terminationCutOff: string
   /** IANA name. */

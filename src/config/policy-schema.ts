@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import { PRIVILEGES } from '../domain/credential.ts'
+import { SEVERITIES } from '../domain/finding.ts'
+import { IDENTITY_KINDS } from '../domain/identity.ts'
+import { TIERS } from '../domain/system.ts'
 import { duration } from './duration.ts'
-import { count, timeZone } from './scalar.ts'
+import { count, line, name, timeZone } from './scalar.ts'
 
 const cadenceRow = z
   .strictObject({
@@ -40,6 +44,51 @@ const revokeWithin = z.strictObject({
   critical: duration('1m', '365d').prefault('1h').describe('For systems of tier critical.'),
 })
 
+const when = z
+  .strictObject({
+    tiers: some(z.enum(TIERS)).exactOptional().describe('Systems of these tiers; left out: all.'),
+    systems: some(name()).exactOptional().describe('These systems; left out: all.'),
+    identityKinds: some(z.enum(IDENTITY_KINDS)).exactOptional().describe('Such identities; left out: all.'),
+    privileges: some(z.enum(PRIVILEGES)).exactOptional().describe('Credentials that may do this much; left out: all.'),
+    credentialKinds: some(line())
+      .exactOptional()
+      .describe('Credentials of these kinds, as their imports name them, such as api-key; left out: all.'),
+  })
+  .refine((value) => Object.keys(value).length > 0, { error: 'must name something that the rule is about' })
+
+const OUTCOMES = ['revokeWithin', 'cadence', 'provenEvery', 'severity', 'atLeast', 'tell'] as const
+
+const rule = z
+  .strictObject({
+    when: when.describe('What the rule is about: all that it names must fit.'),
+    revokeWithin: duration('1m', '365d').exactOptional().describe('From termination until access must be gone.'),
+    cadence: cadence.exactOptional().describe('How often such a credential is tried, in place of `policy.cadence`.'),
+    provenEvery: duration('10s', '365d')
+      .exactOptional()
+      .describe('How often one that is proven dead is tried again, in place of `policy.provenEvery`.'),
+    severity: z
+      .enum(SEVERITIES)
+      .exactOptional()
+      .describe('The severity of findings, in place of the one that is counted. Access inside its deadline stays info.'),
+    atLeast: z.enum(SEVERITIES).exactOptional().describe('The least severity of findings. Access inside its deadline stays info.'),
+    tell: some(name())
+      .exactOptional()
+      .describe(
+        'The receivers of `alerts` that are told, and no others. Their own tiers, owners and identityKinds are passed over; what else they ask for holds.',
+      ),
+  })
+  .refine((value) => OUTCOMES.some((key) => value[key] !== undefined), {
+    error: `must say something: ${OUTCOMES.join(', ')}`,
+  })
+  .refine(({ severity, atLeast }) => severity === undefined || atLeast === undefined, {
+    path: ['atLeast'],
+    error: 'must be left out beside severity',
+  })
+
+function some<Schema extends z.ZodType>(schema: Schema) {
+  return z.array(schema).min(1, { error: 'must name at least one, or be left out' })
+}
+
 /** What is expected of a revocation, and how often it is looked at. */
 export const policySchema = z.strictObject({
   revokeWithin: revokeWithin
@@ -65,4 +114,9 @@ export const policySchema = z.strictObject({
     .default('18:00')
     .describe('The time of day of a termination that is known by its date only.'),
   timeZone: timeZone().default('UTC').describe('IANA time zone of terminationCutOff, and of schedules that name none.'),
+  rules: z
+    .array(rule)
+    .max(200, { error: 'must have at most 200 rules' })
+    .exactOptional()
+    .describe('What differs for some systems, identities or credentials. For each part the first rule that fits and has it counts.'),
 })

@@ -5,6 +5,7 @@ import type { SinkConfig, SourceConfig } from './config.ts'
 import { isRecord, type Problem } from './explain.ts'
 import type { Path } from './fault.ts'
 import { suggest } from './nearest.ts'
+import { checkPolicyRules } from './policy-rules.ts'
 import { fileSchema } from './schema.ts'
 import { checkSecretManagers } from './secret-manager-rules.ts'
 import { sinkSchema } from './sink-schema.ts'
@@ -47,6 +48,7 @@ export async function checkRules(value: unknown, checks: ConfigChecks): Promise<
     ...unevenTick(value),
     ...exposedInClear(value),
     ...checkSecretManagers(value),
+    ...checkPolicyRules(value),
     ...(await checkTargets(systems, checks)),
     ...(await checkSinks(alerts, checks)),
     ...(await checkSources(sources, checks)),

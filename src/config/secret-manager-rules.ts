@@ -2,7 +2,6 @@ import { isLocal, parseReference, REFERENCES } from '../domain/reference.ts'
 import { WRAP_MANAGERS } from '../domain/secret-manager.ts'
 import { isRecord, type Problem } from './explain.ts'
 import type { Path } from './fault.ts'
-import { suggest } from './nearest.ts'
 import { ringWrapSchema } from './secret-manager-schema.ts'
 
 /** Names of secret managers must be one of a kind, and whatever names one must name one of the right kind. */
@@ -48,6 +47,7 @@ function wrongWraps(keyRing: unknown, kinds: Kinds): Problem[] {
 }
 
 function fault(name: string, kind: string, kinds: Kinds): string | undefined {
-  if (!kinds.has(name)) return `names a secret manager that is not among secretManagers${suggest(name, [...kinds.keys()])}`
+  // The others are not named: a slip can make a name of a secret.
+  if (!kinds.has(name)) return 'names a secret manager that is not among secretManagers'
   return kinds.get(name) === kind ? undefined : `names a secret manager of another kind: ${kind} is needed`
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { LEFT_OPEN, leavesOpen } from '../alerts/sinks/leaves-open.ts'
 import type { SinkConfig } from '../config/config.ts'
+import { lookAtKeyRing } from '../custody/key-ring.ts'
 import { toError } from '../domain/error.ts'
 import type { BoundSecret } from '../probe/probe.ts'
 import { budgetAccount, NAMELESS } from '../scan/account.ts'
@@ -67,9 +68,14 @@ async function keyRing(runtime: Runtime): Promise<DoctorCheck> {
   const keys = await runtime.custody.describe()
   const mode = (await stat(path)).mode & 0o777
   const detail = `${path}, mode ${mode.toString(8)}, ${keys.ring.length} ring key${keys.ring.length === 1 ? '' : 's'}`
-  return mode === 0o600
-    ? { name: 'key ring', level: 'ok', detail }
-    : { name: 'key ring', level: 'fail', detail, mend: `chmod 600 ${path}` }
+  if (mode !== 0o600) return { name: 'key ring', level: 'fail', detail, mend: `chmod 600 ${path}` }
+  const wrappedWith = (await lookAtKeyRing(path))?.wrappedWith
+  const wanted = runtime.secrets.wraps().wrap?.name
+  if (wrappedWith === wanted)
+    return { name: 'key ring', level: 'ok', detail: wanted === undefined ? detail : `${detail}, wrapped with ${wanted}` }
+  const command = wanted === undefined ? 'unwrap' : wrappedWith === undefined ? 'wrap' : 'rewrap'
+  const is = wrappedWith === undefined ? 'not wrapped' : `wrapped with ${wrappedWith}`
+  return { name: 'key ring', level: 'warn', detail: `${detail}, ${is}: not as configured`, mend: `run revenant keys ${command}` }
 }
 
 async function clock(runtime: Runtime): Promise<DoctorCheck> {

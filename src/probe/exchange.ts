@@ -11,6 +11,8 @@ export interface HttpRequest {
   method: 'GET' | 'HEAD' | 'POST'
   headers: string[]
   body?: string
+  /** The connection is closed behind it: where every request says so, none meets one that the server is just closing. */
+  reset?: boolean
 }
 
 /** Beyond this an answer is no identity document: what comes after is dropped and the connection closed. */
@@ -30,10 +32,10 @@ export function exchange(http: Dispatcher, request: HttpRequest, signal: AbortSi
       reject(signal.reason)
       return
     }
-    const { origin, path, bare, method, headers, body } = request
+    const { origin, path, bare, method, headers, body, reset = false } = request
     const handler = receiver({ origin, path: bare }, signal, onSent, resolve, reject)
     try {
-      http.dispatch({ origin, path, method, headers, ...(body === undefined ? {} : { body }) }, handler)
+      http.dispatch({ origin, path, method, headers, reset, ...(body === undefined ? {} : { body }) }, handler)
     } catch (error) {
       // A forbidden origin and a malformed header are thrown here, before there is a request.
       handler.onFailure(error)

@@ -10,6 +10,7 @@ import * as lists from '../../migrations/0007-lists.ts'
 import * as statements from '../../migrations/0008-statements.ts'
 import * as rate from '../../migrations/0009-rate.ts'
 import * as feeds from '../../migrations/0010-feeds.ts'
+import * as grants from '../../migrations/0011-grants.ts'
 import * as retiredReason from '../../migrations/0012-retired-reason.ts'
 import * as rotation from '../../migrations/0013-rotation.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
@@ -28,6 +29,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0008-statements': statements,
   '0009-rate': rate,
   '0010-feeds': feeds,
+  '0011-grants': grants,
   '0012-retired-reason': retiredReason,
   '0013-rotation': rotation,
 }

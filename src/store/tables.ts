@@ -7,6 +7,7 @@ import type { Privilege, RetiredReason } from '../domain/credential.ts'
 import type { FeedKind, FeedStanding, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { GapReason } from '../domain/gap.ts'
+import type { GrantFacts, GrantKind, ListingFault, ListingOutcome } from '../domain/grant.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Facts } from '../domain/leaf.ts'
 import type { LedgerKind } from '../domain/ledger.ts'
@@ -58,6 +59,9 @@ export interface Tables {
   feed_statement: FeedStatementTable
   feed_event: FeedEventTable
   scim_resource: ScimResourceTable
+  listing: ListingTable
+  standing_grant: StandingGrantTable
+  listing_turn: ListingTurnTable
 }
 
 export interface IdentityTable {
@@ -595,4 +599,55 @@ export interface ScimResourceTable {
   version: number
   created_at: At
   updated_at: At
+}
+
+export interface ListingTable {
+  id: string
+  system_id: string
+  identity_id: string
+  /** The file of `probes/inventory` that was asked by. */
+  inventory: string
+  at: At
+  outcome: ListingOutcome
+  /** The first fault; null where it is complete. */
+  reason: ListingFault | null
+  /** Whether the system knows the person at all; null: it could not be told. */
+  known: boolean | null
+  /** Grants that were seen. */
+  listed: number
+  /** Of each list `complete`, or its fault. */
+  parts: JSONColumnType<Record<string, 'complete' | ListingFault>>
+  assurance: 'controlled' | 'explicit'
+  trace_id: string
+}
+
+export interface StandingGrantTable {
+  id: string
+  system_id: string
+  identity_id: string
+  inventory: string
+  /** Which of its lists shows it. */
+  list: string
+  kind: GrantKind
+  /** Its id in that list. */
+  key: string
+  title: string
+  detail: JSONColumnType<GrantFacts>
+  first_seen_at: At
+  last_seen_at: At
+  /** Whole lists in a row that did not have it. */
+  missed: Generated<number>
+  /** Since the second of them, or since its identity is here again. */
+  gone_at: MaybeAt
+  /** The listing that saw it last. */
+  listing_id: string
+}
+
+export interface ListingTurnTable {
+  system_id: string
+  leased_until: MaybeAt
+  asked_at: MaybeAt
+  /** Why the last turn could not ask; null since one could. */
+  fault: string | null
+  fault_at: MaybeAt
 }

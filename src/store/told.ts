@@ -1,9 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { IdentityKind } from '../domain/identity.ts'
+import type { PolicyWhen, RevokeWithin } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Tier } from '../domain/system.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
+import { allOf, oneOf } from './keyset.ts'
 
 /**
  * Parts of statements whose rows are told to people and programs as they are: instants are text (RFC 3339, UTC, to the microsecond),
@@ -99,13 +101,21 @@ export function standingOf(now: Temporal.Instant): RawBuilder<Standing> {
 /** The columns of `LastAnswer`, of a check state `c`. */
 export const LAST_ANSWER = sql`c.verdict, c.reason, c.strength, c.assurance, ${told(sql`c.observed_at`)} as "observedAt"`
 
-/** From termination until access must be gone, by tier, in milliseconds. */
-export type RevokeWithin = Readonly<Record<Tier, number>>
-
-/** What the policy allows a system `s`, in milliseconds. */
+/** What the policy allows a credential `k` of a system `s`, in milliseconds. `withinMs` of src/domain/policy.ts says the same. */
 export function allowedMs(within: RevokeWithin): RawBuilder<number> {
-  return sql`(case s.tier when 'critical' then ${within.critical}::float8 when 'low' then ${within.low}::float8
-    else ${within.standard}::float8 end)`
+  const rules = (within.rules ?? []).map(({ when, ms }) => sql`when ${fits(when)} then ${ms}::float8`)
+  return sql`(case ${sql.join(rules, sql` `)} when s.tier = 'critical' then ${within.critical}::float8
+    when s.tier = 'low' then ${within.low}::float8 else ${within.standard}::float8 end)`
+}
+
+function fits({ tiers, systems, identityKinds, privileges, credentialKinds }: PolicyWhen): RawBuilder<boolean> {
+  return allOf([
+    oneOf(sql`s.tier`, tiers),
+    oneOf(sql`s.name`, systems),
+    oneOf(sql`(select r.kind from identity r where r.id = k.identity_id)`, identityKinds),
+    oneOf(sql`k.privilege`, privileges),
+    oneOf(sql`k.kind`, credentialKinds),
+  ])
 }
 
 /** When a credential `k` with its check state `c` had to be closed at a system `s`. An agreed handover counts instead of the policy. */

@@ -9,7 +9,7 @@ import { readReference } from '../../src/custody/references.ts'
 import { NO_WRAPS, openRingWraps } from '../../src/custody/ring-wrap.ts'
 import { addCredentials, addSystem, clear, keep, STORES, type TestStore } from './stores.ts'
 
-const [, openStore] = STORES[0]
+const embedded = STORES.find(([name]) => name === 'PGlite')
 const ORIGIN = 'https://api.example.com'
 const clock = () => Temporal.Now.instant()
 
@@ -21,7 +21,8 @@ describe('what the keys open', () => {
   let github: { system: string; ids: string[] }
 
   beforeAll(async () => {
-    test = await openStore()
+    if (embedded === undefined) throw new Error('there is no embedded database')
+    test = await embedded[1]()
   })
   afterAll(() => test.close())
   beforeEach(async () => {

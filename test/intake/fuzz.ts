@@ -68,3 +68,45 @@ export function edited(text: string, edits: readonly Edit[]): string {
     return before.slice(0, place) + (how === 'drop' ? '' : mark) + rest
   }, text)
 }
+
+const git = { Git: { file: 'src/app.py', email: 'Anna <anna@example.com>', line: 1 } }
+/** A finding of each scanner and each way of reading one. */
+export const REPORTS = [
+  { DetectorName: 'Github', Raw: SECRET, RawV2: '', Verified: true, SecretParts: { key: SECRET }, SourceMetadata: { Data: git } },
+  { DetectorName: 'Postgres', Raw: `postgres://anna:${SECRET}@db.example.com:5432`, SourceMetadata: { Data: git } },
+  { DetectorName: 'URI', Raw: `https://anna:${SECRET}@intranet.example.com`, SourceMetadata: { Data: git } },
+  { DetectorName: 'LDAP', Raw: `ldaps://ldap.example.com\tanna\t${SECRET}`, SourceMetadata: { Data: git } },
+  { DetectorName: 'Acme', Raw: SECRET, RawV2: `${SECRET}:x`, SourceMetadata: { Data: git } },
+  { RuleID: 'github-pat', StartLine: 3, Match: SECRET, Secret: SECRET, File: 'a.sh', Email: 'anna@example.com' },
+  {
+    RuleID: 'private-key',
+    StartLine: 3,
+    Secret: `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----`,
+    File: 'a',
+    Email: '',
+  },
+  {
+    rule: { name: 'x', id: 'kingfisher.github.2' },
+    finding: {
+      snippet: SECRET,
+      line: 7,
+      path: 'a.py',
+      validation: { status: 'Active Credential' },
+      git_metadata: { commit: { committer: { email: 'anna@example.com' } }, file: { path: 'a.py' } },
+    },
+  },
+]
+
+/** A value in place of another, anywhere in a finding. */
+export const BROKEN = fc
+  .record({ at: fc.nat(40), value: fc.oneof(fc.jsonValue(), fc.constantFrom(null, undefined, [], {}, -1, '')) })
+  .map(({ at, value }) => {
+    let left = at
+    return (_key: string, old: unknown) => (left-- === 0 ? value : old)
+  })
+
+/** A line of JSON that may be a finding. */
+export const LINE = fc.tuple(fc.constantFrom(...REPORTS), fc.option(BROKEN), fc.option(EDITS)).map(([report, breaks, edits]) => {
+  const text = JSON.stringify(report, breaks ?? undefined) ?? 'undefined'
+  return edits === null ? text : edited(text, edits).replaceAll('\n', ' ')
+})

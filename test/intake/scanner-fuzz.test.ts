@@ -1,90 +1,19 @@
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isAside } from '../../src/intake/found/candidate.ts'
-import { findingsOf, importReport } from '../../src/intake/scanner/import-report.ts'
+import { findingsOf } from '../../src/intake/scanner/import-report.ts'
 import { readReportFile } from '../../src/intake/scanner/report-file.ts'
 import { foundInText } from '../../src/intake/workstation/import-workstation.ts'
 import { storeAt } from '../../src/intake/workstation/stores.ts'
-import { type FoundHouse, openFoundHouse } from './found-house.ts'
-import { EDITS, edited, FUZZ_MS, RUNS, SECRET } from './fuzz.ts'
-
-const git = { Git: { file: 'src/app.py', email: 'Anna <anna@example.com>', line: 1 } }
-const REPORTS = [
-  { DetectorName: 'Github', Raw: SECRET, RawV2: '', Verified: true, SecretParts: { key: SECRET }, SourceMetadata: { Data: git } },
-  { DetectorName: 'Postgres', Raw: `postgres://anna:${SECRET}@db.example.com:5432`, SourceMetadata: { Data: git } },
-  { DetectorName: 'URI', Raw: `https://anna:${SECRET}@intranet.example.com`, SourceMetadata: { Data: git } },
-  { DetectorName: 'LDAP', Raw: `ldaps://ldap.example.com\tanna\t${SECRET}`, SourceMetadata: { Data: git } },
-  { DetectorName: 'Acme', Raw: SECRET, RawV2: `${SECRET}:x`, SourceMetadata: { Data: git } },
-  { RuleID: 'github-pat', StartLine: 3, Match: SECRET, Secret: SECRET, File: 'a.sh', Email: 'anna@example.com' },
-  {
-    RuleID: 'private-key',
-    StartLine: 3,
-    Secret: `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----`,
-    File: 'a',
-    Email: '',
-  },
-  {
-    rule: { name: 'x', id: 'kingfisher.github.2' },
-    finding: {
-      snippet: SECRET,
-      line: 7,
-      path: 'a.py',
-      validation: { status: 'Active Credential' },
-      git_metadata: { commit: { committer: { email: 'anna@example.com' } }, file: { path: 'a.py' } },
-    },
-  },
-]
-
-/** A value in place of another, anywhere in a finding. */
-const broken = fc
-  .record({ at: fc.nat(40), value: fc.oneof(fc.jsonValue(), fc.constantFrom(null, undefined, [], {}, -1, '')) })
-  .map(({ at, value }) => {
-    let left = at
-    return (_key: string, old: unknown) => (left-- === 0 ? value : old)
-  })
-
-const line = fc.tuple(fc.constantFrom(...REPORTS), fc.option(broken), fc.option(EDITS)).map(([report, breaks, edits]) => {
-  const text = JSON.stringify(report, breaks ?? undefined) ?? 'undefined'
-  return edits === null ? text : edited(text, edits).replaceAll('\n', ' ')
-})
-
-const LINES = 100
+import { BROKEN, EDITS, edited, FUZZ_MS, REPORTS, RUNS, SECRET } from './fuzz.ts'
 
 describe('malformed reports', () => {
-  let house: FoundHouse
-  beforeAll(async () => {
-    house = await openFoundHouse()
-  })
-  afterAll(() => house?.close())
-
-  it(`end in no crash, tell everything that was not imported, and quote nothing (${RUNS} findings)`, {
-    timeout: FUZZ_MS,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(line, { minLength: LINES, maxLength: LINES }), async (lines) => {
-        const text = lines.join('\n')
-        try {
-          const stream = Readable.from([Buffer.from(text)])
-          const report = await importReport({ stream, name: 'x' }, house.words(), house.deps, { dryRun: true })
-          const { created, updated, unchanged, skipped, joined, asideTotal, found } = report
-          expect(created + updated + unchanged + skipped + joined + asideTotal).toBe(found)
-          const told = lines.filter((each) => each.trim() !== '' && !each.includes('"access_map"')).length
-          expect(found).toBeGreaterThanOrEqual(told)
-          expect(JSON.stringify(report)).not.toContain(SECRET)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'INPUT_INVALID', message: expect.not.stringContaining(SECRET) })
-        }
-      }),
-      { numRuns: Math.ceil(RUNS / LINES) },
-    )
-  })
-
   it(`of one document are read whole or refused (${RUNS} documents)`, { timeout: FUZZ_MS }, async () => {
     const document = fc.tuple(
       fc.array(fc.constantFrom(...REPORTS), { maxLength: 3 }),
       fc.boolean(),
-      fc.option(broken),
+      fc.option(BROKEN),
       fc.option(EDITS),
     )
     await fc.assert(

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FoundReport } from '../../src/intake/found/found-report.ts'
 import type { FoundWords } from '../../src/intake/found/import-found.ts'
@@ -6,7 +7,10 @@ import { retireCredential } from '../../src/intake/retire.ts'
 import { importReport } from '../../src/intake/scanner/import-report.ts'
 import { newSshKey } from '../../src/lab/ssh-key.ts'
 import { type FoundHouse, openFoundHouse } from './found-house.ts'
+import { FUZZ_MS, LINE, RUNS, SECRET } from './fuzz.ts'
 
+/** Findings in one malformed report. */
+const LINES = 100
 /** Whatever quotes a secret is found by this. */
 const MARK = 'Made0Up0For0Tests'
 const token = (prefix: string, n = 0) => `${prefix}${MARK}${String(n).padStart(20, '0')}`
@@ -327,5 +331,27 @@ describe('findings of scanners', () => {
 
   it('takes an empty report for one without findings', async () => {
     for (const text of ['', '[]', '\n']) expect(await send(text)).toMatchObject({ found: 0, asideTotal: 0 })
+  })
+
+  it(`malformed ones end in no crash, tell everything that was not imported, and quote nothing (${RUNS} findings)`, {
+    timeout: FUZZ_MS,
+  }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(LINE, { minLength: LINES, maxLength: LINES }), async (lines) => {
+        const text = lines.join('\n')
+        try {
+          const stream = Readable.from([Buffer.from(text)])
+          const report = await importReport({ stream, name: 'x' }, house.words(), house.deps, { dryRun: true })
+          const { created, updated, unchanged, skipped, joined, asideTotal, found } = report
+          expect(created + updated + unchanged + skipped + joined + asideTotal).toBe(found)
+          const told = lines.filter((each) => each.trim() !== '' && !each.includes('"access_map"')).length
+          expect(found).toBeGreaterThanOrEqual(told)
+          expect(JSON.stringify(report)).not.toContain(SECRET)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'INPUT_INVALID', message: expect.not.stringContaining(SECRET) })
+        }
+      }),
+      { numRuns: Math.ceil(RUNS / LINES) },
+    )
   })
 })

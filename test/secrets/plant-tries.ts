@@ -27,7 +27,7 @@ export async function tries(house: House, plants: readonly Plant[], marks: Marks
         n % 2 === 0 ? one(plant, ['--json'], secret(plant, true)) : one(plant, ['--no-controls'], secret(plant, false)),
       ),
     )
-    const unexpected = ran.filter(({ exit }, n) => !(some[n]?.spends === true ? [2] : [0, 3, 4]).includes(exit))
+    const unexpected = ran.filter(({ exit }, n) => !(some[n]?.spends === true ? [2] : [0, 3, 4]).includes(exit ?? -1))
     expect(unexpected).toEqual([])
   }
   const [bearer] = plants

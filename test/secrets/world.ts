@@ -9,6 +9,7 @@ import { databaseGone, openDatabase } from './plant-database.ts'
 import { foundThings } from './plant-found.ts'
 import { badImports } from './plant-imports.ts'
 import { literalSecrets } from './plant-literals.ts'
+import { plantManagers } from './plant-managers.ts'
 import { reloads } from './plant-reloads.ts'
 import { malformedSecrets, malformedSinks } from './plant-sinks.ts'
 import { submissions } from './plant-submissions.ts'
@@ -113,11 +114,19 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     closers.push(told.close)
     env.INTROSPECTOR = marks.plant('oauth introspector')
     plants = plantsOf(downstream, server, await downstream.greeting(marks.plant('greeting')), marks, 'env:INTROSPECTOR')
-    const rows = plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream))
+    const managers = await plantManagers(marks, house, downstream.live, downstream.elsewhereOrigin)
+    closers.push(managers.stop)
+    const rows = [...plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream)), ...managers.rows]
     const ledger = { publish: true, anchors: told.anchors }
     const auditors = plantAuditors(marks, env, house)
     const evidence = { auditorTokens: auditors.auditorTokens }
-    const config = { ...configOf(plants, server, marks, env, downstream), alerts: told.alerts, ledger, evidence }
+    const config = {
+      ...configOf(plants, server, marks, env, downstream),
+      alerts: told.alerts,
+      ledger,
+      evidence,
+      secretManagers: managers.secretManagers,
+    }
     house.configure(config)
     house.write('identities.jsonl', identities())
     house.write('credentials.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
