@@ -116,7 +116,7 @@ export async function ask(
 export async function askNobody(ctx: AttemptContext, url: URL): Promise<HttpAnswer> {
   const { origin, pathname, search } = url
   const headers = ['accept', 'application/json', 'user-agent', ctx.attribution]
-  return exchange(ctx.http, { origin, path: pathname + search, bare: pathname, method: 'GET', headers }, ctx.signal)
+  return exchange(ctx.http, { origin, path: pathname + search, bare: pathname, method: 'GET', headers, reset: true }, ctx.signal)
 }
 
 async function clientAuth(loaded: Library, { secret, privateKey }: ClientProof, by: 'basic' | 'post'): Promise<ClientAuth> {

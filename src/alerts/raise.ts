@@ -2,7 +2,7 @@ import type { Alert, AlertEvidence } from '../domain/alert.ts'
 import type { FindingEvent } from '../domain/finding.ts'
 import type { FrameworkMapping } from '../domain/framework.ts'
 import { newId } from '../domain/id.ts'
-import type { Policy } from '../domain/policy.ts'
+import { type Policy, type PolicyFacts, policyFor, withinMs } from '../domain/policy.ts'
 import type { Route } from '../domain/route.ts'
 import { type FindingContext, findingContexts, insertAlerts, type NewAlert } from '../store/alert.ts'
 import type { Queryable } from '../store/db.ts'
@@ -53,8 +53,9 @@ export function openRaise(deps: RaiseDeps): (db: Queryable, edges: readonly Edge
       const runbook = context.system === undefined ? undefined : deps.runbook(context.system.name)
       const frameworks = frameworksOf(edge.finding.kind, deps.frameworks?.())
       const alert = { ...composeAlert(edge, spoken(edge, context), deps.policy(), runbook), frameworks }
+      const { tell } = policyFor(deps.policy(), factsOfAlert(alert))
       const deliveries = routes
-        .filter((route) => isFor(route, alert, told.has(`${route.name} ${edge.finding.id}`)))
+        .filter((route) => isFor(route, alert, tell, told.has(`${route.name} ${edge.finding.id}`)))
         .map((route) => {
           return { id: newId(), sink: route.name, groupKey: groupKeyOf(route, alert), notBefore: notBefore.get(route.name) }
         })
@@ -84,10 +85,24 @@ function startsOf(routes: readonly Route[], now: Temporal.Instant): ReadonlyMap<
  * Whether a receiver is told. That a finding is over is for whoever was told of it, whatever its kind, tier or owner is by now: an
  * incident that was opened somewhere must not stay open there. A second line that was never told of it needs no all-clear.
  */
-function isFor(route: Route, alert: Alert, wasTold: boolean): boolean {
-  if (alert.event !== 'resolved') return wants(route, alert)
-  if (wasTold) return route.events === undefined || route.events.includes('resolved')
-  return route.afterMs === undefined && wants(route, alert)
+function isFor(route: Route, alert: Alert, tell: readonly string[] | undefined, wasTold: boolean): boolean {
+  if (alert.event === 'resolved' && wasTold) return route.events === undefined || route.events.includes('resolved')
+  if (alert.event === 'resolved' && route.afterMs !== undefined) return false
+  if (tell === undefined) return wants(route, alert)
+  // A rule of the policy says who is told: whoever it names, wherever the thing is, and nobody else.
+  return tell.includes(route.name) && wants(withoutPlace(route), alert)
+}
+
+/** Whose it is decides the rule: of the receiver's own conditions those on place are left out. */
+function withoutPlace({ tiers: _, owners: __, identityKinds: ___, ...route }: Route): Route {
+  return route
+}
+
+function factsOfAlert({ system, identity, credential }: Alert): PolicyFacts {
+  return {
+    ...{ tier: system?.tier, system: system?.name, identityKind: identity?.kind },
+    ...{ privilege: credential?.privilege, credentialKind: credential?.kind },
+  }
 }
 
 async function toldBefore(db: Queryable, routes: readonly Route[], edges: readonly Edge[]): Promise<Set<string>> {
@@ -210,6 +225,8 @@ function deadlineOf(
 ): Alert['deadline'] | undefined {
   const terminatedAt = identity?.terminated_at
   if (terminatedAt == null || credential === undefined || system === undefined) return undefined
-  const revokeBy = credential.handover_by ?? terminatedAt.add({ milliseconds: policy.revokeWithinMs[system.tier] })
+  const facts = { tier: system.tier, system: system.name, identityKind: identity?.kind }
+  const allowed = withinMs(policy.revokeWithinMs, { ...facts, privilege: credential.privilege, credentialKind: credential.kind })
+  const revokeBy = credential.handover_by ?? terminatedAt.add({ milliseconds: allowed })
   return { revokeBy: revokeBy.toString(), overdueMs: edge.at.epochMilliseconds - revokeBy.epochMilliseconds }
 }

@@ -1,3 +1,4 @@
+import { withinMs } from '../domain/policy.ts'
 import { SILENT_MS } from '../evidence/gaps.ts'
 import { medianMinutes, survivalSteps } from '../evidence/report/survival.ts'
 import {
@@ -83,7 +84,7 @@ export async function overviewOf(deps: ApiDeps, days: OverviewDays): Promise<Ove
       ...told(latencyBy.get(null)),
       systems: systems.flatMap(({ ref }) => {
         const row = latencyBy.get(ref.id)
-        return row === undefined ? [] : [{ system: ref, allowedMs: within[ref.tier], ...told(row) }]
+        return row === undefined ? [] : [{ system: ref, allowedMs: withinMs(within, { tier: ref.tier, system: ref.name }), ...told(row) }]
       }),
     },
     survival: { days, medianMinutes: medianMinutes(steps) ?? null, steps: thinned(steps) },

@@ -13,12 +13,14 @@ import { bindSystem } from '../intake/credential-row.ts'
 import { importCredentials } from '../intake/credentials.ts'
 import { importIdentities } from '../intake/identities.ts'
 import { type Lab, startLab } from '../lab/lab.ts'
+import { PRIYA } from '../lab/people.ts'
 import { labCommand, labDoors } from '../lab/remote.ts'
 import { openScreen } from '../lab/screen.ts'
 import type { AlertLine } from '../lab/snapshot.ts'
 import { progress } from '../store/standing.ts'
 import { startTelemetry } from '../telemetry/start.ts'
 import type { CommandContext } from './context.ts'
+import { type DemoProvider, demoProvider, leaveByScim } from './demo-leaver.ts'
 import { demoSnapshot } from './demo-snapshot.ts'
 import { intakeDeps } from './import.ts'
 import { EXIT, type Io, line } from './io.ts'
@@ -83,7 +85,8 @@ export async function doors({ io }: CommandContext): Promise<number> {
 async function watch(context: CommandContext, lab: Lab, folder: string, alerts: AlertLine[], once: boolean): Promise<number> {
   const { io } = context
   const configPath = join(folder, 'revenant.yaml')
-  const config = await writeConfig(lab, folder, configPath)
+  const provider = demoProvider(folder)
+  const config = await writeConfig(lab, provider, folder, configPath)
   const telemetry = await startTelemetry({ version: VERSION, instance: 'demo', logLevel: 'silent', env: process.env })
   const startedAt = Temporal.Now.instant()
   const daemon = await starting(
@@ -101,7 +104,12 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
   for (const hint of hints) line(io, hint)
   const screen = openScreen(process.stdout, process.env)
   try {
-    if (!io.signal.aborted) await bringIn(daemon.runtime, lab)
+    if (!io.signal.aborted) {
+      await bringIn(daemon.runtime, lab)
+      const told = await leaveByScim(daemon, provider, { externalId: PRIYA, name: 'Priya Nair' }, io.signal)
+      line(io, told)
+      hints.unshift(told)
+    }
     const draw = async () => screen.update(await demoSnapshot(daemon.runtime, startedAt, alerts, hints))
     if (once) return await untilSettled(context, daemon.runtime, draw)
     while (!io.signal.aborted) {
@@ -129,7 +137,7 @@ async function starting<T>(io: Io, work: Promise<T>): Promise<T> {
 }
 
 /** The demo's own configuration: the lab's systems, its receiver, and clocks that a person can watch. */
-async function writeConfig(lab: Lab, folder: string, path: string): Promise<Config> {
+async function writeConfig(lab: Lab, provider: DemoProvider, folder: string, path: string): Promise<Config> {
   const text = JSON.stringify(
     {
       database: { dataDir: join(folder, 'daemon') },
@@ -143,6 +151,7 @@ async function writeConfig(lab: Lab, folder: string, path: string): Promise<Conf
         provenEvery: '10s',
         revokeWithin: { default: '24h', critical: '1h' },
       },
+      sources: [provider.source],
       systems: lab.systems,
       alerts: [
         {

@@ -97,14 +97,18 @@ async function pullOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const deps = intake(`feed ${feed.name}`)
+  let heard = true
   try {
     await source.pull?.once({
       ...{ feed, deps, signal, readReference },
       position: await feedPosition(db, feed.id),
       move: (position) => moveFeed(db, feed.id, position),
+      unheard: () => {
+        heard = false
+      },
       log: (level, message, fields) => logger[level]({ feed: feed.name, ...fields }, message),
     })
-    await heardFeed(db, feed.id, deps.now())
+    if (heard) await heardFeed(db, feed.id, deps.now())
   } catch (error) {
     if (signal.aborted) return
     const fault = error instanceof RevenantError ? error.message : `it failed (${errorCode(error) ?? 'unknown error'})`

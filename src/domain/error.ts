@@ -25,6 +25,8 @@ export const ERRORS = {
   EVIDENCE_INVALID: 'input',
   SINK_REFUSED: 'fault',
   SINK_UNREACHABLE: 'fault',
+  SOURCE_REFUSED: 'fault',
+  SOURCE_UNREACHABLE: 'fault',
   INTERNAL: 'fault',
 } as const satisfies Record<string, 'input' | 'fault'>
 

@@ -24,9 +24,10 @@ export async function remindFindings(
 
 /** What a signal of today would say. */
 function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy): Severity {
-  const { kind, tier, identityKind, privilege, terminatedAt } = row
-  if (tier !== null && identityKind !== null && privilege !== null && terminatedAt !== null) {
-    return severity({ at, tier, identityKind, privilege, terminatedAt, handoverBy: row.handoverBy ?? undefined }, kind, policy)
+  const { kind, tier, system, identityKind, privilege, credentialKind, terminatedAt } = row
+  if (tier !== null && system !== null && identityKind !== null && privilege !== null && credentialKind !== null && terminatedAt !== null) {
+    const handoverBy = row.handoverBy ?? undefined
+    return severity({ at, tier, system, identityKind, privilege, credentialKind, terminatedAt, handoverBy }, kind, policy)
   }
   // What is about no credential has no deadline, so it does not age.
   return row.severity

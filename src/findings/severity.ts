@@ -1,6 +1,7 @@
 import type { Privilege } from '../domain/credential.ts'
-import type { FindingKind, Severity } from '../domain/finding.ts'
+import { atLeast, type FindingKind, type Severity } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
+import type { Ruled } from '../domain/policy.ts'
 import type { Tier } from '../domain/system.ts'
 
 export interface SeverityFacts {
@@ -13,6 +14,8 @@ export interface SeverityFacts {
   overdueMs: number
   /** The deadline's length in milliseconds. */
   withinMs: number
+  /** What a rule of the policy says of it. */
+  ruled?: Ruled['severity']
 }
 
 const TIER_POINTS: Record<Tier, number> = { low: 0, standard: 1, critical: 2 }
@@ -39,18 +42,20 @@ const STALE_AFTER = 7
 
 /**
  * Severity as `docs/findings.md` states it: points of the tier, the privilege, the identity's kind, the finding's kind and the age.
- * Access that is still inside its deadline is `info`: it is expected, and recorded.
+ * Access that is still inside its deadline is `info`: it is expected, and recorded. A rule of the policy decides the rest, where there is one.
  */
 export function severityOf(facts: SeverityFacts): Severity {
   const access =
     facts.kind === 'residual_access' || facts.kind === 'shared_secret_not_rotated' || facts.kind === 'handover_overdue'
   if (access && facts.overdueMs < 0) return 'info'
   const age = facts.overdueMs > STALE_AFTER * facts.withinMs ? 1 : 0
+  if (facts.ruled?.exactly === true) return facts.ruled.severity
   const points =
     TIER_POINTS[facts.tier] +
     KIND_POINTS[facts.kind] +
     (facts.privilege === undefined ? 0 : PRIVILEGE_POINTS[facts.privilege]) +
     (facts.identityKind === undefined ? 0 : IDENTITY_POINTS[facts.identityKind]) +
     age
-  return BY_POINTS[Math.max(0, Math.min(points, BY_POINTS.length - 1))] ?? 'critical'
+  const counted = BY_POINTS[Math.max(0, Math.min(points, BY_POINTS.length - 1))] ?? 'critical'
+  return facts.ruled === undefined || atLeast(counted, facts.ruled.severity) ? counted : facts.ruled.severity
 }

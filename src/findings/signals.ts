@@ -1,7 +1,7 @@
 import type { Privilege } from '../domain/credential.ts'
 import type { FindingKind } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
-import type { Policy } from '../domain/policy.ts'
+import { type Policy, type PolicyFacts, policyFor, withinMs } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Tier } from '../domain/system.ts'
 import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
@@ -43,8 +43,11 @@ export interface ObservedCredential {
   /** The system named another principal than the credential's. */
   otherPrincipal: boolean
   tier: Tier
+  /** Its system's name. */
+  system: string
   identityKind: IdentityKind
   privilege: Privilege
+  credentialKind: string
   shared: boolean
   handoverBy: Temporal.Instant | undefined
   terminatedAt: Temporal.Instant
@@ -107,7 +110,16 @@ export function signalsOf(seen: ObservedCredential, policy: Policy): KeyedSignal
 export function unverifiedSignal(
   of: Pick<
     ObservedCredential,
-    'at' | 'systemId' | 'identityId' | 'credentialId' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'
+    | 'at'
+    | 'systemId'
+    | 'identityId'
+    | 'credentialId'
+    | 'tier'
+    | 'system'
+    | 'identityKind'
+    | 'privilege'
+    | 'credentialKind'
+    | 'terminatedAt'
   >,
   policy: Policy,
 ): KeyedSignal {
@@ -166,10 +178,10 @@ export function feedSignal(of: { at: Temporal.Instant; feedId: string; holds: bo
 
 /** When access had to be gone: the handover's date where there is one, otherwise the policy's time after termination. */
 export function revokeBy(
-  of: { tier: Tier; terminatedAt: Temporal.Instant; handoverBy: Temporal.Instant | undefined },
+  of: PolicyFacts & { tier: Tier; terminatedAt: Temporal.Instant; handoverBy: Temporal.Instant | undefined },
   policy: Policy,
 ): Temporal.Instant {
-  return of.handoverBy ?? of.terminatedAt.add({ milliseconds: policy.revokeWithinMs[of.tier] })
+  return of.handoverBy ?? of.terminatedAt.add({ milliseconds: withinMs(policy.revokeWithinMs, of) })
 }
 
 function accessKind(seen: ObservedCredential): FindingKind {
@@ -180,20 +192,22 @@ function accessKind(seen: ObservedCredential): FindingKind {
 
 /** The severity of a finding of a credential at an instant. */
 export function severity(
-  of: Pick<ObservedCredential, 'at' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'> & {
+  of: Pick<ObservedCredential, 'at' | 'tier' | 'system' | 'identityKind' | 'privilege' | 'credentialKind' | 'terminatedAt'> & {
     handoverBy?: Temporal.Instant | undefined
   },
   kind: FindingKind,
   policy: Policy,
 ) {
   const deadline = revokeBy({ ...of, handoverBy: of.handoverBy }, policy)
+  const { severity: ruled } = policyFor(policy, of)
   return severityOf({
     kind,
     tier: of.tier,
     identityKind: of.identityKind,
     privilege: of.privilege,
     overdueMs: of.at.epochMilliseconds - deadline.epochMilliseconds,
-    withinMs: policy.revokeWithinMs[of.tier],
+    withinMs: withinMs(policy.revokeWithinMs, of),
+    ...(ruled === undefined ? {} : { ruled }),
   })
 }
 

@@ -19,7 +19,7 @@ export interface OpenSource {
   totalBytes: number | undefined
 }
 
-const EXTENSIONS: Readonly<Record<string, Format>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' }
+export const EXTENSIONS: Readonly<Record<string, Format>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' }
 
 const SHEETS = /\.(?:xlsx?|ods|numbers)$/i
 

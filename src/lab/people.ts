@@ -8,8 +8,8 @@ export interface IdentityRow {
   name: string
   email: string
   owner: string
-  status: 'terminated'
-  /** RFC 3339, UTC. */
+  status: 'active' | 'terminated'
+  /** RFC 3339, UTC; empty while somebody is here. */
   terminated_at: string
 }
 
@@ -28,10 +28,12 @@ export interface CredentialRow {
 
 export const MAYA = 'maya.lindqvist'
 export const JONAS = 'jonas.weber'
+/** She leaves while the demo runs. */
+export const PRIYA = 'priya.nair'
 export const BACKUP = 'svc-nightly-backup'
 export const AGENT = 'agent-triage'
 
-/** Who left the demo's company, and how long ago. */
+/** Who left the demo's company, and how long ago; one is still here. */
 export function leavers(now: Temporal.Instant): IdentityRow[] {
   const ago = (hours: number, minutes = 0) => now.subtract({ hours, minutes }).round('second').toString()
   const status = 'terminated'
@@ -54,6 +56,15 @@ export function leavers(now: Temporal.Instant): IdentityRow[] {
       owner: '',
       status,
       terminated_at: ago(0, 35),
+    },
+    {
+      external_id: PRIYA,
+      kind: 'human',
+      name: 'Priya Nair',
+      email: 'priya.nair@example.com',
+      owner: '',
+      status: 'active',
+      terminated_at: '',
     },
     {
       external_id: BACKUP,

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { ClosedPort } from './closed-port.ts'
 import type { Door } from './door.ts'
-import { AGENT, BACKUP, type CredentialRow, JONAS, MAYA } from './people.ts'
+import { AGENT, BACKUP, type CredentialRow, JONAS, MAYA, PRIYA } from './people.ts'
 import { type KeepSecret, LIMITS, type Stage } from './stage.ts'
 import type { TokenApi } from './token-api.ts'
 
-/** Source code, with tokens: two leavers are still in, and one token was handed on. */
+/** Source code, with tokens: three leavers are still in, and one token was handed on. */
 export function stageCodeHost(api: TokenApi, keep: KeepSecret): Stage {
   const system = 'code-host'
   const laptop = tokenDoor(api, 'maya-token', "Maya's laptop token", { identity: MAYA, system, label: 'laptop token' })
   const deploy = tokenDoor(api, 'maya-ci-token', "Maya's CI token", { identity: MAYA, system, label: 'ci token' })
   const jonas = tokenDoor(api, 'jonas-token', "Jonas's laptop token", { identity: JONAS, system, label: 'laptop token' })
+  const priya = tokenDoor(api, 'priya-token', "Priya's CI token", { identity: PRIYA, system, label: 'ci token' })
   const agent = tokenDoor(api, 'agent-key', 'the API key of triage-agent', { identity: AGENT, system, label: 'api key' })
   const backup = tokenDoor(
     api,
@@ -20,7 +21,7 @@ export function stageCodeHost(api: TokenApi, keep: KeepSecret): Stage {
     'release-bot',
   )
   for (const { credential } of [deploy, jonas]) api.revoke(credential.secret.token)
-  const all = [laptop, deploy, jonas, agent, backup]
+  const all = [laptop, deploy, jonas, priya, agent, backup]
   return {
     system: {
       name: system,
@@ -150,6 +151,7 @@ function tokenDoor(
 const LOGINS: Readonly<Record<string, string>> = {
   [MAYA]: 'maya',
   [JONAS]: 'jonas',
+  [PRIYA]: 'priya',
   [BACKUP]: 'nightly-backup',
   [AGENT]: 'triage-agent',
 }

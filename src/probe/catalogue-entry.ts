@@ -1,11 +1,12 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import type { z } from 'zod'
 import { RevenantError } from '../domain/error.ts'
 import { type CatalogueEntry, catalogueSchema } from './catalogue-schema.ts'
 import { faultsOf } from './rules.ts'
 import { compileTemplate, SECTIONS } from './template.ts'
 
-type Path = readonly PropertyKey[]
-interface Fault {
+export type Path = readonly PropertyKey[]
+export interface Fault {
   path: Path
   message: string
 }
@@ -16,18 +17,31 @@ interface Fault {
  * @param fileName `github.yaml`; the name without `.yaml` must be the entry's kind
  */
 export function parseCatalogueEntry(yamlText: string, fileName: string): CatalogueEntry {
+  return parseDeclared(yamlText, fileName, {
+    what: 'a catalogue entry',
+    schema: catalogueSchema,
+    faults: (entry) => crossFaults(entry, fileName),
+  })
+}
+
+/** Parses one declarative file: its schema first, then what no field can say for itself. Throws `CATALOGUE_INVALID`. */
+export function parseDeclared<Entry>(
+  yamlText: string,
+  fileName: string,
+  { what, schema, faults: crossed }: { what: string; schema: z.ZodType<Entry>; faults(entry: Entry): Fault[] },
+): Entry {
   const lines = new LineCounter()
   const document = parseDocument(yamlText, { lineCounter: lines, uniqueKeys: true, schema: 'core' })
   const syntax = document.errors.map((error) => `  line ${error.linePos?.[0].line ?? '?'}: ${error.message.split('\n')[0] ?? ''}`)
   if (syntax.length > 0) throw new RevenantError('CATALOGUE_INVALID', `${fileName} is not YAML:\n${syntax.join('\n')}`)
-  const parsed = catalogueSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
-  const faults: Fault[] = parsed.success ? crossFaults(parsed.data, fileName) : parsed.error.issues.flatMap(flatten)
+  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }))
+  const faults: Fault[] = parsed.success ? crossed(parsed.data) : parsed.error.issues.flatMap(flatten)
   if (!parsed.success || faults.length > 0) {
     const listed = faults.map(({ path, message }) => {
       const line = lines.linePos(offsetOf(document.contents, path)).line
       return `  line ${line}: ${path.map(String).join('.') || '(the whole file)'}: ${message}`
     })
-    throw new RevenantError('CATALOGUE_INVALID', `${fileName} is not a catalogue entry:\n${listed.join('\n')}`)
+    throw new RevenantError('CATALOGUE_INVALID', `${fileName} is not ${what}:\n${listed.join('\n')}`)
   }
   return parsed.data
 }

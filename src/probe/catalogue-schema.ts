@@ -6,12 +6,12 @@ import { EFFECTS } from './probe.ts'
 import { principalSchema, ruleFields } from './rules.ts'
 import { templateSchema } from './template.ts'
 
-const fieldName = z.string().regex(/^[a-z][a-zA-Z0-9]{0,63}$/, 'a name in camelCase')
+export const fieldName = z.string().regex(/^[a-z][a-zA-Z0-9]{0,63}$/, 'a name in camelCase')
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name')
 const text = z.string().min(1).max(1_024)
 
 /** A field of the target: an address, one of a list, or text of a given shape. */
-const targetField = z.discriminatedUnion('type', [
+export const targetField = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('url'), describe: text, default: z.url().optional(), optional: z.literal(true).optional() }),
   z.strictObject({
     type: z.literal('choice'),

@@ -131,7 +131,8 @@ function targetSchemaOf(entry: CatalogueEntry, address: Address): z.ZodType<Targ
   })
 }
 
-function targetFieldSchema(field: TargetField): z.ZodType<string | undefined> {
+/** The schema of one field of a target. */
+export function targetFieldSchema(field: TargetField): z.ZodType<string | undefined> {
   const schema = plainFieldSchema(field).describe(field.describe)
   if (field.default !== undefined) return schema.default(field.default)
   return field.optional === true ? schema.optional() : schema

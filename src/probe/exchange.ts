@@ -35,7 +35,10 @@ export function exchange(http: Dispatcher, request: HttpRequest, signal: AbortSi
     const { origin, path, bare, method, headers, body, reset = false } = request
     const handler = receiver({ origin, path: bare }, signal, onSent, resolve, reject)
     try {
-      http.dispatch({ origin, path, method, headers, reset, ...(body === undefined ? {} : { body }) }, handler)
+      http.dispatch(
+        { origin, path, method, headers, ...(reset ? { reset } : {}), ...(body === undefined ? {} : { body }) },
+        handler,
+      )
     } catch (error) {
       // A forbidden origin and a malformed header are thrown here, before there is a request.
       handler.onFailure(error)

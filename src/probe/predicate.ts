@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { compilePointer } from '../domain/pointer.ts'
 import { type HttpAnswer, headerOf } from './http-answer.ts'
 import { locationOf } from './location.ts'
 import { compilePattern, patternSchema } from './pattern.ts'
-import { compilePointer, pointerSchema } from './pointer.ts'
+import { pointerSchema } from './pointer.ts'
 
 export type Predicate = (answer: HttpAnswer) => boolean
 
@@ -26,7 +27,9 @@ const valueTest = z
     'say how the value is tested: equals, in, exists, type, empty, contains, matches',
   )
 const value = z.union([scalar, valueTest])
-type Value = z.infer<typeof value>
+export type Value = z.infer<typeof value>
+/** A plain value that must be equal, or a test. */
+export const valueSchema = value
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/, 'a header name in lower case')
 const statusTest = z.union([
@@ -197,7 +200,8 @@ function compileLocation(wanted: NonNullable<When['location']>): Predicate {
   }
 }
 
-function compileValue(test: Value): (found: unknown) => boolean {
+/** Compiles the test of one value. */
+export function compileValue(test: Value): (found: unknown) => boolean {
   if (typeof test !== 'object') return (found) => found === test
   const tests: ((found: unknown) => boolean)[] = []
   const { equals, exists, type, contains } = test

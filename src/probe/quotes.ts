@@ -30,6 +30,14 @@ export function withoutQuotes<Answer extends Judgement>(answer: Answer, secret: 
   return cleaned
 }
 
+/** What tells whether a text quotes one of the fields of a secret, names apart. */
+export function quotesOf(secret: unknown): (text: string) => boolean {
+  const forms = fieldsOf(secret)
+    .filter(([field]) => !isNameField(field))
+    .flatMap(([, value]) => formsOf(value))
+  return (text) => quotes(text, forms)
+}
+
 function fieldsOf(secret: unknown): [field: string, value: string][] {
   if (typeof secret !== 'object' || secret === null) return []
   return Object.entries(secret).filter((entry): entry is [string, string] => typeof entry[1] === 'string')

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Judgement } from '../domain/answer.ts'
+import { compilePointer } from '../domain/pointer.ts'
 import { REASON_NAMES, type Reason, reasonFits } from '../domain/reason.ts'
 import { STRENGTHS, type Strength, VERDICTS, type Verdict } from '../domain/verdict.ts'
 import { classify, isBlockPage, type Placement } from './classify.ts'
 import { type HttpAnswer, headerOf } from './http-answer.ts'
 import { redirectionOf } from './location.ts'
-import { compilePointer, pointerSchema } from './pointer.ts'
+import { pointerSchema } from './pointer.ts'
 import {
   compileWhen,
   looksInside,

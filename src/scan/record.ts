@@ -2,7 +2,7 @@ import type { Wire } from '../domain/answer.ts'
 import { observationFacts } from '../domain/facts/observation.ts'
 import { newId } from '../domain/id.ts'
 import { leafOf } from '../domain/leaf.ts'
-import type { Policy } from '../domain/policy.ts'
+import { type Policy, policyFor } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Assurance, Strength, Verdict } from '../domain/verdict.ts'
 import { applySignals } from '../findings/apply.ts'
@@ -52,7 +52,7 @@ export async function record(session: Session, outcomes: readonly Outcome[]): Pr
     effects: system.probe.effects.length === 0 ? null : system.probe.effects.join(' '),
     traceId: session.trace.traceId,
   }
-  const rows = outcomes.map((outcome) => rowOf(page, outcome, policy))
+  const rows = outcomes.map((outcome) => rowOf(page, outcome, ruled(session, outcome.row, policy)))
   const controls = outcomes.flatMap(({ control }) => control ?? [])
   await transact(deps.db, async (tx) => {
     const moved = await recordPage(tx, page, rows, controls)
@@ -60,6 +60,18 @@ export async function record(session: Session, outcomes: readonly Outcome[]): Pr
     const current = outcomes.filter((outcome) => moved.has(outcome.row.credential_id))
     await applySignals(tx, await signalsOfPage(tx, session, current, rows), policy, deps.raise)
   })
+}
+
+/** The policy with what its rules say of a credential. */
+function ruled({ system }: Session, row: DueCredential, policy: Policy): Policy {
+  if (policy.rules === undefined) return policy
+  const facts = { tier: system.tier, system: system.name, identityKind: row.identity_kind, privilege: row.privilege }
+  const { cadence, provenEveryMs } = policyFor(policy, { ...facts, credentialKind: row.credential_kind })
+  return {
+    ...policy,
+    ...(cadence === undefined ? {} : { cadence }),
+    ...(provenEveryMs === undefined ? {} : { provenEveryMs }),
+  }
 }
 
 /** The signals of a page. Most rejections close nothing, since their credential never had a finding: those are left out unseen. */
@@ -85,7 +97,13 @@ async function signalsOfPage(
 function rowOf(page: PageFacts, outcome: Outcome, policy: Policy): RecordedRow {
   const { row } = outcome
   const next = nextCheck(
-    { ...outcome, terminatedAtMs: row.terminated_ms, rejections: row.rejections, failures: row.failures },
+    {
+      ...outcome,
+      terminatedAtMs: row.terminated_ms,
+      handoverMs: row.handover_ms ?? undefined,
+      rejections: row.rejections,
+      failures: row.failures,
+    },
     policy,
     Math.random(),
   )
@@ -158,8 +176,10 @@ function signalsFor(session: Session, outcome: Outcome, recorded: RecordedRow): 
     confirmed: outcome.confirmed,
     otherPrincipal: outcome.otherPrincipal,
     tier: session.system.tier,
+    system: session.system.name,
     identityKind: row.identity_kind,
     privilege: row.privilege,
+    credentialKind: row.credential_kind,
     shared: row.shared,
     handoverBy: row.handover_ms === null ? undefined : Temporal.Instant.fromEpochMilliseconds(row.handover_ms),
     terminatedAt: Temporal.Instant.fromEpochMilliseconds(row.terminated_ms),

@@ -10,6 +10,8 @@ export interface CheckOutcome {
   strength: Strength
   assurance: Assurance
   terminatedAtMs: number
+  /** Until then an acceptance is agreed; then it has to be over. */
+  handoverMs?: number | undefined
   /** Proven rejections in a row before this one. */
   rejections: number
   /** Inconclusive answers in a row before this one. */
@@ -57,8 +59,14 @@ export function nextCheck(outcome: CheckOutcome, policy: Policy, random: number)
       : everyMs
   // The pause before the second proof is exact: latency is measured by it.
   const jittered = proven && !dead ? pauseMs : pauseMs * (1 + JITTER * (random - 0.5))
-  const dueAtMs = Math.max(outcome.atMs + Math.round(jittered), outcome.notBeforeMs ?? 0)
+  const paced = outcome.atMs + Math.round(jittered)
+  const dueAtMs = Math.max(dead ? paced : noLaterThanHandover(paced, outcome), outcome.notBeforeMs ?? 0)
   return { dueAtMs, verifyByMs: judged ? dueAtMs + policy.verifyWithinMs : undefined, judged, rejections, failures, dead }
+}
+
+/** At the date of a handover it is seen whether it was kept, however seldom the credential is tried by then. */
+function noLaterThanHandover(paced: number, { atMs, handoverMs }: CheckOutcome): number {
+  return handoverMs !== undefined && handoverMs > atMs ? Math.min(paced, handoverMs) : paced
 }
 
 /** The system accepted it, whatever that acceptance was worth: refusals before and after it are not in a row. */

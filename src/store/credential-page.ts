@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Privilege, RetiredReason } from '../domain/credential.ts'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
@@ -16,7 +17,6 @@ import {
   type LastAnswer,
   LOOSE,
   OPEN,
-  type RevokeWithin,
   type SystemRef,
   standingOf,
   systemRef,

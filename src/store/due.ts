@@ -49,6 +49,7 @@ export interface DueCredential {
   terminated_ms: number
   identity_kind: IdentityKind
   privilege: Privilege
+  credential_kind: string
   shared: boolean
   handover_ms: number | null
   principal: string | null
@@ -96,7 +97,7 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
       limit ${question.limit}
     )
     select d.credential_id, k.identity_id, d.due_at::text as due_at, round(extract(epoch from coalesce(d.terminated_at, d.due_at)) * 1000)::float8 as terminated_ms,
-      i.kind as identity_kind, k.privilege, k.shared, round(extract(epoch from k.handover_by) * 1000)::float8 as handover_ms, k.principal,
+      i.kind as identity_kind, k.privilege, k.kind as credential_kind, k.shared, round(extract(epoch from k.handover_by) * 1000)::float8 as handover_ms, k.principal,
       s.origin as secret_origin, s.sealed, s.data_key_id, s.reference, s.reference_mac, s.pinned, k.fingerprint,
       d.dead_at is not null as dead, round(extract(epoch from d.confirmed_at) * 1000)::float8 as confirmed_ms, d.rejections, d.failures
     from due d

@@ -2,9 +2,10 @@ import { type RawBuilder, sql } from 'kysely'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Fact } from '../domain/leaf.ts'
-import type { Tier } from '../domain/system.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Queryable } from './db.ts'
 import { covering } from './evidence-rules.ts'
+import { allowedMs as ruledMs } from './told.ts'
 
 /** What a statement is about. */
 export interface StatementScope {
@@ -15,8 +16,8 @@ export interface StatementScope {
   identity?: string
   /** Name. */
   system?: string
-  /** From termination until access must be gone, by tier, in milliseconds. */
-  revokeWithinMs: Record<Tier, number>
+  /** From termination until access must be gone. */
+  revokeWithinMs: RevokeWithin
   /** Proven refusals in a row by which a path counts as closed. */
   confirmRejections: number
 }
@@ -72,7 +73,7 @@ export const revocation: StatementPage = (db, scope, after, limit) =>
   rowsOf(
     db,
     sql`
-    select s.name as key, s.name as system, s.tier, min(${tierMs(scope)})::float8 as allowed_ms,
+    select s.name as key, s.name as system, s.tier, min(${ruledMs(scope.revokeWithinMs)})::float8 as allowed_ms,
       count(*) filter (where ${stateOf(scope)} <> 'retired')::int as credentials,
       count(*) filter (where ${stateOf(scope)} = 'closed' and ${tookMs()} <= ${allowedMs(scope)})::int as in_time,
       count(*) filter (where ${stateOf(scope)} = 'closed' and ${tookMs()} > ${allowedMs(scope)})::int as late,
@@ -336,15 +337,10 @@ function tookMs(): RawBuilder<number | null> {
     else greatest(0, extract(epoch from c.first_rejected_at - i.terminated_at) * 1000) end)::float8`
 }
 
-function tierMs({ revokeWithinMs }: StatementScope): RawBuilder<number> {
-  return sql`(case s.tier when 'critical' then ${revokeWithinMs.critical}::float8 when 'low' then ${revokeWithinMs.low}::float8
-    else ${revokeWithinMs.standard}::float8 end)`
-}
-
 /** An agreed handover counts instead of the policy. */
 function allowedMs(scope: StatementScope): RawBuilder<number | null> {
   return sql`(case when k.id is null then null when k.handover_by is not null
-    then (extract(epoch from k.handover_by - i.terminated_at) * 1000)::float8 else ${tierMs(scope)} end)`
+    then (extract(epoch from k.handover_by - i.terminated_at) * 1000)::float8 else ${ruledMs(scope.revokeWithinMs)} end)`
 }
 
 function named(scope: StatementScope): RawBuilder<boolean> {

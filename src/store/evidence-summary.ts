@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { FindingKind } from '../domain/finding.ts'
 import type { Check } from '../domain/framework.ts'
-import type { Tier } from '../domain/system.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Queryable } from './db.ts'
 import { provenRefusal, wasLetIn } from './evidence-rules.ts'
+import { allowedMs } from './told.ts'
 
 export interface SummaryScope {
   from: Temporal.Instant
@@ -27,8 +28,8 @@ export interface CheckTally {
 
 /** The rules that checks are judged by. */
 export interface SummaryPolicy {
-  /** From termination until access must be gone, by tier. */
-  revokeWithinMs: Record<Tier, number>
+  /** From termination until access must be gone. */
+  revokeWithinMs: RevokeWithin
   /** Proven refusals in a row by which a credential counts as closed. */
   confirmRejections: number
   /** How long a due credential may go without a judgement. */
@@ -65,9 +66,7 @@ async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy:
       select id from held union select id from last
     ), standing as (
       select u.id, k.system_id, l.verdict, l.proven, i.terminated_at, case when ${RESTS_PROVEN} then k.retired_at end as watched_until,
-        case when k.handover_by is not null then k.handover_by else i.terminated_at + (case s.tier
-          when 'critical' then ${revokeWithinMs.critical}::float8 when 'low' then ${revokeWithinMs.low}::float8
-          else ${revokeWithinMs.standard}::float8 end) * interval '1 millisecond' end as deadline,
+        case when k.handover_by is not null then k.handover_by else i.terminated_at + ${allowedMs(revokeWithinMs)} * interval '1 millisecond' end as deadline,
         case when c.first_rejected_at < ${to} then c.first_rejected_at else streak.first end as first,
         case when c.first_rejected_at < ${to} then c.dead_at < ${to} and c.rejections >= ${confirmRejections}::integer
           else streak.refused >= ${confirmRejections}::integer end as closed

@@ -85,3 +85,12 @@ export async function presentSubjects(db: Queryable, feedId: string): Promise<nu
   `.execute(db)
   return rows[0]?.count ?? 0
 }
+
+/** Who has not left, by a feed's own words, each with the external id that they have here. */
+export async function presentKeys(db: Queryable, feedId: string): Promise<{ key: string; external_id: string }[]> {
+  const { rows } = await sql<{ key: string; external_id: string }>`
+    select s.key, i.external_id from feed_subject s join identity i on i.id = s.identity_id
+    where s.feed_id = ${feedId}::uuid and s.standing <> 'terminated' order by s.key
+  `.execute(db)
+  return rows
+}

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type FindingKind, type FindingState, SEVERITIES, type Severity } from '../domain/finding.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Queryable } from './db.ts'
 import { identityBegins } from './identity-page.ts'
@@ -12,7 +13,6 @@ import {
   deadlineOf,
   type IdentityRef,
   identityRef,
-  type RevokeWithin,
   type SystemRef,
   severityRank,
   systemRef,

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { IdentityKind } from '../domain/identity.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Queryable } from './db.ts'
 import { allOf, beginsWith, type Keyset, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
@@ -15,7 +16,6 @@ import {
   LAST_ANSWER,
   type LastAnswer,
   OPEN,
-  type RevokeWithin,
   STANDING_COUNTS,
   type SystemRef,
   severityRank,

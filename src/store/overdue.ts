@@ -10,8 +10,11 @@ export interface OverdueCredential {
   identityId: string
   systemId: string
   tier: Tier
+  /** Its system's name. */
+  system: string
   identityKind: IdentityKind
   privilege: Privilege
+  credentialKind: string
   terminatedAt: Temporal.Instant
 }
 
@@ -29,8 +32,8 @@ export async function takeOverdue(db: Queryable, now: Temporal.Instant, limit: n
       )
       returning credential_id, system_id, terminated_at
     )
-    select t.credential_id as "credentialId", k.identity_id as "identityId", t.system_id as "systemId", s.tier,
-      i.kind as "identityKind", k.privilege, coalesce(t.terminated_at, ${now.toString()}::timestamptz) as "terminatedAt"
+    select t.credential_id as "credentialId", k.identity_id as "identityId", t.system_id as "systemId", s.tier, s.name as system,
+      i.kind as "identityKind", k.privilege, k.kind as "credentialKind", coalesce(t.terminated_at, ${now.toString()}::timestamptz) as "terminatedAt"
     from taken t
     join credential k on k.id = t.credential_id
     join identity i on i.id = k.identity_id
@@ -42,8 +45,11 @@ export async function takeOverdue(db: Queryable, now: Temporal.Instant, limit: n
 /** A finding, and what its severity is made of; null where it is about none. */
 export interface StaleFinding extends FindingRow {
   tier: Tier | null
+  /** Its system's name. */
+  system: string | null
   identityKind: IdentityKind | null
   privilege: Privilege | null
+  credentialKind: string | null
   /** Of the credential's holder, as its check has it. */
   terminatedAt: Temporal.Instant | null
   handoverBy: Temporal.Instant | null
@@ -59,7 +65,7 @@ export async function lockStale(
   { at, alertedBefore, limit }: { at: Temporal.Instant; alertedBefore: Temporal.Instant; limit: number },
 ): Promise<StaleFinding[]> {
   const { rows } = await sql<StaleFinding>`
-    select f.*, s.tier, i.kind as "identityKind", k.privilege, c.terminated_at as "terminatedAt", k.handover_by as "handoverBy"
+    select f.*, s.tier, s.name as system, i.kind as "identityKind", k.privilege, k.kind as "credentialKind", c.terminated_at as "terminatedAt", k.handover_by as "handoverBy"
     from finding f
     left join system s on s.id = f.system_id
     left join identity i on i.id = f.identity_id

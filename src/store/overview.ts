@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { FindingKind, Severity } from '../domain/finding.ts'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Queryable } from './db.ts'
 import type { SurvivalRow } from './evidence-summary.ts'
-import { at, LOOSE, OPEN, type RevokeWithin, revokeBy, type SystemRef, systemRef, told } from './told.ts'
+import { at, LOOSE, OPEN, revokeBy, type SystemRef, systemRef, told } from './told.ts'
 
 /** How those who left stand. The last four add up to the first. */
 export interface Doors {
@@ -109,7 +110,7 @@ export async function latencies(
       select c.system_id, c.dead_at is not null and c.verdict = 'rejected' and c.verdict is not null as closed, c.first_rejected_at, ${revokeBy(within)} as revoke_by,
         greatest(0, extract(epoch from c.first_rejected_at - c.terminated_at) * 1000)::float8 as took
       from check_state c join system s on s.id = c.system_id
-      left join (select id, handover_by from credential where handover_by is not null) k on k.id = c.credential_id
+      left join ${heldBy(within)} k on k.id = c.credential_id
       where c.terminated_at >= ${at(since)} and c.terminated_at <= ${at(now)}
     )
     select system_id as "systemId", (count(*) filter (where closed))::int as closed,
@@ -122,6 +123,11 @@ export async function latencies(
     from held group by grouping sets ((system_id), ())
   `.execute(db)
   return rows
+}
+
+/** Few have a date of their own: the rest is read only where rules look at it. */
+function heldBy(within: RevokeWithin) {
+  return within.rules === undefined ? sql`(select id, handover_by from credential where handover_by is not null)` : sql`credential`
 }
 
 /** Systems of the configuration, by name, with when their last gap began, if it lasts. */

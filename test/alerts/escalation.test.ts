@@ -58,10 +58,11 @@ describe.each(STORES.filter(({ available }) => available))('a finding that nobod
         const seen: ObservedCredential = {
           ...{ at, systemId, identityId, credentialId, observationId: newId(), trialId: newId(), traceId: 'f'.repeat(32) },
           ...{ verdict, reason: verdict === 'accepted' ? 'authenticated' : 'invalid_credentials', strength: 'strong' },
-          ...{ assurance: 'controlled', confirmed: verdict === 'accepted', otherPrincipal: false, tier: 'standard' },
+          ...{ assurance: 'controlled', confirmed: verdict === 'accepted', otherPrincipal: false, tier: 'standard', system: 'payroll' },
           ...{
             identityKind: 'human',
             privilege: 'standard',
+            credentialKind: 'password',
             shared: false,
             handoverBy: undefined,
             terminatedAt: start,

@@ -69,7 +69,7 @@ describe('whatever is sent to whatever address', () => {
       people.map(({ external_id }) => ({ identity: external_id, system: 'api', secret: { token: `${MARK}-${external_id}` } })),
     )
     // Findings, alerts, trials and what else the API has to tell of, beside it.
-    world = await openWorld(house.deps.db)
+    world = await openWorld(house.deps.db, house.deps.custody)
     for (const path of LISTS) {
       const { items } = listed.parse(await (await house.ask(`/v1/${path}?limit=500`, bearer(admin))).json())
       idsOf.set(

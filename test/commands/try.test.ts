@@ -185,6 +185,15 @@ describe('try', { timeout: 120_000 }, () => {
     expect(ran).toMatchObject({ exit: 2, stderr: expect.stringContaining('Did you mean postgres?') })
   })
 
+  it('exits 2 where the replay would spend the token, whose successor nobody would keep, and sends nothing', async () => {
+    const before = api.requests.length
+    const target = JSON.stringify({ issuer: api.origin, redeem: 'rotating', client: { id: 'app' } })
+    const ran = await house.run(['try', 'oauth', '--target', target], { config: false, stdin: '{"refreshToken":"hunter2"}' })
+    expect(ran).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining('would spend the token') })
+    expect(ran.stderr).not.toContain('hunter2')
+    expect(api.requests.length).toBe(before)
+  })
+
   it('needs no database and leaves nothing behind', async () => {
     const { existsSync } = await import('node:fs')
     expect(existsSync(house.path('data'))).toBe(false)

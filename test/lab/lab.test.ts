@@ -37,6 +37,7 @@ const DOORS = [
   { door: 'maya-token', open: true, system: 'code-host', identity: 'maya.lindqvist', label: 'laptop token' },
   { door: 'maya-ci-token', open: false, system: 'code-host', identity: 'maya.lindqvist', label: 'ci token' },
   { door: 'jonas-token', open: false, system: 'code-host', identity: 'jonas.weber', label: 'laptop token' },
+  { door: 'priya-token', open: true, system: 'code-host', identity: 'priya.nair', label: 'ci token' },
   { door: 'agent-key', open: true, system: 'code-host', identity: 'agent-triage', label: 'api key' },
   { door: 'backup-token', open: true, system: 'code-host', identity: 'svc-nightly-backup', label: 'mirror token' },
   { door: 'maya-ssh-password', open: false, system: 'bastion', identity: 'maya.lindqvist', label: 'ssh password' },

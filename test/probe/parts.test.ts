@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { compilePointer } from '../../src/domain/pointer.ts'
 import { parseChallenges } from '../../src/probe/challenge.ts'
 import { checksum, madeUpToken } from '../../src/probe/made-up.ts'
 import { compilePattern, patternSchema } from '../../src/probe/pattern.ts'
-import { compilePointer, pointerSchema } from '../../src/probe/pointer.ts'
+import { pointerSchema } from '../../src/probe/pointer.ts'
 import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../src/probe/retry-after.ts'
 import { compileTemplate, templateSchema } from '../../src/probe/template.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { oauth } from '../../probes/oauth.ts'
-import { effectFault } from '../../src/daemon/checks.ts'
+import { CONFIG_CHECKS, effectFault } from '../../src/daemon/checks.ts'
 import { RevenantError } from '../../src/domain/error.ts'
 import { openDispatcher } from '../../src/probe/dispatcher.ts'
 import { anyProbe } from '../../src/probe/probe.ts'
@@ -258,6 +258,9 @@ describe('the oauth probe against oidc-provider', () => {
     expect(effectFault('oauth', rotating, [])).toContain('rotates-token')
     expect(effectFault('oauth', rotating, ['mints-session'])).toContain('rotates-token')
     expect(effectFault('oauth', rotating, ['rotates-token', 'mints-session'])).toBeUndefined()
+    const target = { issuer: server.issuer, client: APP, redeem: 'rotating' }
+    expect(await CONFIG_CHECKS.checkTarget('oauth', target, ['mints-session'])).toHaveLength(1)
+    expect(await CONFIG_CHECKS.checkTarget('oauth', target, ['rotates-token', 'mints-session'])).toEqual([])
     for (const harmless of [{}, { introspect: INTROSPECT }, { client: APP, unregisteredScope: 'x' }])
       expect(effectFault('oauth', probe.bind(at(harmless)), [])).toBeUndefined()
   })
@@ -279,5 +282,33 @@ describe('the oauth probe against oidc-provider', () => {
       expect(() => bound.secret(secret)).toThrow(RevenantError)
       expect(() => bound.secret(secret)).not.toThrow(/marked/)
     }
+  })
+})
+
+describe('a message that may spend a token', () => {
+  it('never goes out on a connection that another request has used', async () => {
+    process.env.OAUTH_TEST_APP = SECRETS.app
+    const server = await startOauth()
+    const sockets: (number | undefined)[] = []
+    server.beforeAnswer = async ({ port }) => {
+      sockets.push(port)
+    }
+    const bound = probe.bind({ issuer: server.issuer, client: APP, redeem: 'rotating' })
+    const http = openDispatcher({ origins: bound.origins, rejectUnauthorized: true, connections: 1, connectTimeoutMs: 5_000 })
+    const options: AttemptOptions = {
+      timeoutMs: 5_000,
+      http,
+      attribution: 'Revenant/0',
+      pinnedPeer: undefined,
+      running: new Set(),
+    }
+    const { refreshToken } = await server.login('anna')
+    sockets.length = 0
+    const secret = bound.secret({ refreshToken })
+    for (const each of [secret.decoy('stranger'), secret, secret.decoy('same-principal')]) if (each) await attempt(each, options)
+    expect(new Set(sockets).size).toBe(3)
+    await http.destroy()
+    await server.stop()
+    delete process.env.OAUTH_TEST_APP
   })
 })

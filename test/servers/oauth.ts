@@ -15,6 +15,8 @@ export interface TokenRequest {
   refreshToken: string | undefined
   status: number
   error: string | undefined
+  /** Of whoever asked: tells connections apart. */
+  port: number | undefined
 }
 
 export interface OauthServer {
@@ -93,6 +95,7 @@ export async function startOauth(options: { rotate?: boolean } = {}): Promise<Oa
       refreshToken: typeof params?.refresh_token === 'string' ? params.refresh_token : undefined,
       status: context.status,
       error: typeof error === 'string' ? error : undefined,
+      port: context.req.socket.remotePort,
     }
     server.requests.push(request)
     await server.beforeAnswer?.(request)

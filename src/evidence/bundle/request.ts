@@ -1,7 +1,7 @@
 import type { FindingKind } from '../../domain/finding.ts'
 import type { FrameworkControl, FrameworkMapping } from '../../domain/framework.ts'
 import type { LedgerKind } from '../../domain/ledger.ts'
-import type { Tier } from '../../domain/system.ts'
+import type { RevokeWithin } from '../../domain/policy.ts'
 import type { Db } from '../../store/db.ts'
 import type { EvidenceFilter } from '../../store/evidence.ts'
 import type { StatementScope } from '../../store/evidence-statements.ts'
@@ -12,7 +12,7 @@ import type { LedgerSigners } from '../signers.ts'
 export interface ReportDeps {
   db: Db
   mapping: FrameworkMapping
-  revokeWithinMs: Record<Tier, number>
+  revokeWithinMs: RevokeWithin
   /** Of the policy, as the next one. */
   confirmRejections: number
   verifyWithinMs: number

@@ -21,7 +21,7 @@ export interface OpenedSource {
 export interface SourcePull {
   everyMs: number
   /**
-   * Asks the source once, and takes what it says (`takeStatements`). A normal return is a sign of life. Throws a RevenantError that
+   * Asks the source once, and takes what it says (`takeStatements`). A normal return is a sign of life, but for `unheard`. Throws a RevenantError that
    * names the fault without a secret.
    */
   once(context: PullContext): Promise<void>
@@ -37,6 +37,8 @@ export interface PullContext {
   /** Reads a secret by reference. Throws `SECRET_UNAVAILABLE`, `SECRET_EMPTY`. */
   readReference(reference: string): Promise<string>
   log(level: 'debug' | 'info' | 'warn', message: string, fields: Record<string, unknown>): void
+  /** Says that nothing was there to be read: the return is no sign of life then. */
+  unheard?(): void
   /** Aborts when the daemon stops. */
   signal: AbortSignal
 }

@@ -20,7 +20,7 @@ import { SYSTEMS_ROUTES } from '../../../src/api/routes/systems.ts'
 import { TRIALS_ROUTES } from '../../../src/api/routes/trials.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { parseConfig } from '../../../src/config/load.ts'
-import { openCustody } from '../../../src/custody/custody.ts'
+import { type Custody, openCustody } from '../../../src/custody/custody.ts'
 import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
 import { openSinks, type Sinks } from '../../../src/daemon/sinks.ts'
 import type { Role } from '../../../src/domain/access.ts'
@@ -68,8 +68,12 @@ export interface World {
 
 const HOUR = 3_600_000
 
-/** The company of `openBundleHouse`, with more people, trials, alerts, and things that went wrong; and the routes that tell of it. */
-export async function openWorld(db: Db): Promise<World> {
+/**
+ * The company of `openBundleHouse`, with more people, trials, alerts, and things that went wrong; and the routes that tell of it.
+ *
+ * @param opened the custody of a database that has keys
+ */
+export async function openWorld(db: Db, opened?: Custody): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'revenant-reads-'))
   const house = await openBundleHouse(db)
   const now = Temporal.Now.instant().round('millisecond')
@@ -77,7 +81,7 @@ export async function openWorld(db: Db): Promise<World> {
   const context = { product: { name: 'Revenant' as const, version: '0', instance: 'test' }, hostname: 'test' }
   const sinks = await openSinks(config.alerts, context)
   const ids = await furnish(db, house, config, sinks, now)
-  const custody = await openCustody({ db, keyRingPath: join(folder, 'keyring.json'), clock: () => now })
+  const custody = opened ?? (await openCustody({ db, keyRingPath: join(folder, 'keyring.json'), clock: () => now }))
   let deps = { ...readDeps(db, config, sinks, now), custody }
   return {
     ...{ db, house, now, ids },

@@ -1,0 +1,163 @@
+import { mkdir, rename } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { RevenantError } from '../../domain/error.ts'
+import { findSubjects, presentKeys } from '../../store/feed-subject.ts'
+import type { Said, Taken } from '../feed/said.ts'
+import { takeStatements } from '../feed/take.ts'
+import type { FilesOptions } from '../sources/files.ts'
+import type { PullContext } from '../sources/source.ts'
+import { CLAIMS, type ClaimedFile, claimFile, findWaiting, holdClaim } from './claim.ts'
+import { type DropReport, putAway } from './put-away.ts'
+import { addFault, diskFault, type ReadDrop, readDrop, StillWritten } from './read-drop.ts'
+
+/**
+ * Reads what was dropped into a folder, oldest first: each file is checked whole, taken in one delivery and archived, or rejected whole.
+ * Taking a file again, since the daemon died in between, changes nothing. Throws `INPUT_INVALID` after the last file where one was
+ * rejected, and where the folder cannot be read.
+ */
+export async function takeDrop(options: FilesOptions, context: PullContext): Promise<void> {
+  const folders = foldersOf(options)
+  const { deps, signal } = context
+  await inFolder(folders.watched, async () => {
+    for (const folder of [folders.claims, folders.archive, folders.rejected])
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+  })
+  const { pattern, settle } = options
+  const { ready, refused } = await inFolder(folders.watched, () =>
+    findWaiting(folders.watched, { pattern, settleMs: settle }, Date.now()),
+  )
+  const faults = refused.map((name) => `${quoted(name)} is no regular file`)
+  let taken = 0
+  for (const file of ready) {
+    if (signal.aborted) return
+    const claim = await inFolder(folders.watched, () => claimFile(folders.watched, file))
+    if (claim === undefined) continue
+    const release = holdClaim(claim)
+    try {
+      const fault = await takeFile(claim, earlier(file.changedMs, deps.now()), { options, folders, context })
+      if (fault === undefined) taken++
+      else faults.push(fault)
+    } finally {
+      release()
+    }
+  }
+  if (faults.length > 0) throw new RevenantError('INPUT_INVALID', faults.slice(0, 5).join('; '))
+  // A folder in which nothing appears is one that nobody writes to any more.
+  if (taken === 0) context.unheard?.()
+}
+
+interface Folders {
+  watched: string
+  claims: string
+  archive: string
+  rejected: string
+}
+
+function foldersOf({ folder, archive, rejected }: FilesOptions): Folders {
+  const watched = resolve(folder)
+  return { watched, claims: join(watched, CLAIMS), archive: resolve(watched, archive), rejected: resolve(watched, rejected) }
+}
+
+/** Answers why a file was rejected; undefined where it was taken, or somebody writes it still. */
+async function takeFile(
+  claim: ClaimedFile,
+  at: Temporal.Instant,
+  { options, folders, context }: { options: FilesOptions; folders: Folders; context: PullContext },
+): Promise<string | undefined> {
+  const { feed, deps, signal } = context
+  let read: ReadDrop
+  try {
+    read = await readDrop(claim.path, claim.name, { format: options.format, dayEnd: deps.policy, now: deps.now(), signal })
+  } catch (error) {
+    await rename(claim.path, join(folders.watched, claim.name)).catch(() => {})
+    if (error instanceof StillWritten || signal.aborted) return undefined
+    throw diskFault(`${quoted(claim.name)} cannot be read`, error)
+  }
+  const missing = await checkWhole(read, options, context)
+  const about = { file: claim.name, source: feed.name, at: deps.now().toString(), rows: read.rows }
+  if (read.faultTotal > 0) {
+    const report: DropReport = {
+      ...about,
+      taken: false,
+      outcomes: {},
+      missing: 0,
+      faults: read.faults,
+      faultTotal: read.faultTotal,
+    }
+    await inFolder(folders.rejected, () => putAway(claim, folders.rejected, report, deps.now()))
+    context.log('warn', 'a dropped file was rejected', { file: claim.name, faults: read.faultTotal })
+    return `${quoted(claim.name)} is rejected: ${told(read)}`
+  }
+  const said = [...read.said, ...missing].map((each) => ({ ...each, at }))
+  const results = await takeStatements(feed, said, deps)
+  const report = { ...about, taken: true, outcomes: outcomesOf(results), missing: missing.length, ...faultsOf(results) }
+  await inFolder(folders.archive, () => putAway(claim, folders.archive, report, deps.now()))
+  context.log('info', 'a dropped file was taken', { file: claim.name, rows: read.rows, ...report.outcomes })
+  return undefined
+}
+
+/** What no row can tell by itself; adds faults, and answers who is missing from a list of everybody. */
+async function checkWhole(read: ReadDrop, { complete }: FilesOptions, { feed, deps }: PullContext): Promise<Said[]> {
+  const known = await findSubjects(
+    deps.db,
+    feed.id,
+    read.overdue.map(({ said }) => said.key),
+  )
+  for (const { line, said, at } of read.overdue) {
+    const before = known.get(said.key)?.terminated_at ?? null
+    // Set in advance, and passed since: the file says the same as before.
+    if (before !== null && Temporal.Instant.compare(before, at) === 0) read.said.push(said)
+    else
+      addFault(read, {
+        line,
+        field: 'status',
+        message: 'is active while the termination has passed: say terminated, or leave the termination blank',
+      })
+  }
+  if (!complete || read.faultTotal > 0) return []
+  if (read.said.length === 0) {
+    addFault(read, { line: 0, message: 'it lists nobody, and complete is set: everybody would be gone' })
+    return []
+  }
+  const listed = new Set(read.said.map(({ key }) => key))
+  const present = await presentKeys(deps.db, feed.id)
+  return present.flatMap(({ key, external_id }) =>
+    listed.has(key) ? [] : [{ key, externalId: external_id, standing: { is: 'deleted' as const } }],
+  )
+}
+
+function outcomesOf(results: readonly Taken[]): Record<string, number> {
+  return Object.fromEntries(
+    Map.groupBy(results, ({ outcome }) => outcome)
+      .entries()
+      .map(([outcome, of]) => [outcome, of.length]),
+  )
+}
+
+/** What the intake itself refused of rows that are well-formed: an owner for a human, say. */
+function faultsOf(results: readonly Taken[]): Pick<DropReport, 'faults' | 'faultTotal'> {
+  const faults = results.flatMap(({ fault }) => (fault === undefined ? [] : [{ line: 0, message: fault }]))
+  return { faults: faults.slice(0, 100), faultTotal: faults.length }
+}
+
+function told({ faults: [first], faultTotal }: ReadDrop): string {
+  if (first === undefined) return ''
+  const where = first.line === 0 ? '' : `line ${first.line}: ${first.field === undefined ? '' : `${first.field} `}`
+  return `${where}${first.message}${faultTotal > 1 ? ` (and ${faultTotal - 1} more: its report has them)` : ''}`
+}
+
+function earlier(ms: number, now: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.fromEpochMilliseconds(Math.min(Math.floor(ms), now.epochMilliseconds))
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 100))
+}
+
+async function inFolder<Value>(folder: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work()
+  } catch (error) {
+    throw diskFault(`the folder ${folder} cannot be used`, error)
+  }
+}

@@ -1,0 +1,110 @@
+import type { GrantFacts, GrantKind } from '../domain/grant.ts'
+import { INVENTORY_TEMPLATES, type InventoryList } from './inventory-schema.ts'
+import { compilePointer, type Pointer } from './pointer.ts'
+import { compileValue } from './predicate.ts'
+import type { ScopeOf } from './template.ts'
+
+export type PersonScope = ScopeOf<'target' | 'person' | 'item'>
+
+/** A grant that a list shows. Its texts are the system's: for eyes, cut and cleaned. */
+export interface ListedGrant {
+  list: string
+  kind: GrantKind
+  key: string
+  title: string
+  facts: GrantFacts
+}
+
+const LONGEST_TEXT = 200
+const LONGEST_KEY = 400
+const MOST_SCOPES = 100
+
+/** What tells whether an item of a list is meant: it is this person's, and it stands. */
+export function compileMeant(of: Pick<InventoryList, 'match' | 'only'>): (item: unknown, scope: PersonScope) => boolean {
+  const matches = Object.entries(of.match ?? {}).map(([pointer, text]) => {
+    return { find: compilePointer(pointer), template: INVENTORY_TEMPLATES.compile(text) }
+  })
+  const tests = Object.entries(of.only ?? {}).map(([pointer, test]) => {
+    return { find: compilePointer(pointer), holds: compileValue(test) }
+  })
+  return (item, scope) =>
+    tests.every(({ find, holds }) => holds(find(item))) &&
+    matches.every(({ find, template }) => {
+      const [is, wanted] = [wordOf(find(item)), template.render(scope)]
+      return is !== undefined && wanted !== undefined && is.toLowerCase() === wanted.toLowerCase()
+    })
+}
+
+/**
+ * What makes a grant of an item; undefined where it has no key: then the answer is not what is documented.
+ *
+ * @param outer what sets apart the items of the list that it hangs on; empty without one
+ */
+export function compileGrant(
+  list: InventoryList,
+): (item: unknown, outer: string, isQuote: (text: string) => boolean) => ListedGrant | undefined {
+  const keys = [list.key].flat().map(compilePointer)
+  const titles = [list.fields.title ?? []].flat().map(compilePointer)
+  const scopes = optional(list.fields.scopes)
+  const times = (['createdAt', 'lastUsedAt', 'expiresAt'] as const).map((name) => ({ name, find: optional(list.fields[name]) }))
+  return (item, outer, isQuote) => {
+    const parts = keys.map((find) => wordOf(find(item)))
+    if (parts.some((part) => part === undefined || part === '')) return undefined
+    const key = [...(outer === '' ? [] : [outer]), ...parts].join(' ')
+    if (key.length > LONGEST_KEY || key !== clean(key, LONGEST_KEY) || isQuote(key)) return undefined
+    const safe = (text: string, most = LONGEST_TEXT) => {
+      const cleaned = clean(text, most)
+      return isQuote(cleaned) ? '' : cleaned
+    }
+    const title = titles.map((find) => safe(wordOf(find(item)) ?? '')).find((text) => text !== '')
+    const listed = scopesOf(scopes(item)).map((scope) => safe(scope)).filter((scope) => scope !== '').slice(0, MOST_SCOPES)
+    const facts: GrantFacts = listed.length === 0 ? {} : { scopes: listed }
+    for (const { name, find } of times) {
+      const at = instantOf(find(item))
+      if (at !== undefined) facts[name] = at
+    }
+    return { list: list.id, kind: list.kind, key, title: title ?? list.label, facts }
+  }
+}
+
+/** A string or a number as text. */
+export function wordOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined
+}
+
+function optional(pointer: string | undefined): Pointer {
+  return pointer === undefined ? () => undefined : compilePointer(pointer)
+}
+
+/** One line that the database takes. */
+function clean(text: string, most: number): string {
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
+    .trim()
+    .slice(0, most)
+    .toWellFormed()
+}
+
+/** A list of words, words with blanks or commas between them, or an object of them: `{ repository: { contents: read } }`. */
+function scopesOf(value: unknown, depth = 0): string[] {
+  if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '')
+  if (Array.isArray(value)) return value.flatMap((each) => wordOf(each) ?? [])
+  if (typeof value !== 'object' || value === null || depth > 1) return []
+  return Object.entries(value).flatMap(([name, inner]) =>
+    typeof inner === 'string' ? [`${name}:${inner}`] : scopesOf(inner, depth + 1),
+  )
+}
+
+/** RFC 3339, or the time since 1970 in seconds or milliseconds; 0 says never. */
+function instantOf(value: unknown): string | undefined {
+  const count = typeof value === 'number' ? value : typeof value === 'string' && /^\d{9,14}$/.test(value) ? Number(value) : undefined
+  if (count !== undefined) {
+    if (!Number.isFinite(count) || count <= 0 || count > 8.64e15) return undefined
+    return new Date(count > 1e11 ? count : count * 1_000).toISOString()
+  }
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d/.test(value)) return undefined
+  const ms = Date.parse(value)
+  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString()
+}
