@@ -106,9 +106,15 @@ async function watch(context: CommandContext, lab: Lab, folder: string, alerts: 
   try {
     if (!io.signal.aborted) {
       await bringIn(daemon.runtime, lab)
-      const told = await leaveByScim(daemon, provider, { externalId: PRIYA, name: 'Priya Nair' }, io.signal)
-      line(io, told)
-      hints.unshift(told)
+      const told = await leaveByScim(daemon, provider, { externalId: PRIYA, name: 'Priya Nair' }, io.signal).catch((error) => {
+        // What fails after Ctrl-C fails because of it.
+        if (io.signal.aborted) return undefined
+        throw error
+      })
+      if (told !== undefined) {
+        line(io, told)
+        hints.unshift(told)
+      }
     }
     const draw = async () => screen.update(await demoSnapshot(daemon.runtime, startedAt, alerts, hints))
     if (once) return await untilSettled(context, daemon.runtime, draw)

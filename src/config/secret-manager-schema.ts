@@ -198,7 +198,7 @@ const exec = z
 
 function isPattern(text: string): boolean {
   try {
-    new RegExp(text, 'v')
+    new RegExp(text, 'u')
     return true
   } catch {
     return false

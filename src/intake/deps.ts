@@ -16,6 +16,11 @@ export interface IntakeDeps {
    * not intake's to make.
    */
   onOwnership?(tx: Queryable, ownerships: readonly Ownership[], now: Temporal.Instant): Promise<void>
+  /**
+   * Called inside the transaction, after `prepareTrials`, where a source hints that something happened to somebody who has left: what he
+   * held is to be tried now.
+   */
+  onHint?(tx: Queryable, identityId: string): Promise<void>
 }
 
 export interface ImportOptions {

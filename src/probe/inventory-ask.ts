@@ -1,15 +1,15 @@
 import type { Dispatcher } from 'undici'
 import { RevenantError } from '../domain/error.ts'
 import { GRANTS_MOST, type ListingFault, type PersonName } from '../domain/grant.ts'
+import { compilePointer } from '../domain/pointer.ts'
 import { exchange, type HttpRequest } from './exchange.ts'
 import { judgeFailure } from './failure.ts'
 import type { HttpAnswer } from './http-answer.ts'
+import type { Lister } from './inventory.ts'
 import { type AdminScope, type InventoryAuthenticator, TokenRefusedError } from './inventory-auth.ts'
 import { compileGrant, compileMeant, type ListedGrant, type PersonScope, wordOf } from './inventory-items.ts'
 import { compilePaging } from './inventory-paging.ts'
 import { INVENTORY_TEMPLATES, type InventoryEntry, type InventoryList, type Lookup } from './inventory-schema.ts'
-import type { Lister } from './inventory.ts'
-import { compilePointer } from './pointer.ts'
 import { compileWhen, type Predicate } from './predicate.ts'
 import { quotesOf } from './quotes.ts'
 import { retryAfterMs } from './retry-after.ts'
@@ -53,7 +53,12 @@ type Read = { items: unknown[]; answer: HttpAnswer | undefined; fault?: ListingF
 type Ask = (path: string, of: Reading, scope: PersonScope) => Promise<HttpAnswer>
 
 /** A fault of one listing after which no other list of it is asked: it would come to the same, and harm. */
-const STOPS: ReadonlySet<ListingFault> = new Set<ListingFault>(['rate_limited', 'unauthenticated', 'credential_unavailable', 'stopped'])
+const STOPS: ReadonlySet<ListingFault> = new Set<ListingFault>([
+  'rate_limited',
+  'unauthenticated',
+  'credential_unavailable',
+  'stopped',
+])
 /** How many lists may hang on another one: a request for each of them. */
 const OUTER_MOST = 500
 
@@ -192,7 +197,10 @@ function compileList(list: InventoryList) {
 /** What reads a list to its end. What was read before a fault is in the answer. */
 function compileReading(of: Reading, isList: boolean): (ask: Ask, faultOf: FaultOf, scope: PersonScope) => Promise<Read> {
   const path = INVENTORY_TEMPLATES.compile(of.request.path)
-  const query = Object.entries(of.request.query ?? {}).map(([name, text]) => ({ name, template: INVENTORY_TEMPLATES.compile(text) }))
+  const query = Object.entries(of.request.query ?? {}).map(([name, text]) => ({
+    name,
+    template: INVENTORY_TEMPLATES.compile(text),
+  }))
   const itemsOf = compilePointer(of.items)
   const holds: Predicate | undefined = of.when === undefined ? undefined : compileWhen(of.when)
   const [empty, unknown] = [of.empty.map(compileWhen), of.unknown.map(compileWhen)]
@@ -222,7 +230,8 @@ function compileReading(of: Reading, isList: boolean): (ask: Ask, faultOf: Fault
       if (!isIt) return { items, answer, fault: faultOf(answer) }
       if (!isList) return found === undefined ? { items, answer, fault: 'unexpected_answer' } : { items: [found], answer }
       // A list that a rule has recognised may leave its items out where there are none.
-      if (!Array.isArray(found) && !(found === undefined && holds !== undefined)) return { items, answer, fault: 'unexpected_answer' }
+      if (!Array.isArray(found) && !(found === undefined && holds !== undefined))
+        return { items, answer, fault: 'unexpected_answer' }
       const listed: unknown[] = Array.isArray(found) ? found : []
       soFar += listed.length
       items.push(...listed.filter((item) => meant(item, scope)))

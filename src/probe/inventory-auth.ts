@@ -129,5 +129,8 @@ async function assertionOf(
 /** What may stand in a header: a line break would end it and begin another. */
 function visible(value: string | undefined): string {
   if (value !== undefined && value !== '' && /^[\x20-\x7e]*$/.test(value)) return value
-  throw new RevenantError('SECRET_INVALID', 'the credential of this inventory lacks a field, or has one that is not visible ASCII')
+  throw new RevenantError(
+    'SECRET_INVALID',
+    'the credential of this inventory lacks a field, or has one that is not visible ASCII',
+  )
 }

@@ -52,7 +52,9 @@ function requestFaults(entry: InventoryEntry): Fault[] {
   return readingsOf(entry).flatMap(({ path, request: { method, readOnly, json } }): Fault[] => {
     if (method === 'POST' && readOnly !== true)
       return [{ path: [...path, 'request'], message: 'a POST must say that it changes nothing: readOnly: true' }]
-    return method === 'GET' && json !== undefined ? [{ path: [...path, 'request', 'json'], message: 'only a POST has a body' }] : []
+    return method === 'GET' && json !== undefined
+      ? [{ path: [...path, 'request', 'json'], message: 'only a POST has a body' }]
+      : []
   })
 }
 
@@ -74,13 +76,25 @@ function answerFaults(entry: InventoryEntry): Fault[] {
 
 function nameFaults(entry: InventoryEntry): Fault[] {
   const twice = (names: readonly string[], key: string): Fault[] =>
-    names.flatMap((name, at) => (names.indexOf(name) === at ? [] : [{ path: [key, at, 'id'], message: `${name} is there twice` }]))
+    names.flatMap((name, at) =>
+      names.indexOf(name) === at ? [] : [{ path: [key, at, 'id'], message: `${name} is there twice` }],
+    )
   return [
-    ...twice(entry.lists.map(({ id }) => id), 'lists'),
-    ...twice(entry.lookups.map(({ id }) => id), 'lookups'),
-    ...['tls', 'ca'].filter((name) => name in entry.target).map((name) => ({ path: ['target', name], message: 'every target has this field' })),
+    ...twice(
+      entry.lists.map(({ id }) => id),
+      'lists',
+    ),
+    ...twice(
+      entry.lookups.map(({ id }) => id),
+      'lookups',
+    ),
+    ...['tls', 'ca']
+      .filter((name) => name in entry.target)
+      .map((name) => ({ path: ['target', name], message: 'every target has this field' })),
     ...entry.lookups.flatMap(({ by = [] }, at) =>
-      by.filter((name) => !entry.by.includes(name)).map((name) => ({ path: ['lookups', at, 'by'], message: `nobody is looked for by ${name}` })),
+      by
+        .filter((name) => !entry.by.includes(name))
+        .map((name) => ({ path: ['lookups', at, 'by'], message: `nobody is looked for by ${name}` })),
     ),
   ]
 }

@@ -1,6 +1,6 @@
 import type { GrantFacts, GrantKind } from '../domain/grant.ts'
+import { compilePointer, type Pointer } from '../domain/pointer.ts'
 import { INVENTORY_TEMPLATES, type InventoryList } from './inventory-schema.ts'
-import { compilePointer, type Pointer } from './pointer.ts'
 import { compileValue } from './predicate.ts'
 import type { ScopeOf } from './template.ts'
 
@@ -57,7 +57,10 @@ export function compileGrant(
       return isQuote(cleaned) ? '' : cleaned
     }
     const title = titles.map((find) => safe(wordOf(find(item)) ?? '')).find((text) => text !== '')
-    const listed = scopesOf(scopes(item)).map((scope) => safe(scope)).filter((scope) => scope !== '').slice(0, MOST_SCOPES)
+    const listed = scopesOf(scopes(item))
+      .map((scope) => safe(scope))
+      .filter((scope) => scope !== '')
+      .slice(0, MOST_SCOPES)
     const facts: GrantFacts = listed.length === 0 ? {} : { scopes: listed }
     for (const { name, find } of times) {
       const at = instantOf(find(item))
@@ -99,7 +102,8 @@ function scopesOf(value: unknown, depth = 0): string[] {
 
 /** RFC 3339, or the time since 1970 in seconds or milliseconds; 0 says never. */
 function instantOf(value: unknown): string | undefined {
-  const count = typeof value === 'number' ? value : typeof value === 'string' && /^\d{9,14}$/.test(value) ? Number(value) : undefined
+  const count =
+    typeof value === 'number' ? value : typeof value === 'string' && /^\d{9,14}$/.test(value) ? Number(value) : undefined
   if (count !== undefined) {
     if (!Number.isFinite(count) || count <= 0 || count > 8.64e15) return undefined
     return new Date(count > 1e11 ? count : count * 1_000).toISOString()

@@ -1,7 +1,7 @@
 import type { ListingFault } from '../domain/grant.ts'
+import { compilePointer } from '../domain/pointer.ts'
 import { type HttpAnswer, headerOf } from './http-answer.ts'
 import type { Paging } from './inventory-schema.ts'
-import { compilePointer } from './pointer.ts'
 
 /** Where a list goes on: path and query; undefined: it has been read to its end. */
 export type Next = { path: string } | { fault: ListingFault } | undefined

@@ -4,9 +4,9 @@ import type { PersonName } from '../domain/grant.ts'
 import type { Transport } from '../domain/system.ts'
 import { targetFieldSchema } from './catalogue.ts'
 import { transportFault, transportFields, transportOf, trustOf } from './http-target.ts'
+import { compileAsk, type Listed, type ListingContext, type Person } from './inventory-ask.ts'
 import { type AdminScope, compileAuth } from './inventory-auth.ts'
 import { parseInventoryEntry } from './inventory-entry.ts'
-import { compileAsk, type Listed, type ListingContext, type Person } from './inventory-ask.ts'
 import { AUTH_TEMPLATES, type InventoryEntry } from './inventory-schema.ts'
 import type { HttpTrust } from './probe.ts'
 
@@ -93,5 +93,8 @@ function adminOf(entry: InventoryEntry, names: readonly string[], secret: unknow
   const schema = z.strictObject(Object.fromEntries(names.map((name) => [name, z.string().min(1).max(16_384)])))
   const parsed = schema.safeParse(secret)
   if (parsed.success) return { secret: parsed.data, target }
-  throw new RevenantError('SECRET_INVALID', `the credential of the inventory ${entry.system} needs the fields ${names.join(', ')}`)
+  throw new RevenantError(
+    'SECRET_INVALID',
+    `the credential of the inventory ${entry.system} needs the fields ${names.join(', ')}`,
+  )
 }

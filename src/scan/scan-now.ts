@@ -71,31 +71,34 @@ const MOST_MOVED = 1_000
 export async function scanNow(scope: ScanScope, deps: ScanNowDeps): Promise<ScanNow> {
   // Before the transaction, which has the one connection of an embedded database.
   await deps.jobs.prepareTrials(await zonesInUse(deps.db))
-  return transact(deps.db, async (tx) => {
-    const at = deps.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' })
-    const subject = await mayBeTried(tx, scope, at)
-    const found = await makeDue(tx, scope, at, deps.budgets(), MOST_MOVED)
-    const systems = await dueIn(tx, scope, at)
-    const trials: ScanNow['trials'] = []
-    const held = found.flatMap(waiting)
-    for (const system of systems) {
-      const hold = holdOf(system, found, at)
-      if (hold !== undefined) {
-        if (hold.hold !== 'rebind') held.push(hold)
-        continue
-      }
-      for (const shard of system.shards) {
-        const enqueued = await deps.jobs.enqueueTrial(tx, system.zone, { systemId: system.id, shard })
-        trials.push({ systemId: system.id, shard, enqueued })
-      }
+  return transact(deps.db, (tx) => scanNowIn(tx, scope, deps))
+}
+
+/** The same in the caller's transaction, before which the trials of the zones in use were prepared (`prepareTrials`). */
+export async function scanNowIn(tx: Queryable, scope: ScanScope, deps: Omit<ScanNowDeps, 'db'>): Promise<ScanNow> {
+  const at = deps.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' })
+  const subject = await mayBeTried(tx, scope, at)
+  const found = await makeDue(tx, scope, at, deps.budgets(), MOST_MOVED)
+  const systems = await dueIn(tx, scope, at)
+  const trials: ScanNow['trials'] = []
+  const held = found.flatMap(waiting)
+  for (const system of systems) {
+    const hold = holdOf(system, found, at)
+    if (hold !== undefined) {
+      if (hold.hold !== 'rebind') held.push(hold)
+      continue
     }
-    const moved = countOf(found, 'moved')
-    const due = moved + countOf(found, 'due')
-    const left = countOf(found, 'left')
-    const detail = { moved, due, left, trials: trials.length, held: [...new Set(held.map(({ hold }) => hold))] }
-    await audit(tx, { actor: deps.actor, action: `${nounOf(scope)}.scan`, subject: subject.name, detail, at })
-    return { moved, due, left, trials, held }
-  })
+    for (const shard of system.shards) {
+      const enqueued = await deps.jobs.enqueueTrial(tx, system.zone, { systemId: system.id, shard })
+      trials.push({ systemId: system.id, shard, enqueued })
+    }
+  }
+  const moved = countOf(found, 'moved')
+  const due = moved + countOf(found, 'due')
+  const left = countOf(found, 'left')
+  const detail = { moved, due, left, trials: trials.length, held: [...new Set(held.map(({ hold }) => hold))] }
+  await audit(tx, { actor: deps.actor, action: `${nounOf(scope)}.scan`, subject: subject.name, detail, at })
+  return { moved, due, left, trials, held }
 }
 
 function nounOf(scope: ScanScope): string {

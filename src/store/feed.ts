@@ -98,6 +98,12 @@ export async function isFirstEvent(tx: Queryable, feedId: string, key: string, a
   return rows.length > 0
 }
 
+/** True where an event has come. */
+export async function wasEvent(db: Queryable, feedId: string, key: string): Promise<boolean> {
+  const row = await db.selectFrom('feed_event').select('key').where('feed_id', '=', feedId).where('key', '=', key).executeTakeFirst()
+  return row !== undefined
+}
+
 /** Forgets events that came before. */
 export async function forgetFeedEvents(db: Queryable, before: Temporal.Instant): Promise<void> {
   await sql`delete from feed_event where at < ${before.toString()}::timestamptz`.execute(db)

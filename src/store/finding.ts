@@ -100,6 +100,12 @@ function findingRows(rows: readonly NewFinding[]) {
     trial_id uuid, trace_id text, exempted boolean, feed_id uuid, grant_id uuid)`
 }
 
+/** Makes locked findings `info`: what was agreed is expected. */
+export async function easeFindings(db: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await db.updateTable('finding').set({ severity: 'info' }).where('id', 'in', [...ids]).execute()
+}
+
 /** The exemptions in force at an instant. There are few: one page of results reads them once. */
 export async function exemptionsAt(db: Queryable, at: Temporal.Instant): Promise<Selectable<ExemptionTable>[]> {
   const now = sql<Temporal.Instant>`${at.toString()}::timestamptz`

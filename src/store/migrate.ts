@@ -13,6 +13,7 @@ import * as feeds from '../../migrations/0010-feeds.ts'
 import * as grants from '../../migrations/0011-grants.ts'
 import * as retiredReason from '../../migrations/0012-retired-reason.ts'
 import * as rotation from '../../migrations/0013-rotation.ts'
+import * as ownership from '../../migrations/0014-ownership.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -32,6 +33,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0011-grants': grants,
   '0012-retired-reason': retiredReason,
   '0013-rotation': rotation,
+  '0014-ownership': ownership,
 }
 
 /**

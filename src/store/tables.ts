@@ -26,6 +26,7 @@ export interface Tables {
   system: SystemTable
   pause: PauseTable
   credential: CredentialTable
+  handover: HandoverTable
   data_key: DataKeyTable
   secret: SecretTable
   spent_token: SpentTokenTable
@@ -141,8 +142,27 @@ export interface CredentialTable {
   retired_at: MaybeAt
   /** Null while it is on the list, and where it was retired before reasons were kept. */
   retired_reason: RetiredReason | null
+  /** The handover that set `handover_by`; null where an import did, or nothing. */
+  handover_id: string | null
+  /** Holders of one secret have it in common; null: it is nobody else's. */
+  share_id: string | null
+  /** Another value was registered for the others who hold it: this one is watched until it is refused. */
+  rotated_at: MaybeAt
   created_at: DefaultAt
   updated_at: DefaultAt
+}
+
+export interface HandoverTable {
+  id: string
+  leaver_id: string
+  receiver_id: string
+  /** When the old credentials must be refused. */
+  by_at: At
+  note: string | null
+  created_at: At
+  created_by: string
+  cancelled_at: MaybeAt
+  cancelled_by: string | null
 }
 
 export interface DataKeyTable {
@@ -306,7 +326,7 @@ export interface FindingEventTable {
   credential_id: string | null
   /** Null for what an operator did: only edges are numbered. */
   sequence: number | null
-  event: FindingEvent | 'acknowledged' | 'exempted' | 'closed'
+  event: FindingEvent | 'acknowledged' | 'exempted' | 'closed' | 'handed_over'
   at: At
   severity: Severity
   state: FindingState

@@ -12,6 +12,7 @@ import { literalSecrets } from './plant-literals.ts'
 import { plantManagers } from './plant-managers.ts'
 import { reloads } from './plant-reloads.ts'
 import { malformedSecrets, malformedSinks } from './plant-sinks.ts'
+import { plantSources, tellSources } from './plant-sources.ts'
 import { submissions } from './plant-submissions.ts'
 import { tries } from './plant-tries.ts'
 import { type Plant, plantsOf } from './plants.ts'
@@ -126,6 +127,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
       ledger,
       evidence,
       secretManagers: managers.secretManagers,
+      sources: plantSources(marks, env),
     }
     house.configure(config)
     house.write('identities.jsonl', identities())
@@ -155,6 +157,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     await readLedger(daemon.address, note)
     await pullEvidence(daemon.address, auditors, marks, note)
     await askAsAuditor({ house, run, note, receivers: told, marks, inDaemon: server === undefined })
+    await tellSources(daemon.address, marks, env, note)
     await foundThings(house, marks, downstream, note, server === undefined)
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)

@@ -44,7 +44,7 @@ export type Finding = z.infer<typeof finding>
 export const findingPage = pageOf(finding)
 export type FindingPage = z.infer<typeof findingPage>
 
-export const FINDING_EVENT_NAMES = [...FINDING_EVENTS, 'acknowledged', 'exempted', 'closed'] as const
+export const FINDING_EVENT_NAMES = [...FINDING_EVENTS, 'acknowledged', 'exempted', 'closed', 'handed_over'] as const
 
 const traceUrl = () =>
   z.url().nullable().describe('Where `telemetry.traceUrl` of the configuration shows the trace; null: it says nothing')

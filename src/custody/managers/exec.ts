@@ -30,7 +30,7 @@ function argumentOf({ argument }: ExecConfig, { path }: ManagedPlace): string[] 
   if (path === '') return []
   if (argument === undefined) throw new ManagerError('unfit', 'takes no argument')
   // Whatever the pattern: an option could make the program do something else.
-  if (path.startsWith('-') || !new RegExp(`^(?:${argument})$`, 'v').test(path))
+  if (path.startsWith('-') || !new RegExp(`^(?:${argument})$`, 'u').test(path))
     throw new ManagerError('unfit', 'does not take that argument')
   return [path]
 }

@@ -74,6 +74,15 @@ export async function claimFile(folder: string, file: { name: string; path: stri
   }
 }
 
+/**
+ * Gives a claim up: whoever comes next reads the file, as old as it was. It stays where it is, since another file may have its name
+ * by now.
+ */
+export async function giveBack({ path }: ClaimedFile, changedMs: number): Promise<void> {
+  const then = new Date(Math.min(changedMs, Date.now() - STALE_MS))
+  await utimes(path, then, then).catch(() => {})
+}
+
 /** Says from time to time that a claim is held. Answers what ends that. */
 export function holdClaim({ path }: ClaimedFile): () => void {
   const renew = () => {

@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { RevenantError } from '../../domain/error.ts'
 import { findSubjects, presentKeys } from '../../store/feed-subject.ts'
@@ -6,7 +6,7 @@ import type { Said, Taken } from '../feed/said.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { FilesOptions } from '../sources/files.ts'
 import type { PullContext } from '../sources/source.ts'
-import { CLAIMS, type ClaimedFile, claimFile, findWaiting, holdClaim } from './claim.ts'
+import { CLAIMS, type ClaimedFile, claimFile, findWaiting, giveBack, holdClaim } from './claim.ts'
 import { type DropReport, putAway } from './put-away.ts'
 import { addFault, diskFault, type ReadDrop, readDrop, StillWritten } from './read-drop.ts'
 
@@ -37,8 +37,13 @@ export async function takeDrop(options: FilesOptions, context: PullContext): Pro
       const fault = await takeFile(claim, earlier(file.changedMs, deps.now()), { options, folders, context })
       if (fault === undefined) taken++
       else faults.push(fault)
-    } finally {
       release()
+    } catch (error) {
+      release()
+      await giveBack(claim, file.changedMs)
+      if (signal.aborted) return
+      // Its writer goes on: it is read once that has ended.
+      if (!(error instanceof StillWritten)) throw error
     }
   }
   if (faults.length > 0) throw new RevenantError('INPUT_INVALID', faults.slice(0, 5).join('; '))
@@ -58,21 +63,17 @@ function foldersOf({ folder, archive, rejected }: FilesOptions): Folders {
   return { watched, claims: join(watched, CLAIMS), archive: resolve(watched, archive), rejected: resolve(watched, rejected) }
 }
 
-/** Answers why a file was rejected; undefined where it was taken, or somebody writes it still. */
+/** Answers why a file was rejected; undefined where it was taken. */
 async function takeFile(
   claim: ClaimedFile,
   at: Temporal.Instant,
   { options, folders, context }: { options: FilesOptions; folders: Folders; context: PullContext },
 ): Promise<string | undefined> {
   const { feed, deps, signal } = context
-  let read: ReadDrop
-  try {
-    read = await readDrop(claim.path, claim.name, { format: options.format, dayEnd: deps.policy, now: deps.now(), signal })
-  } catch (error) {
-    await rename(claim.path, join(folders.watched, claim.name)).catch(() => {})
-    if (error instanceof StillWritten || signal.aborted) return undefined
-    throw diskFault(`${quoted(claim.name)} cannot be read`, error)
-  }
+  const ask = { format: options.format, dayEnd: deps.policy, now: deps.now(), signal }
+  const read = await readDrop(claim.path, claim.name, ask).catch((error: unknown) => {
+    throw error instanceof StillWritten || signal.aborted ? error : diskFault(`${quoted(claim.name)} cannot be read`, error)
+  })
   const missing = await checkWhole(read, options, context)
   const about = { file: claim.name, source: feed.name, at: deps.now().toString(), rows: read.rows }
   if (read.faultTotal > 0) {

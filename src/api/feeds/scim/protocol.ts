@@ -183,9 +183,46 @@ async function guardedAsync<Value>(work: () => Promise<Value>): Promise<Value> {
 
 function faultOf(error: unknown): ScimFault {
   if (error instanceof ScimFault) return error
-  if (error instanceof Types.Error) {
-    const status = error.status >= 400 && error.status < 500 ? error.status : 400
-    return new ScimFault(status, error.scimType ?? 'invalidValue', error.message.slice(0, 300))
-  }
-  return new ScimFault(400, 'invalidValue', error instanceof Error ? error.message.slice(0, 300) : 'it does not fit the schema')
+  const said = error instanceof Error ? told(error.message) : 'it does not fit the schema'
+  if (!(error instanceof Types.Error)) return new ScimFault(400, 'invalidValue', said)
+  const status = error.status >= 400 && error.status < 500 ? error.status : 400
+  return new ScimFault(
+    status,
+    error.scimType ?? 'invalidValue',
+    error.scimType === 'invalidFilter' ? 'the filter cannot be read' : said,
+  )
+}
+
+/** Words that the library quotes and that are nobody's: names of attributes and types, operations. */
+const QUOTABLE = new Set(
+  [Schemas.User, Schemas.Group, Schemas.EnterpriseUser]
+    .flatMap(({ definition }) => definition.attributes.flatMap(wordsOf))
+    .concat([
+      'boolean',
+      'string',
+      'complex',
+      'collection',
+      'object',
+      'number',
+      'undefined',
+      'add',
+      'remove',
+      'replace',
+      'Operations',
+      'op',
+      'path',
+      'value',
+    ]),
+)
+
+function wordsOf(attribute: object): string[] {
+  const { name, subAttributes } = z
+    .object({ name: z.string().catch(''), subAttributes: z.array(z.object({ name: z.string().catch('') })).catch([]) })
+    .parse(attribute)
+  return [name, ...subAttributes.map((each) => each.name)]
+}
+
+/** What was sent is not sent back: a password may stand where a name was due. */
+function told(message: string): string {
+  return message.replace(/'([^']*)'/g, (quoted, word: string) => (QUOTABLE.has(word) ? quoted : "'…'")).slice(0, 300)
 }

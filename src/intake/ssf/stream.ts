@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { RevenantError } from '../../domain/error.ts'
+import type { PullContext } from '../sources/source.ts'
+import { wantedUris } from './events.ts'
+import type { SsfOptions } from './options.ts'
+import { isSafeUrl } from './options.ts'
+import type { Place } from './place.ts'
+import { STREAM_STATES, wasEchoed } from './take-set.ts'
+import { answered, refuseBut, type Transmitter } from './transmitter.ts'
+
+const PUSH = 'urn:ietf:rfc:8935'
+const POLL = 'urn:ietf:rfc:8936'
+
+export interface Streaming {
+  options: SsfOptions
+  transmitter: Transmitter
+  context: PullContext
+  place: Place
+}
+
+const streamSchema = z.object({
+  stream_id: z.string().min(1).max(1_000),
+  iss: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]).transform((aud) => [aud].flat()),
+  events_requested: z.array(z.string()).optional(),
+  delivery: z.object({ method: z.string(), endpoint_url: z.string().optional() }).optional(),
+  min_verification_interval: z.number().min(0).optional(),
+})
+type Stream = z.output<typeof streamSchema>
+const streamsSchema = z.union([z.array(streamSchema).max(1_000), streamSchema]).transform((all) => [all].flat())
+
+/**
+ * Has the transmitter make the stream, or finds the one that it has and makes it be as it should be. Throws `SOURCE_REFUSED` where what
+ * it makes is not the stream that the configuration speaks of.
+ */
+export async function setUpStream({ options, transmitter, context, place }: Streaming): Promise<Partial<Place>> {
+  const { configuration } = await transmitter.metadata(context.signal)
+  if (configuration === undefined)
+    throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where streams are made (configuration_endpoint)')
+  const wanted = await wantedStream(options, context)
+  const found = await findStream({ options, transmitter, context, place }, configuration)
+  const stream = found === undefined ? await send('POST', wanted) : await mend(found)
+  return checked(stream, options)
+
+  async function send(method: 'POST' | 'PATCH', json: Record<string, unknown>): Promise<Stream> {
+    const answer = await transmitter.ask({ method, url: configuration ?? '', json }, context)
+    return answered(streamSchema, answer, 'stream', [200, 201])
+  }
+  function mend(stream: Stream): Promise<Stream> {
+    // Always: whether the token that it sends is the present one cannot be seen.
+    return send('PATCH', { stream_id: stream.stream_id, ...wanted })
+  }
+}
+
+async function wantedStream({ stream, delivery, pushTokens, events }: SsfOptions, { feed, readReference }: PullContext) {
+  const [token] = pushTokens
+  const header = token === undefined ? {} : { authorization_header: `Bearer ${(await readReference(token)).trim()}` }
+  return {
+    delivery: delivery === 'push' ? { method: PUSH, endpoint_url: stream?.receiveAt, ...header } : { method: POLL },
+    events_requested: wantedUris(events),
+    description: `Revenant, source ${feed.name}`,
+  }
+}
+
+/** The stream that was made before, or one that brings tokens here already. A receiver may have others that are none of our business. */
+async function findStream({ options, transmitter, context, place }: Streaming, url: string): Promise<Stream | undefined> {
+  const answer = await transmitter.ask({ method: 'GET', url }, context)
+  if (answer.status === 404 || answer.status === 204) return undefined
+  const streams = answered(streamsSchema, answer, 'streams')
+  const method = options.delivery === 'push' ? PUSH : POLL
+  const ours = ({ delivery }: Stream) =>
+    delivery?.method === method && (method === POLL || delivery.endpoint_url === options.stream?.receiveAt)
+  return streams.find(({ stream_id }) => stream_id === place.streamId) ?? streams.find(ours)
+}
+
+function checked({ stream_id, iss, aud, delivery, min_verification_interval }: Stream, options: SsfOptions): Partial<Place> {
+  if (iss !== options.issuer) throw new RevenantError('SOURCE_REFUSED', 'the stream is of another issuer than `issuer`')
+  if (!aud.some((each) => options.audience.includes(each)))
+    throw new RevenantError('SOURCE_REFUSED', `the stream is for another audience: put ${JSON.stringify(aud[0])} into \`audience\``)
+  const pollUrl = delivery?.endpoint_url
+  if (options.delivery === 'poll' && options.endpoints.poll === undefined && (pollUrl === undefined || !isSafeUrl(pollUrl)))
+    throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where the stream is polled (delivery.endpoint_url)')
+  return {
+    streamId: stream_id,
+    pollUrl: options.delivery === 'poll' ? pollUrl : undefined,
+    verifyLeastMs: min_verification_interval === undefined ? undefined : min_verification_interval * 1_000,
+  }
+}
+
+/** Asks whether the stream is on. A stream that is not there any more is forgotten, to be made anew. */
+export async function readStatus({ transmitter, context, place }: Streaming): Promise<Partial<Place>> {
+  const { status } = await transmitter.metadata(context.signal)
+  const { streamId } = place
+  const stateAt = context.deps.now().epochMilliseconds
+  if (status === undefined || streamId === undefined) return { stateAt }
+  const answer = await transmitter.ask({ method: 'GET', url: withStream(status, streamId) }, context)
+  if (answer.status === 404) return { streamId: undefined, stateAt: undefined }
+  const { status: state } = answered(z.object({ status: z.enum(STREAM_STATES) }), answer, 'status')
+  return { state, stateAt }
+}
+
+function withStream(address: string, streamId: string): string {
+  const url = new URL(address)
+  url.searchParams.set('stream_id', streamId)
+  return url.href
+}
+
+/**
+ * Asks for a verification where it is time, and looks whether the one that was asked for has come.
+ *
+ * @param keep remembers, before anything is sent: the echo may be quicker than the answer
+ */
+export async function verifyStream(
+  { options, transmitter, context, place }: Streaming,
+  keep: (change: Partial<Place>) => Promise<void>,
+): Promise<void> {
+  const { verification } = await transmitter.metadata(context.signal)
+  const { asked, echoedAt, streamId } = place
+  if (verification === undefined || streamId === undefined || options.stream === undefined) return
+  const now = context.deps.now().epochMilliseconds
+  if (asked !== undefined) {
+    if (await wasEchoed(context.deps.db, context.feed.id, asked.state))
+      return keep({ asked: undefined, failing: undefined, echoedAt: now })
+    if (now - asked.at < options.stream.answerWithin) return
+    context.log('warn', 'a verification of the stream did not come back', { askedAt: new Date(asked.at).toISOString() })
+    await keep({ asked: undefined, failing: true })
+  } else if (echoedAt !== undefined && now - echoedAt < Math.max(options.stream.verifyEvery, place.verifyLeastMs ?? 0)) return
+  const state = randomBytes(24).toString('base64url')
+  await keep({ asked: { state, at: now } })
+  const json = { stream_id: streamId, state }
+  const answer = await transmitter.ask({ method: 'POST', url: verification, json }, context)
+  // Too soon for the transmitter is no fault of the stream: the next look asks again.
+  if (answer.status === 429) return keep({ asked: undefined })
+  refuseBut(answer, 'verification', [200, 202, 204])
+}
