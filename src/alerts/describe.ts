@@ -137,6 +137,14 @@ const KINDS: Record<FindingKind, Kind> = {
     meaning: (f) =>
       `${who(f)} is ${identityKind(f)} whose owner${owner(f, ' (', ')')} has left: nobody would notice its misuse or end it.`,
   },
+  standing_grant: {
+    label: 'Standing grant',
+    of: 'system',
+    headline: (f) => `${where(f)} still lists ${grant(f)} of ${who(f)}`,
+    topic: (f) => `${grant(f)} of ${who(f)} at ${where(f)}`,
+    meaning: (f) =>
+      `${who(f)}${left(f)}. An administrator's list of ${where(f)} shows ${grant(f)}${used(f)}. It is listed: Revenant does not have its secret and has not signed in with it.`,
+  },
   feed_silent: {
     label: 'Feed silent',
     of: 'system',
@@ -200,6 +208,7 @@ function deadlineSentence({ deadline, event }: AlertFacts): string {
 function endSentence({ event, finding, evidence, system }: AlertFacts): string {
   if (event !== 'resolved') return ''
   const after = `The finding is closed after ${since(finding.openedAt, finding.resolvedAt ?? finding.lastSeenAt)}`
+  if (finding.kind === 'standing_grant') return `${after}: it is not listed any more.`
   return evidence === undefined && system !== undefined ? `${after}, without a new answer of the system.` : `${after}.`
 }
 
@@ -214,6 +223,15 @@ function where({ system }: AlertFacts): string {
 
 function source({ feed }: AlertFacts): string {
   return plain(feed?.name ?? '', 80) || 'a source of leavers'
+}
+
+function grant({ grant }: AlertFacts): string {
+  if (grant === undefined) return 'a grant'
+  return `the ${grant.kind.replaceAll('_', ' ')} "${plain(grant.title, 80)}"`
+}
+
+function used({ grant }: AlertFacts): string {
+  return grant?.lastUsedAt === undefined ? '' : `, last used at ${moment(grant.lastUsedAt)} as the system says`
 }
 
 function owner({ identity }: AlertFacts, before: string, after: string): string {

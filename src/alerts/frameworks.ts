@@ -45,6 +45,7 @@ const BY_KIND: Record<FindingKind, Frameworks> = {
     soc2: ['CC6.2'],
   },
   feed_silent: BLINDNESS,
+  standing_grant: LEAVER,
 }
 
 /**

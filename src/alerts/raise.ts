@@ -1,4 +1,4 @@
-import type { Alert, AlertEvidence } from '../domain/alert.ts'
+import type { Alert, AlertEvidence, AlertGrant } from '../domain/alert.ts'
 import type { FindingEvent } from '../domain/finding.ts'
 import type { FrameworkMapping } from '../domain/framework.ts'
 import { newId } from '../domain/id.ts'
@@ -126,7 +126,7 @@ export function composeAlert(edge: Omit<Edge, 'finding'>, context: FindingContex
 }
 
 function factsOf(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: Policy, runbook: string | undefined): AlertFacts {
-  const { finding, system, identity, credential, feed } = context
+  const { finding, system, identity, credential, feed, grant } = context
   const evidence = evidenceOf(context)
   const deadline = deadlineOf(edge, context, policy)
   return {
@@ -192,10 +192,19 @@ function factsOf(edge: Omit<Edge, 'finding'>, context: FindingContext, policy: P
             ...(feed.heard_at === null ? {} : { heardAt: feed.heard_at.toString() }),
           },
         }),
+    ...(grant === undefined ? {} : { grant: grantOf(grant) }),
     ...(evidence === undefined ? {} : { evidence }),
     ...(deadline === undefined ? {} : { deadline }),
     ...(finding.trace_id === null ? {} : { traceId: finding.trace_id }),
     frameworks: frameworksOf(finding.kind),
+  }
+}
+
+function grantOf({ id, kind, title, key, detail }: NonNullable<FindingContext['grant']>): AlertGrant {
+  return {
+    ...{ id, kind, title, key, scopes: detail.scopes ?? [] },
+    ...(detail.createdAt === undefined ? {} : { createdAt: detail.createdAt }),
+    ...(detail.lastUsedAt === undefined ? {} : { lastUsedAt: detail.lastUsedAt }),
   }
 }
 
@@ -220,13 +229,13 @@ function evidenceOf({ observation, controls }: FindingContext): AlertEvidence | 
 
 function deadlineOf(
   edge: Omit<Edge, 'finding'>,
-  { identity, credential, system }: FindingContext,
+  { identity, credential, grant, system }: FindingContext,
   policy: Policy,
 ): Alert['deadline'] | undefined {
   const terminatedAt = identity?.terminated_at
-  if (terminatedAt == null || credential === undefined || system === undefined) return undefined
+  if (terminatedAt == null || (credential === undefined && grant === undefined) || system === undefined) return undefined
   const facts = { tier: system.tier, system: system.name, identityKind: identity?.kind }
-  const allowed = withinMs(policy.revokeWithinMs, { ...facts, privilege: credential.privilege, credentialKind: credential.kind })
-  const revokeBy = credential.handover_by ?? terminatedAt.add({ milliseconds: allowed })
+  const allowed = withinMs(policy.revokeWithinMs, { ...facts, privilege: credential?.privilege, credentialKind: credential?.kind })
+  const revokeBy = credential?.handover_by ?? terminatedAt.add({ milliseconds: allowed })
   return { revokeBy: revokeBy.toString(), overdueMs: edge.at.epochMilliseconds - revokeBy.epochMilliseconds }
 }

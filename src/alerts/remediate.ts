@@ -1,9 +1,10 @@
 import type { Alert } from '../domain/alert.ts'
 import type { FindingKind } from '../domain/finding.ts'
+import type { GrantKind } from '../domain/grant.ts'
 import { plain } from './plain.ts'
 import { REVOKE_ANYWHERE, REVOKE_STEPS } from './revoke-steps.ts'
 
-type Facts = Pick<Alert, 'finding' | 'system' | 'identity'>
+type Facts = Pick<Alert, 'finding' | 'system' | 'identity' | 'grant'>
 
 /**
  * What to do next, in order; the system's runbook goes before all. Names and principals are never put into a command: a name chosen by a stranger must not be pasted
@@ -22,6 +23,20 @@ export function remediate(facts: Facts): string[] {
 const CLOSING: Partial<Record<FindingKind, string>> = {
   orphaned_identity: 'Then wait: the finding resolves once the identity has an owner or has ended.',
   feed_silent: 'Then wait: the finding resolves once the source reports again.',
+  standing_grant: 'Then wait: the finding resolves once two whole lists in a row do not show it any more.',
+}
+
+const GRANT_STEPS: Record<GrantKind, string> = {
+  oauth_consent: 'Take the consent back in the administration of the system: the tokens that the application holds end with it.',
+  oauth_token: 'Revoke the token in the administration of the system.',
+  api_key: 'Revoke the key in the administration of the system.',
+  ssh_key: 'Delete the key from the account.',
+  app_password: 'Delete the app password: it opens the account without a second factor.',
+  service_account: 'Give the service account another owner, rotate its secrets, or delete it.',
+  webhook: 'Delete the webhook, or have somebody else own it with a new secret.',
+  pipeline: 'Have somebody else own the pipeline, or delete it.',
+  bot: 'Have somebody else own the bot and rotate its token, or remove it.',
+  session: 'End the sessions of the account.',
 }
 
 const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
@@ -65,6 +80,11 @@ const STEPS: Record<FindingKind, (facts: Facts) => string[]> = {
     'Name a new owner in the source that Revenant imports, where the identity is still needed.',
     'Rotate every secret that it holds: whoever left may know them.',
     'Retire it where nobody needs it: revoke its credentials in every system, then end the identity in that source.',
+  ],
+  standing_grant: (facts) => [
+    GRANT_STEPS[facts.grant?.kind ?? 'oauth_token'],
+    'Where something of the business runs on it, move that to an account of its own first.',
+    'It was listed, not tried: whether it still works is not known. See when it was last used.',
   ],
   feed_silent: () => [
     'Check the source: credentials of the connection, webhook or stream subscription, quarantine or disabled jobs on its side.',

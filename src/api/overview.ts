@@ -1,6 +1,7 @@
 import { withinMs } from '../domain/policy.ts'
 import { SILENT_MS } from '../evidence/gaps.ts'
 import { medianMinutes, survivalSteps } from '../evidence/report/survival.ts'
+import { heldStatements } from '../store/feed-page.ts'
 import {
   type DoorCounts,
   doors,
@@ -49,12 +50,13 @@ export async function overviewOf(deps: ApiDeps, days: OverviewDays): Promise<Ove
     keptHistory(deps, days),
     keptHolders(deps, 'all'),
   ])
-  const [systems, found, pauses, alive, events] = await Promise.all([
+  const [systems, found, pauses, alive, events, held] = await Promise.all([
     systemsNow(db),
     findingCounts(db),
     listPauses(db),
     replicas(db, now().subtract({ milliseconds: SILENT_MS })),
     lastEvents(db, EVENTS_TOLD),
+    heldStatements(db),
   ])
   const { identities, ...stand } = counted
   const sum = sumOf(counts.values())
@@ -90,6 +92,7 @@ export async function overviewOf(deps: ApiDeps, days: OverviewDays): Promise<Ove
     survival: { days, medianMinutes: medianMinutes(steps) ?? null, steps: thinned(steps) },
     paused: all === undefined ? null : { at: all.paused_at.toString(), by: all.paused_by, note: all.note },
     pausedSystems: pauses.filter(({ scope }) => scope !== '*').length,
+    held,
     dueNow: sum.dueNow,
     nextDueAt: sum.nextDueAt,
     replicas: alive,

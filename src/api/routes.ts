@@ -17,6 +17,7 @@ import { IDENTITIES_ROUTES } from './routes/identities.ts'
 import { IDENTITY_ACTIONS } from './routes/identity-actions.ts'
 import { INTAKE_ACTIONS } from './routes/intake-actions.ts'
 import { OBSERVATIONS_ROUTES } from './routes/observations.ts'
+import { OWNERSHIP_ROUTES } from './routes/ownership.ts'
 import { OVERVIEW_ROUTES } from './routes/overview.ts'
 import { SCAN_ACTIONS } from './routes/scan-actions.ts'
 import { SETUP_ROUTES } from './routes/setup.ts'
@@ -44,6 +45,7 @@ export const ROUTES: readonly Route[] = [
   ...AUDIT_ROUTES,
   ...EVIDENCE_READ_ROUTES,
   ...IDENTITY_ACTIONS,
+  ...OWNERSHIP_ROUTES,
   ...INTAKE_ACTIONS,
   ...SCAN_ACTIONS,
   ...SYSTEM_ACTIONS,

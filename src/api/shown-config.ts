@@ -17,10 +17,18 @@ export function shownConfig({ systems, alerts, ...settings }: Config): Configura
   }
 }
 
-function shownSystem({ controls, ...system }: SystemConfig): Record<string, Json> {
+function shownSystem({ controls, inventory, ...system }: SystemConfig): Record<string, Json> {
   const { canary, ...rest } = controls
   // Of a canary's fields even a name is nobody's business: it is a live account.
-  return { ...objectOf(system), controls: { ...objectOf(rest), canary: canary === undefined ? null : shownCanary(canary) } }
+  return {
+    ...objectOf(system),
+    ...(inventory === undefined ? {} : { inventory: shownInventory(inventory) }),
+    controls: { ...objectOf(rest), canary: canary === undefined ? null : shownCanary(canary) },
+  }
+}
+
+function shownInventory({ credential, canary, ...rest }: NonNullable<SystemConfig['inventory']>): Json {
+  return { ...objectOf(rest), credential: shownCanary(credential), canary: canary === undefined ? null : SET }
 }
 
 function shownCanary(canary: string | Readonly<Record<string, string>>): Json {

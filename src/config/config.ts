@@ -4,6 +4,7 @@ import type { Cadence, PolicyRule, RevokeWithin } from '../domain/policy.ts'
 import type { Route } from '../domain/route.ts'
 import type { RingWrapConfig, SecretManagerConfig } from '../domain/secret-manager.ts'
 import type { Tier } from '../domain/system.ts'
+import type { InventoryConfig } from './inventory-schema.ts'
 import type { AnchorConfig } from './ledger-schema.ts'
 import type { Rate } from './rate.ts'
 
@@ -98,6 +99,8 @@ export interface SystemConfig {
   schedule?: { cron: string; timeZone: string }
   limits: LimitsConfig
   controls: ControlsConfig
+  /** Left out: nothing is listed here. */
+  inventory?: InventoryConfig
   allowEffects: AllowableEffect[]
   runbook?: string
   /** False: never tried, its credentials keep their state. */

@@ -4,6 +4,7 @@ import { parseReference, REFERENCE_FORMS } from '../domain/reference.ts'
 import type { SinkConfig, SourceConfig } from './config.ts'
 import { isRecord, type Problem } from './explain.ts'
 import type { Path } from './fault.ts'
+import { type InventoryConfig, inventoryConfigSchema } from './inventory-schema.ts'
 import { suggest } from './nearest.ts'
 import { checkPolicyRules } from './policy-rules.ts'
 import { fileSchema } from './schema.ts'
@@ -21,6 +22,8 @@ export interface ConfigChecks {
     target: Record<string, unknown>,
     allowEffects: readonly string[],
   ): readonly Problem[] | Promise<readonly Problem[]>
+  /** @param inventory an entry that the schema takes. Left out: nothing is checked. */
+  checkInventory?(inventory: InventoryConfig): readonly Problem[] | Promise<readonly Problem[]>
   checkSink(sink: SinkConfig): readonly Problem[] | Promise<readonly Problem[]>
   checkSource(source: SourceConfig): readonly Problem[] | Promise<readonly Problem[]>
 }
@@ -50,6 +53,7 @@ export async function checkRules(value: unknown, checks: ConfigChecks): Promise<
     ...checkSecretManagers(value),
     ...checkPolicyRules(value),
     ...(await checkTargets(systems, checks)),
+    ...(await checkInventories(systems, checks)),
     ...(await checkSinks(alerts, checks)),
     ...(await checkSources(sources, checks)),
   ]
@@ -228,6 +232,17 @@ async function checkTargets(systems: Entries, checks: ConfigChecks): Promise<Pro
     const allowed = Array.isArray(allowEffects) ? allowEffects.filter((each) => typeof each === 'string') : []
     const found = await checks.checkTarget(probe, target, allowed)
     return found.map((problem) => ({ ...problem, path: ['systems', index, 'target', ...problem.path] }))
+  })
+  return (await Promise.all(problems)).flat()
+}
+
+async function checkInventories(systems: Entries, { checkInventory }: ConfigChecks): Promise<Problem[]> {
+  if (checkInventory === undefined) return []
+  const problems = systems.map(async ([index, { inventory }]): Promise<Problem[]> => {
+    const parsed = inventory === undefined ? undefined : inventoryConfigSchema.safeParse(inventory).data
+    if (parsed === undefined) return []
+    const found = await checkInventory(parsed)
+    return found.map((problem) => ({ ...problem, path: ['systems', index, 'inventory', ...problem.path] }))
   })
   return (await Promise.all(problems)).flat()
 }

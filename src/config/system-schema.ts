@@ -3,6 +3,7 @@ import { isNameField, parseReference, REFERENCE_FORMS } from '../domain/referenc
 import { TIERS } from '../domain/system.ts'
 import { ALLOWABLE_EFFECTS, CANARY_MISSING } from './config.ts'
 import { duration } from './duration.ts'
+import { inventoryConfigSchema } from './inventory-schema.ts'
 import { rate } from './rate.ts'
 import { count, cron, line, name, printable, reference, timeZone } from './scalar.ts'
 
@@ -118,6 +119,9 @@ export const systemSchema = z.strictObject({
     ),
   limits: limits.prefault({}).describe('Limits of this system; what is left out comes from defaults.limits.'),
   controls: controls.prefault({}).describe('Controls of this system; what is left out comes from defaults.controls.'),
+  inventory: inventoryConfigSchema
+    .exactOptional()
+    .describe('What those who left still have here where its secret is not known: lists of an administrator, see docs/inventory.md.'),
   allowEffects: z
     .array(z.enum(ALLOWABLE_EFFECTS))
     .default([])

@@ -7,7 +7,7 @@ import { readCatalogue } from './catalogue.ts'
 import { examine } from './doctor.ts'
 import { sequencerOf } from './ledger.ts'
 import { reportDeps } from './report-deps.ts'
-import { dataFolder, type Runtime } from './runtime.ts'
+import { budgetsOf, dataFolder, type Runtime } from './runtime.ts'
 
 /** A trial's process is given so much more than its budget. */
 const TRIAL_GRACE_MS = 120_000
@@ -19,10 +19,7 @@ export async function openActions(runtime: Runtime): Promise<ActionDeps> {
   let examining: Promise<DoctorCheck[]> | undefined
   return {
     bindings: () => new Map(runtime.systems.all().map((system) => [system.config.name, bindSystem(system.row, system.probe)])),
-    budgets: () =>
-      runtime.systems.all().map(({ row, scan: { realm, limits } }) => {
-        return { systemId: row.id, realm, count: limits.failuresPerPrincipal.count }
-      }),
+    budgets: () => budgetsOf(runtime.systems),
     tick: () => runtime.tick(),
     sinks: () => runtime.sinks,
     feeds: () => runtime.feeds.all(),

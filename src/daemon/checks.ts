@@ -1,4 +1,5 @@
 import { ZodError, z } from 'zod'
+import { INVENTORY_KINDS, loadInventory } from '../../probes/inventories.ts'
 import { loadProbe, PROBE_KINDS } from '../../probes/registry.ts'
 import { GROUP_FORMATS, HEARTBEAT_FORMATS } from '../alerts/formats/format.ts'
 import { SINKS, type SinkEntry, sinkEntry } from '../alerts/sinks/registry.ts'
@@ -20,6 +21,31 @@ export const CONFIG_CHECKS: ConfigChecks = {
       const fault = effectFault(kind, probe.bind(target), allowEffects)
       if (fault !== undefined) throw new RevenantError('CONFIG_INVALID', fault)
     })
+  },
+  checkInventory: async ({ kind, target, by, without, credential }) => {
+    if (!INVENTORY_KINDS.includes(kind))
+      return [{ path: ['kind'], message: `is no inventory of this build: there are ${INVENTORY_KINDS.join(', ')}` }]
+    const inventory = await loadInventory(kind)
+    const unknown = without.flatMap((list, at) =>
+      inventory.lists.includes(list)
+        ? []
+        : [{ path: ['without', at], message: `is no list of ${kind}: there are ${inventory.lists.join(', ')}` }],
+    )
+    const names = typeof credential === 'string' ? [] : Object.keys(credential)
+    const fields = names
+      .filter((name) => !inventory.secretFields.includes(name))
+      .map(() => ({ path: ['credential'], message: `has a field that ${kind} does not know: it takes ${inventory.secretFields.join(', ')}` }))
+    const wrong = await problemsOf(target, inventory.targetSchema, async () => {
+      inventory.targetSchema.parse(target)
+    })
+    return [
+      ...(by === undefined || inventory.by.includes(by)
+        ? []
+        : [{ path: ['by'], message: `${kind} looks for people by ${inventory.by.join(' or ')}` }]),
+      ...unknown,
+      ...fields,
+      ...wrong.map((problem) => ({ ...problem, path: ['target', ...problem.path] })),
+    ]
   },
   checkSink: async (sink) => {
     const entry = entryOf(sink)

@@ -16,13 +16,13 @@ export type Minimised = Record<SpentCredential['reason'], number>
  */
 export async function minimiseSecrets(runtime: Pick<Runtime, 'config' | 'instance' | 'now' | 'store'>): Promise<Minimised> {
   const { config, instance, store } = runtime
-  const done: Minimised = { proven_dead: 0, expired: 0 }
+  const done: Minimised = { proven_dead: 0, expired: 0, rotated: 0 }
   for (let after: string | undefined; ; ) {
     const page = await transact(store.db, async (tx) => {
       const now = runtime.now()
       const { shredAfterDeadMs, cloudKeyMaxAgeMs } = config.custody
       const spent = await lockSpent(tx, { now, shredAfterDeadMs, cloudKeyMaxAgeMs, after, limit: PAGE })
-      for (const reason of ['proven_dead', 'expired'] as const) {
+      for (const reason of ['proven_dead', 'expired', 'rotated'] as const) {
         const ids = spent.filter((each) => each.reason === reason).map(({ credentialId }) => credentialId)
         await retireCredentials(tx, ids, now, reason)
       }

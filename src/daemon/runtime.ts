@@ -10,16 +10,18 @@ import { type Custody, openCustody } from '../custody/custody.ts'
 import type { ReadReference } from '../custody/local-reference.ts'
 import { readReference } from '../custody/references.ts'
 import { parseReference } from '../domain/reference.ts'
-import { applySignals, type Raise } from '../findings/apply.ts'
-import { orphanSignal } from '../findings/signals.ts'
+import type { Raise } from '../findings/apply.ts'
+import { settleOwnership } from '../findings/ownership.ts'
 import type { IntakeDeps } from '../intake/deps.ts'
 import { type Jobs, openJobs } from '../jobs/jobs.ts'
 import type { TrialDeps } from '../scan/deps.ts'
 import { type PlanDeps, tick } from '../scan/plan.ts'
+import { scanNowIn } from '../scan/scan-now.ts'
 import { runTrial } from '../scan/trial.ts'
 import type { Store } from '../store/db.ts'
 import type { DueCredential } from '../store/due.ts'
 import { openStore } from '../store/open-store.ts'
+import type { SystemBudget } from '../store/scan-now.ts'
 import type { Telemetry } from '../telemetry/start.ts'
 import { type FeedDeps, type Feeds, openFeeds } from './feeds.ts'
 import { openSecrets, type Secrets } from './secrets.ts'
@@ -197,10 +199,7 @@ async function assemble(
       await jobs.workDeliveries(name, DELIVERY_WORKERS, ({ deliveryId }, signal) => deliver(deliveryId, signal, deliveryDeps))
   }
   const onOwnership: Runtime['onOwnership'] = async (tx, ownerships, at) => {
-    const signals = ownerships.map(({ identityId, kind, orphaned }) =>
-      orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }),
-    )
-    await applySignals(tx, signals, config.policy, raise)
+    await settleOwnership(tx, ownerships, at, { policy: config.policy, raise })
   }
   const planDeps: PlanDeps = { db: store.db, jobs, zones: config.zones, policy, raise, now }
 
@@ -218,7 +217,12 @@ async function assemble(
       return feeds
     },
     feedDeps: {
-      intake: (actor) => ({ db: store.db, jobs, policy: config.policy, actor, now, onOwnership }),
+      intake: (actor) => ({
+        ...{ db: store.db, jobs, policy: config.policy, actor, now, onOwnership },
+        onHint: async (tx, identityId) => {
+          await scanNowIn(tx, { identityId }, { jobs, budgets: () => budgetsOf(systems), actor, now })
+        },
+      }),
       readReference: secrets.read,
       logger,
     },
@@ -297,6 +301,13 @@ function openSecret(custody: Custody, row: DueCredential, systemId: string, orig
     origin,
   )
   return opened instanceof Promise ? opened.then(openBox) : openBox(opened)
+}
+
+/** How many wrong tries the accounts of each system may suffer. */
+export function budgetsOf(systems: Systems): SystemBudget[] {
+  return systems.all().map(({ row, scan: { realm, limits } }) => {
+    return { systemId: row.id, realm, count: limits.failuresPerPrincipal.count }
+  })
 }
 
 /** The socket by which commands reach the daemon that holds an embedded database. */

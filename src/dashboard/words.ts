@@ -18,6 +18,7 @@ export const KIND_LABELS: Record<FindingKind, string> = {
   unverified_past_deadline: 'Not proven closed',
   orphaned_identity: 'Orphaned identity',
   feed_silent: 'Feed silent',
+  standing_grant: 'Standing grant',
 }
 
 export const STATE_LABELS: Record<FindingState, string> = { open: 'Open', acknowledged: 'Acknowledged', resolved: 'Resolved' }

@@ -3,6 +3,7 @@ import type { Control } from './control.ts'
 import type { Privilege } from './credential.ts'
 import type { FeedKind } from './feed.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from './finding.ts'
+import type { GrantKind } from './grant.ts'
 import type { IdentityKind } from './identity.ts'
 import type { Reason } from './reason.ts'
 import type { Tier, Transport } from './system.ts'
@@ -31,6 +32,8 @@ export interface Alert {
   credential?: AlertCredential
   /** The source of leavers that it is about. */
   feed?: AlertFeed
+  /** What an administrator's list shows: listed, not authenticated. */
+  grant?: AlertGrant
   /** The observation that caused the event; absent where a clock caused it. */
   evidence?: AlertEvidence
   /** When access had to be gone, and by how much that is past (negative: still to come). */
@@ -85,6 +88,18 @@ export interface AlertFeed {
   kind: FeedKind
   /** When it last gave a sign of life; absent: never. */
   heardAt?: string
+}
+
+export interface AlertGrant {
+  id: string
+  kind: GrantKind
+  title: string
+  /** Its id in the system's list, never a secret. */
+  key: string
+  scopes: string[]
+  createdAt?: string
+  /** As the system says; absent: it does not say, or never. */
+  lastUsedAt?: string
 }
 
 export interface AlertCredential {

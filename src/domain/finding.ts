@@ -10,6 +10,7 @@ export const FINDING_KINDS = [
   'unverified_past_deadline',
   'orphaned_identity',
   'feed_silent',
+  'standing_grant',
 ] as const
 export type FindingKind = (typeof FINDING_KINDS)[number]
 

@@ -28,6 +28,7 @@ export const CHECK_OF: Record<FindingKind, Check> = {
   blind_system: 'canary',
   unverified_past_deadline: 'coverage',
   feed_silent: 'coverage',
+  standing_grant: 'revocation',
   orphaned_identity: 'ownership',
 }
 

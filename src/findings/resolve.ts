@@ -37,6 +37,8 @@ export async function resolveFinding(
       ...(finding.system_id === null ? {} : { systemId: finding.system_id }),
       ...(finding.identity_id === null ? {} : { identityId: finding.identity_id }),
       ...(finding.credential_id === null ? {} : { credentialId: finding.credential_id }),
+      ...(finding.feed_id === null ? {} : { feedId: finding.feed_id }),
+      ...(finding.grant_id === null ? {} : { grantId: finding.grant_id }),
     }
     await applySignals(tx, [{ key: finding.key, ...ids, signal: { holds: false, at, needed: 1 } }], deps.policy, deps.raise)
     await audit(tx, { actor: deps.actor, action: 'finding.resolve', subject: id, detail: { note }, at })

@@ -35,6 +35,7 @@ const KIND_POINTS: Record<FindingKind, number> = {
   unverified_past_deadline: -1,
   orphaned_identity: -1,
   feed_silent: 0,
+  standing_grant: -1,
 }
 const BY_POINTS: readonly Severity[] = ['low', 'medium', 'high', 'critical']
 /** Past this many times the deadline nobody is working on it. */
@@ -46,7 +47,7 @@ const STALE_AFTER = 7
  */
 export function severityOf(facts: SeverityFacts): Severity {
   const access =
-    facts.kind === 'residual_access' || facts.kind === 'shared_secret_not_rotated' || facts.kind === 'handover_overdue'
+    facts.kind === 'residual_access' || facts.kind === 'shared_secret_not_rotated' || facts.kind === 'handover_overdue' || facts.kind === 'standing_grant'
   if (access && facts.overdueMs < 0) return 'info'
   const age = facts.overdueMs > STALE_AFTER * facts.withinMs ? 1 : 0
   if (facts.ruled?.exactly === true) return facts.ruled.severity

@@ -61,7 +61,7 @@ export interface ObservedCredential {
  * The scopes of findings: one finding per scope and thing, for good. `access` is residual access in all its kinds, so that a door
  * that opens again reopens the finding that it had.
  */
-export const SCOPES = ['access', 'mismatch', 'any-secret', 'unverified', 'open', 'blind', 'orphan', 'feed'] as const
+export const SCOPES = ['access', 'mismatch', 'any-secret', 'unverified', 'open', 'blind', 'orphan', 'feed', 'grant'] as const
 export type Scope = (typeof SCOPES)[number]
 
 export function findingKey(scope: Scope, id: string): string {
@@ -176,6 +176,41 @@ export function feedSignal(of: { at: Temporal.Instant; feedId: string; holds: bo
   }
 }
 
+/**
+ * A grant that an administrator's list shows of somebody who left, or does not show any more. It was listed: nobody has authenticated
+ * with it.
+ */
+export function grantSignal(
+  of: {
+    at: Temporal.Instant
+    grantId: string
+    systemId: string
+    identityId: string
+    traceId?: string
+    tier: Tier
+    /** Its system's name, for the rules of the policy. */
+    system?: string
+    identityKind: IdentityKind
+    terminatedAt: Temporal.Instant
+    /** Undefined: it is listed. Otherwise how many whole lists in a row without it close the finding. */
+    goneAfter: number | undefined
+  },
+  policy: Policy,
+): KeyedSignal {
+  const kind = 'standing_grant'
+  return {
+    key: findingKey('grant', of.grantId),
+    systemId: of.systemId,
+    identityId: of.identityId,
+    grantId: of.grantId,
+    ...(of.traceId === undefined ? {} : { traceId: of.traceId }),
+    signal:
+      of.goneAfter === undefined
+        ? { holds: true, kind, severity: severity({ ...of, privilege: 'standard' }, kind, policy), at: of.at, exempt: false }
+        : { holds: false, at: of.at, needed: of.goneAfter },
+  }
+}
+
 /** When access had to be gone: the handover's date where there is one, otherwise the policy's time after termination. */
 export function revokeBy(
   of: PolicyFacts & { tier: Tier; terminatedAt: Temporal.Instant; handoverBy: Temporal.Instant | undefined },
@@ -192,9 +227,8 @@ function accessKind(seen: ObservedCredential): FindingKind {
 
 /** The severity of a finding of a credential at an instant. */
 export function severity(
-  of: Pick<ObservedCredential, 'at' | 'tier' | 'system' | 'identityKind' | 'privilege' | 'credentialKind' | 'terminatedAt'> & {
-    handoverBy?: Temporal.Instant | undefined
-  },
+  of: Pick<ObservedCredential, 'at' | 'tier' | 'identityKind' | 'privilege' | 'terminatedAt'> &
+    PolicyFacts & { handoverBy?: Temporal.Instant | undefined },
   kind: FindingKind,
   policy: Policy,
 ) {

@@ -9,6 +9,8 @@ import { checkStart } from './standing.ts'
 /** An entry with the name that its secret has without being told. */
 export interface NamedEntry extends CredentialEntry {
   fingerprint: string | undefined
+  /** Set by `spread`: of all who hold the same secret. */
+  shareId?: string
 }
 
 /** Secrets that were sealed ahead, by `entryKey`, each for the id that its credential has or will have. */
@@ -138,7 +140,7 @@ function planEntry(
 
 /** The secret was spent, and this is another one under its name. */
 function succeeds(entry: NamedEntry, before: KnownCredential): boolean {
-  const spent = before.retiredReason === 'expired' || before.retiredReason === 'proven_dead'
+  const spent = before.retiredReason !== null && before.retiredReason !== 'operator'
   return spent && entry.fingerprint !== undefined && entry.fingerprint !== before.fingerprint
 }
 
@@ -153,6 +155,7 @@ function differs(entry: NamedEntry, before: KnownCredential): boolean {
     after.principal !== before.principal ||
     after.privilege !== before.privilege ||
     after.shared !== before.shared ||
+    after.share_id !== before.shareId ||
     after.handover_by !== (before.handoverBy?.toString() ?? null)
   )
 }
@@ -168,5 +171,6 @@ function merge(entry: NamedEntry, before: KnownCredential | undefined, id: strin
     shared: (shared === undefined ? before?.shared : shared) ?? false,
     handover_by: handover?.toString() ?? null,
     fingerprint: entry.fingerprint ?? before?.fingerprint ?? '',
+    share_id: entry.shareId ?? before?.shareId ?? null,
   }
 }

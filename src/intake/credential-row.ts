@@ -23,6 +23,7 @@ export const CREDENTIAL_COLUMNS: Columns = {
     principal: 'principal',
     privilege: 'privilege',
     shared: 'shared',
+    holders: 'holders',
     handover_by: 'handover_by',
     retired: 'retired',
     secret_ref: 'secret_ref',
@@ -70,6 +71,8 @@ export interface CredentialEntry {
   principal: string | null | undefined
   privilege: Privilege | null | undefined
   shared: boolean | null | undefined
+  /** External ids of everybody else who holds it; undefined: the row does not say. */
+  holders: string[] | undefined
   handoverBy: Temporal.Instant | null | undefined
   retired: boolean | undefined
   /** Undefined only where `retired` is true. */
@@ -101,6 +104,7 @@ function entryOf(row: Row, bindings: ReadonlyMap<string, Binding>, dayEnd: DayEn
   const binding = bindingOf(required(row, 'system', MAX_ID), bindings)
   const kind = limited(row, 'kind', MAX_LABEL)
   const retired = flag(row, 'retired') ?? undefined
+  const holders = holdersIn(row, externalId)
   return {
     line: row.line,
     externalId,
@@ -110,11 +114,31 @@ function entryOf(row: Row, bindings: ReadonlyMap<string, Binding>, dayEnd: DayEn
     kind,
     principal: limited(row, 'principal', MAX_LABEL),
     privilege: oneOf(row, 'privilege', PRIVILEGES),
-    shared: flag(row, 'shared'),
+    shared: sharedOf(row, holders),
+    holders,
     handoverBy: instant(row, 'handover_by', dayEnd),
     retired,
     given: retired === true ? undefined : givenOf(row, binding),
   }
+}
+
+const MAX_HOLDERS = 500
+
+/** `anna;ben`, without the one that the row is about; undefined where there is no such cell, or an empty one. */
+function holdersIn(row: Row, externalId: string): string[] | undefined {
+  const cell = row.cells.holders
+  if (cell === undefined || cell === null) return undefined
+  const names = [...new Set(cell.split(';').map((name) => name.trim()))].filter((name) => name !== '' && name !== externalId)
+  if (names.length > MAX_HOLDERS) throw new CellFault('holders', `names more than ${MAX_HOLDERS}`)
+  if (names.some((name) => name.length > MAX_ID)) throw new CellFault('holders', `has a name of more than ${MAX_ID} characters`)
+  return names.length === 0 ? undefined : names
+}
+
+function sharedOf(row: Row, holders: readonly string[] | undefined): boolean | null | undefined {
+  const shared = flag(row, 'shared')
+  if (holders === undefined) return shared
+  if (shared === false) throw new CellFault('shared', 'is false while holders names others')
+  return true
 }
 
 function bindingOf(system: string, bindings: ReadonlyMap<string, Binding>): Binding {

@@ -12,10 +12,12 @@ import {
 } from '../store/credential.ts'
 import type { Queryable } from '../store/db.ts'
 import { findIdentities, type IdentityRow, lockIdentities } from '../store/identity.ts'
+import { joinShares, markRotated } from '../store/share.ts'
 import { type CredentialPlan, entryKey, type Known, keyOf, type NamedEntry, planCredentials } from './credential-plan.ts'
 import { type Binding, CREDENTIAL_COLUMNS, readCredential } from './credential-row.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
 import { importFile } from './import-file.ts'
+import { checkStillHere, type Spread, spread } from './holders.ts'
 import { addFaults, type ImportReport, type RowFault } from './report.ts'
 import type { Row } from './rows.ts'
 import { openSeen } from './seen.ts'
@@ -82,25 +84,35 @@ function addPlan(report: ImportReport, plan: CredentialPlan, dueNow: number): vo
 }
 
 /** A plan with places for the secrets in place of the secrets: enough to count by. */
-async function lookAhead(deps: CredentialIntakeDeps, entries: readonly NamedEntry[]) {
+async function lookAhead(deps: CredentialIntakeDeps, rows: readonly NamedEntry[]) {
   const now = deps.now()
+  const { entries, faults } = await spread(deps.db, rows, now)
   const known = await look(deps.db, entries)
   const { unsealed } = planCredentials(entries, known, new Map(), deps.policy.verifyWithinMs, now)
   const blank = new Map(unsealed.map(({ key, entry, credentialId }) => [key, secretOf(entry, credentialId, undefined)]))
   const plan = planCredentials(entries, known, blank, deps.policy.verifyWithinMs, now)
-  return { plan, dueNow: dueOf(plan, now).length }
+  return { plan: withFaults(plan, faults), dueNow: dueOf(plan, now).length }
 }
 
-async function write(deps: CredentialIntakeDeps, entries: readonly NamedEntry[]) {
+function withFaults(plan: CredentialPlan, faults: Spread['faults']): CredentialPlan {
+  return { ...plan, faults: [...plan.faults, ...faults] }
+}
+
+async function write(deps: CredentialIntakeDeps, rows: readonly NamedEntry[]) {
+  const { entries, faults, values, joins } = await spread(deps.db, rows, deps.now())
   const before = planCredentials(entries, await look(deps.db, entries), new Map(), deps.policy.verifyWithinMs, deps.now())
   // Ahead of the transaction: custody may have to make a key, over a connection of its own.
   const sealed = new Map<string, SecretWrite>()
   for (const { key, entry, credentialId } of before.unsealed) sealed.set(key, await seal(deps, entry, credentialId))
   return deps.db.transaction().execute(async (tx) => {
     const now = deps.now()
-    const plan = planCredentials(entries, await lock(tx, entries), sealed, deps.policy.verifyWithinMs, now)
+    const known = await lock(tx, entries)
+    checkStillHere(entries, known.identities, now)
+    const plan = withFaults(planCredentials(entries, known, sealed, deps.policy.verifyWithinMs, now), faults)
     if (plan.unsealed.length > 0) throw new Outrun('a secret was changed by somebody else')
     await writePlan(tx, plan, now)
+    await joinShares(tx, joins)
+    await markRotated(tx, values, now)
     const due = dueOf(plan, now)
     await enqueueTrials(tx, deps, due, now)
     return { plan, dueNow: due.length }

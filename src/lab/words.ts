@@ -25,6 +25,7 @@ export const TAG: Readonly<Record<FindingKind, string>> = {
   unverified_past_deadline: 'unproven',
   orphaned_identity: 'no owner',
   feed_silent: 'silent feed',
+  standing_grant: 'standing grant',
 }
 
 /** How far the controls back a rejection. */

@@ -5,7 +5,6 @@ import { compilePointer } from '../domain/pointer.ts'
 import { exchange, type HttpRequest } from './exchange.ts'
 import { judgeFailure } from './failure.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import type { Lister } from './inventory.ts'
 import { type AdminScope, type InventoryAuthenticator, TokenRefusedError } from './inventory-auth.ts'
 import { compileGrant, compileMeant, type ListedGrant, type PersonScope, wordOf } from './inventory-items.ts'
 import { compilePaging } from './inventory-paging.ts'
@@ -46,6 +45,12 @@ export interface Listed {
   retryAfterMs: number | undefined
 }
 
+/** Asks for one person after another with one credential. Nothing is kept when it is forgotten. */
+export interface Lister {
+  /** Lists what stands for one person. Throws nothing: whatever the system does is in the answer. */
+  list(person: Person, context: ListingContext): Promise<Listed>
+}
+
 type Reading = Pick<Lookup, 'request' | 'paging' | 'pages' | 'items' | 'when' | 'empty' | 'unknown' | 'match' | 'only'>
 
 /** What a list came to: `unknown`: the system says that it does not know the person. */
@@ -65,8 +70,9 @@ const OUTER_MOST = 500
 /** Compiles a file once; what is answered begins a turn with a credential. */
 export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, base: URL): (admin: AdminScope) => Lister {
   const limited = entry.limited.map(compileWhen)
-  const lookups = entry.lookups.map((lookup) => ({ lookup, find: compileLookup(lookup) }))
-  const lists = entry.lists.map((list) => ({ list, read: compileList(list) }))
+  const prefix = base.pathname.replace(/\/$/, '')
+  const lookups = entry.lookups.map((lookup) => ({ lookup, find: compileLookup(lookup, prefix) }))
+  const lists = entry.lists.map((list) => ({ list, read: compileList(list, prefix) }))
   return (admin) => {
     const isQuote = quotesOf(admin.secret)
     let header: Promise<readonly [string, string]> | undefined
@@ -81,7 +87,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
         }
         const send = (request: HttpRequest) => sendOne(request, context)
         const ask: Ask = async (path, of, scope) => {
-          header ??= auth.header(admin, send)
+          header ??= auth.header(admin, send, context.attribution)
           const carried = await header.catch((error: unknown) => {
             // Asked for again with the next listing: a secret gets mended.
             header = undefined
@@ -139,8 +145,8 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
 
 type FaultOf = (answer: HttpAnswer) => ListingFault
 
-function compileLookup(lookup: Lookup) {
-  const read = compileReading(lookup, lookup.list)
+function compileLookup(lookup: Lookup, prefix: string) {
+  const read = compileReading(lookup, lookup.list, prefix)
   const finds = Object.entries(lookup.find).map(([name, pointer]) => ({ name, find: compilePointer(pointer) }))
   return async (
     ask: Ask,
@@ -160,9 +166,9 @@ function compileLookup(lookup: Lookup) {
   }
 }
 
-function compileList(list: InventoryList) {
-  const read = compileReading(list, true)
-  const outer = list.over === undefined ? undefined : compileReading(list.over, true)
+function compileList(list: InventoryList, prefix: string) {
+  const read = compileReading(list, true, prefix)
+  const outer = list.over === undefined ? undefined : compileReading(list.over, true, prefix)
   const outerFinds = Object.entries(list.over?.find ?? {}).map(([name, pointer]) => ({ name, find: compilePointer(pointer) }))
   const make = compileGrant(list)
   return async (ask: Ask, faultOf: FaultOf, scope: PersonScope, isQuote: (text: string) => boolean) => {
@@ -195,7 +201,11 @@ function compileList(list: InventoryList) {
 }
 
 /** What reads a list to its end. What was read before a fault is in the answer. */
-function compileReading(of: Reading, isList: boolean): (ask: Ask, faultOf: FaultOf, scope: PersonScope) => Promise<Read> {
+function compileReading(
+  of: Reading,
+  isList: boolean,
+  prefix: string,
+): (ask: Ask, faultOf: FaultOf, scope: PersonScope) => Promise<Read> {
   const path = INVENTORY_TEMPLATES.compile(of.request.path)
   const query = Object.entries(of.request.query ?? {}).map(([name, text]) => ({
     name,
@@ -215,7 +225,7 @@ function compileReading(of: Reading, isList: boolean): (ask: Ask, faultOf: Fault
     })
     const bare = path.render(scope, segment)
     if (bare === undefined) return { items, answer: undefined, fault: 'unexpected_answer' }
-    let at = parts.length === 0 ? bare : `${bare}?${parts.join('&')}`
+    let at = prefix + (parts.length === 0 ? bare : `${bare}?${parts.join('&')}`)
     let first: URL | undefined
     let soFar = 0
     for (let page = 0; ; page++) {
@@ -246,7 +256,7 @@ function compileReading(of: Reading, isList: boolean): (ask: Ask, faultOf: Fault
   }
 }
 
-/** @param path relative to the base on the first page, absolute after: what a list says of itself */
+/** @param path with the query, from the root of the origin */
 function requestOf(
   entry: InventoryEntry,
   base: URL,
@@ -296,7 +306,10 @@ function statusFault(status: number): ListingFault {
 
 function thrownFault(error: unknown, signal: AbortSignal): ListingFault {
   if (signal.aborted) return 'stopped'
-  if (error instanceof RevenantError) return error.code === 'ORIGIN_FORBIDDEN' ? 'paging_origin' : 'credential_unavailable'
+  if (error instanceof RevenantError) {
+    if (error.code === 'INPUT_INVALID') return 'no_name'
+    return error.code === 'ORIGIN_FORBIDDEN' ? 'paging_origin' : 'credential_unavailable'
+  }
   const timedOut = error instanceof DOMException && error.name === 'TimeoutError'
   const { reason } = judgeFailure(error, timedOut)
   if (reason === 'timeout' || reason === 'unreachable' || reason === 'tls_error') return reason

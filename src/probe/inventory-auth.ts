@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { RevenantError } from '../domain/error.ts'
 import type { HttpRequest } from './exchange.ts'
@@ -12,13 +13,15 @@ export type Send = (request: HttpRequest) => Promise<HttpAnswer>
 
 /** What an administrator's credential adds to a request. */
 export interface InventoryAuthenticator {
+  /** Fields of the credential that it needs. */
+  readonly fields: readonly string[]
   /** Where a token is had, where one is needed: the credential goes there too. */
   readonly tokenOrigin: (scope: AdminScope) => string | undefined
   /**
    * The header that carries it. Throws `TokenRefusedError` where there is none to be had, and `SECRET_INVALID` where the credential does
    * not fit.
    */
-  header(scope: AdminScope, send: Send): Promise<readonly [name: string, value: string]>
+  header(scope: AdminScope, send: Send, attribution: string): Promise<readonly [name: string, value: string]>
 }
 
 /** No token was given for the administrator's credential. */
@@ -32,9 +35,20 @@ export class TokenRefusedError extends Error {
 }
 
 const TOKEN_LIVES_S = 3_600
-const granted = z.object({ access_token: z.string().min(1).max(16_384) })
+const token = z.string().min(1).max(16_384)
+const granted = z.union([z.object({ access_token: token }), z.object({ token })])
+const APP_JWT_LIVES_S = 300
 
 export function compileAuth(auth: InventoryAuth): InventoryAuthenticator {
+  const texts = Object.values(auth).filter((value) => typeof value === 'string')
+  const used = texts.flatMap((text) => AUTH_TEMPLATES.compile(text).references)
+  const fields = [...new Set(used.flatMap(({ section, name }) => (section === 'secret' ? [name] : [])))]
+  return { fields, ...compileKind(auth) }
+}
+
+type Kind = Omit<InventoryAuthenticator, 'fields'>
+
+function compileKind(auth: InventoryAuth): Kind {
   const none = () => undefined
   switch (auth.kind) {
     case 'header': {
@@ -65,31 +79,34 @@ export function compileAuth(auth: InventoryAuth): InventoryAuthenticator {
         grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
         assertion: await assertionOf(auth, scope, tokenUrl),
       }))
+    case 'app_installation':
+      return withToken(auth.tokenUrl, async (scope) => ({ jwt: await appJwtOf(auth, scope) }))
   }
 }
 
 function withToken(
   address: string,
   form: (scope: AdminScope, tokenUrl: string) => Promise<Record<string, string>>,
-): InventoryAuthenticator {
+): Kind {
   const template = AUTH_TEMPLATES.compile(address)
   const urlOf = (scope: AdminScope) => URL.parse(template.render(scope, encodeIfNeeded) ?? '') ?? undefined
   return {
     tokenOrigin: (scope) => urlOf(scope)?.origin,
-    header: async (scope, send) => {
+    header: async (scope, send, attribution) => {
       const url = urlOf(scope)
       if (url === undefined) throw new RevenantError('CONFIG_INVALID', 'the target names no address for tokens')
+      const { jwt, ...fields } = await form(scope, url.href)
       const answer = await send({
-        origin: url.origin,
-        path: url.pathname,
-        bare: url.pathname,
-        method: 'POST',
-        headers: ['content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'],
-        body: new URLSearchParams(await form(scope, url.href)).toString(),
+        ...{ origin: url.origin, path: url.pathname, bare: url.pathname, method: 'POST' },
+        headers: [
+          ...['user-agent', attribution, 'accept', 'application/json'],
+          ...(jwt === undefined ? ['content-type', 'application/x-www-form-urlencoded'] : ['authorization', `Bearer ${jwt}`]),
+        ],
+        ...(jwt === undefined ? { body: new URLSearchParams(fields).toString() } : {}),
       })
-      const token = answer.status === 200 ? granted.safeParse(answer.json()).data?.access_token : undefined
-      if (token === undefined) throw new TokenRefusedError(answer)
-      return ['authorization', `Bearer ${visible(token)}`]
+      const given = answer.status === 200 || answer.status === 201 ? granted.safeParse(answer.json()).data : undefined
+      if (given === undefined) throw new TokenRefusedError(answer)
+      return ['authorization', `Bearer ${visible('token' in given ? given.token : given.access_token)}`]
     },
   }
 }
@@ -104,26 +121,45 @@ async function assertionOf(
   scope: AdminScope,
   tokenUrl: string,
 ): Promise<string> {
-  const part = (text: string) => {
-    const value = AUTH_TEMPLATES.compile(text).render(scope)
-    if (value === undefined) throw new RevenantError('SECRET_INVALID', 'the credential of this inventory lacks a field')
-    return value
-  }
-  const { importPKCS8, SignJWT } = await import('jose')
-  const email = part(auth.email)
-  const key = await importPKCS8(part(auth.privateKey), 'RS256').catch(() => {
-    // Its own message may quote the key.
-    throw new RevenantError('SECRET_INVALID', 'the private key of this inventory is no PKCS #8 key in PEM')
-  })
+  const email = partOf(auth.email, scope)
   const now = Math.floor(Date.now() / 1_000)
+  const { SignJWT } = await import('jose')
   return new SignJWT({ scope: auth.scopes.join(' ') })
     .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
     .setIssuer(email)
-    .setSubject(part(auth.subject))
+    .setSubject(partOf(auth.subject, scope))
     .setAudience(tokenUrl)
     .setIssuedAt(now)
     .setExpirationTime(now + TOKEN_LIVES_S)
-    .sign(key)
+    .sign(keyOf(partOf(auth.privateKey, scope)))
+}
+
+/** Issued a minute ago, as GitHub advises: clocks differ. */
+async function appJwtOf(auth: Extract<InventoryAuth, { kind: 'app_installation' }>, scope: AdminScope): Promise<string> {
+  const now = Math.floor(Date.now() / 1_000)
+  const { SignJWT } = await import('jose')
+  return new SignJWT({})
+    .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
+    .setIssuer(partOf(auth.issuer, scope))
+    .setIssuedAt(now - 60)
+    .setExpirationTime(now + APP_JWT_LIVES_S)
+    .sign(keyOf(partOf(auth.privateKey, scope)))
+}
+
+function partOf(text: string, scope: AdminScope): string {
+  const value = AUTH_TEMPLATES.compile(text).render(scope)
+  if (value === undefined) throw new RevenantError('SECRET_INVALID', 'the credential of this inventory lacks a field')
+  return value
+}
+
+/** PKCS #8 or PKCS #1, in PEM. */
+function keyOf(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    // Its own message may quote the key.
+    throw new RevenantError('SECRET_INVALID', 'the private key of this inventory is no RSA key in PEM')
+  }
 }
 
 /** What may stand in a header: a line break would end it and begin another. */

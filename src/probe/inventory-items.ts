@@ -15,6 +15,7 @@ export interface ListedGrant {
   facts: GrantFacts
 }
 
+const NOBODY: PersonScope = { target: {}, person: {}, item: {} }
 const LONGEST_TEXT = 200
 const LONGEST_KEY = 400
 const MOST_SCOPES = 100
@@ -45,6 +46,7 @@ export function compileGrant(
 ): (item: unknown, outer: string, isQuote: (text: string) => boolean) => ListedGrant | undefined {
   const keys = [list.key].flat().map(compilePointer)
   const titles = [list.fields.title ?? []].flat().map(compilePointer)
+  const kinds = list.kinds.map(({ when, kind }) => ({ kind, holds: compileMeant({ only: when, match: undefined }) }))
   const scopes = optional(list.fields.scopes)
   const times = (['createdAt', 'lastUsedAt', 'expiresAt'] as const).map((name) => ({ name, find: optional(list.fields[name]) }))
   return (item, outer, isQuote) => {
@@ -66,7 +68,8 @@ export function compileGrant(
       const at = instantOf(find(item))
       if (at !== undefined) facts[name] = at
     }
-    return { list: list.id, kind: list.kind, key, title: title ?? list.label, facts }
+    const kind = kinds.find(({ holds }) => holds(item, NOBODY))?.kind ?? list.kind
+    return { list: list.id, kind, key, title: title ?? list.label, facts }
   }
 }
 

@@ -75,6 +75,11 @@ const pointers = z.union([pointerSchema, z.array(pointerSchema).min(1).max(6)])
 const list = z.strictObject({
   id,
   kind: z.enum(GRANT_KINDS),
+  /** Where items of one list are of several kinds: the first whose tests hold. */
+  kinds: z
+    .array(z.strictObject({ when: z.record(pointerSchema, valueSchema), kind: z.enum(GRANT_KINDS) }))
+    .max(8)
+    .default([]),
   /** What one of them is, in a word or two: where it has no title. */
   label: text.max(60),
   /** Another list, of each of whose items this one is asked. */
@@ -112,6 +117,8 @@ const auth = z.discriminatedUnion('kind', [
     subject: auths,
     scopes: z.array(text).min(1).max(16),
   }),
+  /** A GitHub App: a signed JWT buys a token of its installation, which lives for an hour. */
+  z.strictObject({ kind: z.literal('app_installation'), tokenUrl: auths, issuer: auths, privateKey: auths }),
 ])
 export type InventoryAuth = z.infer<typeof auth>
 
@@ -131,7 +138,8 @@ export const inventorySchema = z.strictObject({
       .record(fieldName, z.strictObject({ describe: text }))
       .refine((fields) => Object.keys(fields).length > 0, 'at least one field'),
   }),
-  auth,
+  /** Several: the first whose fields are all given. */
+  auth: z.union([auth, z.array(auth).min(1).max(4)]),
   headers: constantHeaders.optional(),
   by: z.array(z.enum(PERSON_NAMES)).min(1),
   /** The header with the end of a rate limit's window in seconds since 1970, where there is no Retry-After. */

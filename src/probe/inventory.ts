@@ -4,7 +4,7 @@ import type { PersonName } from '../domain/grant.ts'
 import type { Transport } from '../domain/system.ts'
 import { targetFieldSchema } from './catalogue.ts'
 import { transportFault, transportFields, transportOf, trustOf } from './http-target.ts'
-import { compileAsk, type Listed, type ListingContext, type Person } from './inventory-ask.ts'
+import { compileAsk, type Lister } from './inventory-ask.ts'
 import { type AdminScope, compileAuth } from './inventory-auth.ts'
 import { parseInventoryEntry } from './inventory-entry.ts'
 import { AUTH_TEMPLATES, type InventoryEntry } from './inventory-schema.ts'
@@ -41,17 +41,11 @@ export interface BoundInventory {
   open(secret: unknown): Lister
 }
 
-/** Asks for one person after another. Nothing is kept when it is forgotten. */
-export interface Lister {
-  /** Lists what stands for one person. Throws only what aborts; whatever the system does is in the answer. */
-  list(person: Person, context: ListingContext): Promise<Listed>
-}
-
 /** An inventory out of one file. Throws `CATALOGUE_INVALID` with every fault of the file. */
 export function inventoryOf(yamlText: string, fileName: string): Inventory {
   const entry = parseInventoryEntry(yamlText, fileName)
   const base = AUTH_TEMPLATES.compile(entry.base)
-  const authenticator = compileAuth(entry.auth)
+  const auths = [entry.auth].flat().map(compileAuth)
   const addressOf = (target: Target): URL => {
     const url = URL.parse(base.render({ secret: {}, target }) ?? '')
     if (url !== null && (url.protocol === 'https:' || url.protocol === 'http:')) return url
@@ -76,25 +70,31 @@ export function inventoryOf(yamlText: string, fileName: string): Inventory {
     bind: (given) => {
       const target = targetSchema.parse(given)
       const address = addressOf(target)
-      const tokens = authenticator.tokenOrigin({ secret: {}, target })
-      const ask = compileAsk(entry, authenticator, address)
+      const tokens = auths.flatMap((auth) => auth.tokenOrigin({ secret: {}, target }) ?? [])
       return {
         system: entry.system,
-        origins: [...new Set([address.origin, ...(tokens === undefined ? [] : [tokens])])],
+        origins: [...new Set([address.origin, ...tokens])],
         transport: transportOf(address.href, target),
         http: trustOf(target),
-        open: (secret) => ask(adminOf(entry, secretFields, secret, target)),
+        open: (secret) => {
+          const admin = adminOf(entry, secretFields, secret, target)
+          const auth = auths.find(({ fields: wanted }) => wanted.every((name) => admin.secret[name] !== undefined))
+          if (auth === undefined) throw unfit(entry, secretFields)
+          return compileAsk(entry, auth, address)(admin)
+        },
       }
     },
   }
 }
 
 function adminOf(entry: InventoryEntry, names: readonly string[], secret: unknown, target: Target): AdminScope {
-  const schema = z.strictObject(Object.fromEntries(names.map((name) => [name, z.string().min(1).max(16_384)])))
-  const parsed = schema.safeParse(secret)
+  const field = z.string().min(1).max(16_384).optional()
+  const parsed = z.strictObject(Object.fromEntries(names.map((name) => [name, field]))).safeParse(secret)
   if (parsed.success) return { secret: parsed.data, target }
-  throw new RevenantError(
-    'SECRET_INVALID',
-    `the credential of the inventory ${entry.system} needs the fields ${names.join(', ')}`,
-  )
+  throw unfit(entry, names)
+}
+
+function unfit({ system, auth }: InventoryEntry, names: readonly string[]): RevenantError {
+  const some = Array.isArray(auth) ? 'one set of the fields' : 'the fields'
+  return new RevenantError('SECRET_INVALID', `the credential of the inventory ${system} needs ${some} ${names.join(', ')}`)
 }

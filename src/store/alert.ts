@@ -5,7 +5,7 @@ import type { Reason } from '../domain/reason.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
 import type { FindingRow } from './finding.ts'
-import type { CredentialTable, FeedTable, IdentityTable, ObservationTable, SystemTable } from './tables.ts'
+import type { CredentialTable, FeedTable, IdentityTable, ObservationTable, StandingGrantTable, SystemTable } from './tables.ts'
 
 /** A finding with everything an alert says about it. */
 export interface FindingContext {
@@ -15,6 +15,7 @@ export interface FindingContext {
     | Pick<Selectable<IdentityTable>, 'id' | 'external_id' | 'kind' | 'name' | 'email' | 'owner_external_id' | 'terminated_at'>
     | undefined
   feed: Pick<Selectable<FeedTable>, 'id' | 'name' | 'kind' | 'heard_at'> | undefined
+  grant: Pick<Selectable<StandingGrantTable>, 'id' | 'kind' | 'title' | 'key' | 'detail'> | undefined
   credential:
     | Pick<
         Selectable<CredentialTable>,
@@ -52,6 +53,7 @@ interface ContextRow {
   system: Json<NonNullable<FindingContext['system']>> | null
   identity: Json<NonNullable<FindingContext['identity']>> | null
   feed: Json<NonNullable<FindingContext['feed']>> | null
+  standing: NonNullable<FindingContext['grant']> | null
   credential: Json<NonNullable<FindingContext['credential']>> | null
   observation: Json<NonNullable<FindingContext['observation']>> | null
   controls: FindingContext['controls'] | null
@@ -70,15 +72,16 @@ type Json<Row> = {
 /** The contexts of some findings, in their order, in one question: what they are about, the observation behind each, its controls. */
 export async function findingContexts(db: Queryable, findings: readonly FindingRow[]): Promise<FindingContext[]> {
   if (findings.length === 0) return []
-  const asked = findings.map(({ system_id, identity_id, credential_id, feed_id, observation_id, trial_id }, n) => {
-    return { n, system_id, identity_id, credential_id, feed_id, observation_id, trial_id }
+  const asked = findings.map(({ system_id, identity_id, credential_id, feed_id, grant_id, observation_id, trial_id }, n) => {
+    return { n, system_id, identity_id, credential_id, feed_id, grant_id, observation_id, trial_id }
   })
   const { rows } = await sql<ContextRow>`
-    select f.n, row_to_json(s) as system, row_to_json(i) as identity, row_to_json(d) as feed, row_to_json(k) as credential, row_to_json(o) as observation,
+    select f.n, row_to_json(s) as system, row_to_json(i) as identity, row_to_json(d) as feed, row_to_json(g) as standing, row_to_json(k) as credential, row_to_json(o) as observation,
       a.controls, z.controls -> 'controls' as kept
     from json_to_recordset(${JSON.stringify(asked)}::json)
-      as f (n integer, system_id uuid, identity_id uuid, credential_id uuid, feed_id uuid, observation_id uuid, trial_id uuid)
+      as f (n integer, system_id uuid, identity_id uuid, credential_id uuid, feed_id uuid, grant_id uuid, observation_id uuid, trial_id uuid)
     left join lateral (select id, name, kind, heard_at from feed where id = f.feed_id) d on true
+    left join lateral (select id, kind, title, key, detail from standing_grant where id = f.grant_id) g on true
     left join lateral (select id, name, probe, origin, tier, zone, owner from system where id = f.system_id) s on true
     left join system z on z.id = f.system_id
     left join lateral (
@@ -111,12 +114,13 @@ export async function findingContexts(db: Queryable, findings: readonly FindingR
 }
 
 function contextOf(finding: FindingRow, row: ContextRow): FindingContext {
-  const { system, identity, feed, credential, observation } = row
+  const { system, identity, feed, standing, credential, observation } = row
   return {
     finding,
     system: system ?? undefined,
     identity: identity === null ? undefined : { ...identity, terminated_at: instant(identity.terminated_at) },
     feed: feed === null ? undefined : { ...feed, heard_at: instant(feed.heard_at) },
+    grant: standing ?? undefined,
     credential: credential === null ? undefined : { ...credential, handover_by: instant(credential.handover_by) },
     observation:
       observation === null ? undefined : { ...observation, observed_at: Temporal.Instant.from(observation.observed_at) },

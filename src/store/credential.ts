@@ -24,6 +24,7 @@ export interface KnownCredential extends CredentialKey {
   fingerprint: string
   retiredAt: Temporal.Instant | null
   retiredReason: RetiredReason | null
+  shareId: string | null
   origin: string
   secret: 'sealed' | 'reference' | 'none'
 }
@@ -42,7 +43,8 @@ async function readCredentials(db: Queryable, keys: readonly CredentialKey[], lo
   if (keys.length === 0) return []
   const { rows } = await sql<KnownCredential>`
     select k.id, k.system_id as "systemId", k.identity_id as "identityId", k.label, k.kind, k.principal, k.privilege, k.shared,
-      k.handover_by as "handoverBy", k.fingerprint, k.retired_at as "retiredAt", k.retired_reason as "retiredReason", s.origin,
+      k.handover_by as "handoverBy", k.fingerprint, k.retired_at as "retiredAt", k.retired_reason as "retiredReason",
+      k.share_id as "shareId", s.origin,
       case when s.sealed is not null then 'sealed' when s.reference is not null then 'reference' else 'none' end as secret
     from json_to_recordset(${JSON.stringify(keys)}::json) as r ("systemId" uuid, "identityId" uuid, label text)
     join credential k on k.system_id = r."systemId" and k.identity_id = r."identityId" and k.label = r.label
@@ -61,6 +63,8 @@ export interface CredentialWrite {
   shared: boolean
   handover_by: string | null
   fingerprint: string
+  /** Of all who hold the same secret; null: nobody else does. */
+  share_id: string | null
 }
 
 /** A secret as it is kept: `sealed` in base64, or a reference. */
@@ -90,10 +94,10 @@ export async function insertCredentials(tx: Queryable, rows: readonly NewCredent
   const credentials = rows.map(({ secret: _secret, check: _check, ...row }) => row)
   await sql`
     insert into credential (id, identity_id, system_id, label, kind, principal, privilege, shared, handover_by, fingerprint,
-      created_at, updated_at)
-    select id, "identityId", "systemId", label, kind, principal, privilege, shared, handover_by, fingerprint, ${at}, ${at}
+      share_id, created_at, updated_at)
+    select id, "identityId", "systemId", label, kind, principal, privilege, shared, handover_by, fingerprint, share_id, ${at}, ${at}
     from json_to_recordset(${JSON.stringify(credentials)}::json) as r (id uuid, "identityId" uuid, "systemId" uuid, label text,
-      kind text, principal text, privilege text, shared boolean, handover_by timestamptz, fingerprint text)
+      kind text, principal text, privilege text, shared boolean, handover_by timestamptz, fingerprint text, share_id uuid)
   `.execute(tx)
   const secrets = rows.map((row) => row.secret)
   await putSecrets(tx, secrets, now)
@@ -111,9 +115,10 @@ export async function updateCredentials(tx: Queryable, rows: readonly Credential
   if (rows.length === 0) return
   await sql`
     update credential k set kind = r.kind, principal = r.principal, privilege = r.privilege, shared = r.shared,
-      handover_by = r.handover_by, fingerprint = r.fingerprint, retired_at = null, retired_reason = null, updated_at = ${now.toString()}::timestamptz
+      handover_by = r.handover_by, handover_id = case when k.handover_by is not distinct from r.handover_by then k.handover_id end,
+      share_id = r.share_id, fingerprint = r.fingerprint, retired_at = null, retired_reason = null, updated_at = ${now.toString()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, kind text, principal text, privilege text,
-      shared boolean, handover_by timestamptz, fingerprint text)
+      shared boolean, handover_by timestamptz, fingerprint text, share_id uuid)
     where k.id = r.id
   `.execute(tx)
 }

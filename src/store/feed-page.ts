@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { FeedKind, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
+import type { FeedKind, FeedStanding, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
 import type { Queryable } from './db.ts'
 import { allOf, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
 import { type IdentityRef, identityRef, told } from './told.ts'
@@ -61,6 +61,8 @@ export interface ToldStatement {
   source: { id: string; name: string }
   key: string
   called: string
+  /** For people, as the source says it. */
+  name: string | null
   identity: IdentityRef | null
   says: StatementSays
   effectiveAt: string | null
@@ -82,6 +84,8 @@ export async function statementPage(
   const { state, source, reason, identityId, deliveryId } = filter
   const wanted = allOf([
     oneOf(sql`s.state`, state),
+    // In the words of an index: of these there are few.
+    state?.every((each) => each === 'held' || each === 'dismissed') === true ? sql`s.state in ('held', 'dismissed')` : undefined,
     oneOf(sql`s.reason`, reason),
     source === undefined ? undefined : sql`s.feed_id in (select id from feed where name = ${source})`,
     identityId === undefined ? undefined : sql`s.identity_id = ${identityId}::uuid`,
@@ -89,7 +93,7 @@ export async function statementPage(
     past,
   ])
   const { rows } = await sql<ToldStatement & { keys: string[] }>`
-    select s.id, json_build_object('id', d.id, 'name', d.name) as source, s.key, s.said ->> 'externalId' as called,
+    select s.id, json_build_object('id', d.id, 'name', d.name) as source, s.key, s.said ->> 'externalId' as called, s.said ->> 'name' as name,
       ${identityRef('i')} as identity, s.says, ${told(sql`s.effective_at`)} as "effectiveAt", s.state, s.reason,
       s.delivery_id as "deliveryId", ${told(sql`s.at`)} as at, ${told(sql`s.decided_at`)} as "decidedAt", s.decided_by as "decidedBy",
       ${keys} as keys
@@ -97,4 +101,32 @@ export async function statementPage(
     join feed d on d.id = s.feed_id left join identity i on i.id = s.identity_id order by ${order}
   `.execute(db)
   return rows
+}
+
+/** What a source says of one identity today. */
+export interface ToldWord {
+  source: { id: string; name: string; kind: FeedKind }
+  /** The configuration no longer names the source: its word does not count. */
+  removed: boolean
+  key: string
+  standing: FeedStanding
+  terminatedAt: string | null
+  saidAt: string
+}
+
+/** The newest words of every source about one identity, by the name of the source. */
+export async function identityWords(db: Queryable, identityId: string, limit: number): Promise<ToldWord[]> {
+  const { rows } = await sql<ToldWord>`
+    select json_build_object('id', d.id, 'name', d.name, 'kind', d.kind) as source, d.retired_at is not null as removed, s.key, s.standing,
+      ${told(sql`s.terminated_at`)} as "terminatedAt", ${told(sql`s.said_at`)} as "saidAt"
+    from feed_subject s join feed d on d.id = s.feed_id where s.identity_id = ${identityId}::uuid
+    order by d.name collate "C", s.key collate "C" limit ${limit}
+  `.execute(db)
+  return rows
+}
+
+/** How many statements wait for a decision. */
+export async function heldStatements(db: Queryable): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from feed_statement where state = 'held'`.execute(db)
+  return rows[0]?.count ?? 0
 }

@@ -94,3 +94,17 @@ export async function presentKeys(db: Queryable, feedId: string): Promise<{ key:
   `.execute(db)
   return rows
 }
+
+/** The same at an instant: also who leaves later, by a feed's own words. */
+export async function keysHereAt(
+  db: Queryable,
+  feedId: string,
+  at: Temporal.Instant,
+): Promise<{ key: string; external_id: string }[]> {
+  const { rows } = await sql<{ key: string; external_id: string }>`
+    select s.key, i.external_id from feed_subject s join identity i on i.id = s.identity_id
+    where s.feed_id = ${feedId}::uuid and (s.standing <> 'terminated' or s.terminated_at > ${at.toString()}::timestamptz)
+    order by s.key
+  `.execute(db)
+  return rows
+}

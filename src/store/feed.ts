@@ -100,7 +100,12 @@ export async function isFirstEvent(tx: Queryable, feedId: string, key: string, a
 
 /** True where an event has come. */
 export async function wasEvent(db: Queryable, feedId: string, key: string): Promise<boolean> {
-  const row = await db.selectFrom('feed_event').select('key').where('feed_id', '=', feedId).where('key', '=', key).executeTakeFirst()
+  const row = await db
+    .selectFrom('feed_event')
+    .select('key')
+    .where('feed_id', '=', feedId)
+    .where('key', '=', key)
+    .executeTakeFirst()
   return row !== undefined
 }
 

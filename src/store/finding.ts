@@ -250,9 +250,10 @@ export async function countActiveFindings(db: Queryable): Promise<{ kind: Findin
 /** True while something is tried that could close or confirm a finding by itself. */
 export async function isStillTried(
   db: Queryable,
-  finding: Pick<FindingRow, 'credential_id' | 'system_id' | 'kind'>,
+  finding: Pick<FindingRow, 'credential_id' | 'system_id' | 'kind' | 'grant_id'>,
 ): Promise<boolean> {
   if (finding.kind === 'orphaned_identity') return true
+  if (finding.kind === 'standing_grant') return isStillListed(db, finding.grant_id)
   const scope =
     finding.credential_id === null
       ? sql`c.system_id = ${finding.system_id}::uuid`
@@ -260,6 +261,17 @@ export async function isStillTried(
   const { rows } = await sql`
     select 1 from check_state c join system s on s.id = c.system_id
     where ${scope} and c.due_at is not null and s.retired_at is null limit 1
+  `.execute(db)
+  return rows.length > 0
+}
+
+/** A grant whose system is asked by an inventory since it was seen: it is looked at again. */
+async function isStillListed(db: Queryable, grantId: string | null): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from standing_grant g join system s on s.id = g.system_id
+    join listing_turn t on t.system_id = g.system_id
+    where g.id = ${grantId}::uuid and g.gone_at is null and s.retired_at is null and t.asked_at > g.last_seen_at - interval '31 days'
+      and t.asked_at > clock_timestamp() - interval '31 days' limit 1
   `.execute(db)
   return rows.length > 0
 }

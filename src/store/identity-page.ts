@@ -55,6 +55,8 @@ export interface ToldIdentity extends IdentityRef {
   ownerExternalId: string | null
   source: string
   state: 'active' | 'terminated'
+  /** Since when some source calls it suspended. */
+  suspendedAt: string | null
   credentials: Record<Standing, number>
   findings: { unresolved: number; worst: Severity | null }
   createdAt: string
@@ -139,6 +141,7 @@ async function tell(
     select i.id, i.external_id as "externalId", i.kind, i.name, ${told(sql`i.terminated_at`)} as "terminatedAt", i.email,
       ${identityRef('o')} as owner, i.owner_external_id as "ownerExternalId", i.source,
       case when i.terminated_at <= ${at(now)} then 'terminated' else 'active' end as state,
+      ${told(sql`i.suspended_at`)} as "suspendedAt",
       h.counts as credentials, g.counts as findings, ${told(sql`i.created_at`)} as "createdAt", ${told(sql`i.updated_at`)} as "updatedAt",
       ${keys} as keys
     from page p join identity i on i.id = p.id
@@ -199,6 +202,18 @@ export async function toldIdentityRef(db: Queryable, id: string): Promise<Identi
     ref: IdentityRef
   }>`select ${identityRef('i')} as ref from identity i where i.id = ${id}::uuid`.execute(db)
   return rows[0]?.ref
+}
+
+/** The ids of those of this external id, else of this id, else of this e-mail address or name, whatever its case: two at most. */
+export async function identitiesCalled(db: Queryable, named: string): Promise<string[]> {
+  const id = await identityIdOf(db, named)
+  if (id !== undefined) return [id]
+  const is = (column: string) => sql`(lower(${sql.ref(`i.${column}`)}) collate "C") = lower(${named}::text)`
+  const { rows } = await sql<{ id: string }>`
+    select i.id from identity i where i.email is not null and ${is('email')}
+    union select i.id from identity i where ${is('name')} order by id limit 2
+  `.execute(db)
+  return rows.map((row) => row.id)
 }
 
 /** The id of the identity of this external id, or else of this id; undefined where there is none. */

@@ -74,6 +74,7 @@ export async function lockStale(
     where f.state = 'open' and not f.exempted and f.alerted_at <= ${alertedBefore.toString()}::timestamptz and not ${isExempt(at)}
       and case
         when f.credential_id is not null then c.due_at is not null and s.retired_at is null
+        when f.grant_id is not null then s.retired_at is null
         when f.system_id is not null then s.retired_at is null and exists (
           select 1 from check_state o where o.system_id = f.system_id and o.due_at is not null
         )

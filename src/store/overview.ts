@@ -38,7 +38,7 @@ export async function holders(db: Queryable, now: Temporal.Instant): Promise<num
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from identity i where coalesce(i.terminated_at, 'infinity') <= ${at(now)}
       and exists (select 1 from credential k where k.identity_id = i.id
-        and (k.retired_at is null or k.retired_reason = 'proven_dead'))
+        and (k.retired_at is null or k.retired_reason in ('proven_dead', 'rotated')))
   `.execute(db)
   return rows[0]?.count ?? 0
 }

@@ -34,7 +34,8 @@ export interface SpentCredential {
  * that is due: its answer may be on the way.
  *
  * `proven_dead`: a sealed one whose proven refusals span the whole time from the one that made it dead, with no acceptance among them and
- * the last answer one of them. `expired`: past its own date, and either the last answer is a strong refusal from after it, of one that is
+ * the last answer one of them. `rotated`: another value was registered for the others who hold it, and the last answer is a proven refusal
+ * from after that, of one that is dead. `expired`: past its own date, and either the last answer is a strong refusal from after it, of one that is
  * dead; or nothing was ever accepted, nothing judged since, and as much time has gone by.
  */
 export async function lockSpent(tx: Queryable, question: SpentQuestion): Promise<SpentCredential[]> {
@@ -56,6 +57,7 @@ export async function lockSpent(tx: Queryable, question: SpentQuestion): Promise
     cross join lateral (select least(x.expires_at, ${keyEnds}) as ends_at) e
     cross join lateral (
       select case
+        when k.rotated_at is not null and ${refused} and c.judged_at >= k.rotated_at then 'rotated'
         when e.ends_at <= ${at(now)} and ${refused} and c.strength = 'strong' and c.judged_at >= e.ends_at then 'expired'
         when x.sealed is not null and ${refused} and ${held(sql`c.dead_at`, sql`c.judged_at`)} then 'proven_dead'
         when e.ends_at <= ${at(now)} and (c.due_at is null or c.due_at > ${at(now)}) and c.accepted_at is null

@@ -22,6 +22,10 @@ export interface SlapdOptions {
   policy?: 'told' | 'hidden' | 'none'
   /** Lines put into slapd.conf before the database. */
   config?: readonly string[]
+  /** Lines put into the database's own part: limits, access, a password of the root DN. */
+  database?: readonly string[]
+  /** Further entries, each as its lines of LDIF. */
+  entries?: readonly (readonly string[])[]
 }
 
 export interface Slapd {
@@ -61,7 +65,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
     writeFileSync(join(folder, 'key.pem'), key, { mode: 0o600 })
     writeFileSync(join(folder, 'cert.pem'), cert)
     writeFileSync(join(folder, 'slapd.conf'), configuration(folder, authority.file, options))
-    writeFileSync(join(folder, 'data.ldif'), entries(options.policy ?? 'told'))
+    writeFileSync(join(folder, 'data.ldif'), `${entries(options.policy ?? 'told')}\n${ldif(options.entries ?? [])}`)
     load(folder)
     const [port, tlsPort] = [await closedPort(), await closedPort()]
     const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${tlsPort}/`
@@ -94,9 +98,10 @@ function configuration(folder: string, ca: string, options: SlapdOptions): strin
     // The overlay writes failures and grace logins as the root DN: without one nothing is ever locked or used up.
     `rootdn "cn=root,${SUFFIX}"`,
     `directory ${folder}/db`,
-    'maxsize 10485760',
+    'maxsize 104857600',
     // Nobody waits for the disk: the folder is thrown away.
     'dbnosync',
+    ...(options.database ?? []),
     ...(policy === 'none' ? [] : ['overlay ppolicy', `ppolicy_default "cn=default,ou=policies,${SUFFIX}"`]),
     ...(policy === 'told' ? ['ppolicy_use_lockout'] : []),
     '',
@@ -111,7 +116,7 @@ function entries(policy: 'told' | 'hidden' | 'none'): string {
   const policies = policy !== 'none'
   const state = (...lines: string[]) => (policies ? lines : [])
   const of = (name: string) => `pwdPolicySubentry: cn=${name},ou=policies,${SUFFIX}`
-  return [
+  return ldif([
     [`dn: ${SUFFIX}`, 'objectClass: organization', 'objectClass: dcObject', 'o: Example', 'dc: example'],
     [`dn: ${PEOPLE}`, 'objectClass: organizationalUnit', 'ou: people'],
     [`dn: ou=policies,${SUFFIX}`, 'objectClass: organizationalUnit', 'ou: policies'],
@@ -133,9 +138,11 @@ function entries(policy: 'told' | 'hidden' | 'none'): string {
     account('ending', state(of('ending'), `pwdChangedTime: ${yesterday}`)),
     account('no-password').filter((line) => !line.startsWith('userPassword')),
     account('Doe, Jane'),
-  ]
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n')
+  ])
+}
+
+function ldif(entries: readonly (readonly string[])[]): string {
+  return entries.map((lines) => `${lines.join('\n')}\n`).join('\n')
 }
 
 function policyEntry(name: string, lines: readonly string[]): string[] {

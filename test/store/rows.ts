@@ -56,7 +56,8 @@ export async function addCredential(
         privilege: 'standard',
         shared: false,
         handover_by: null,
-        fingerprint: `hmac-sha256:${id.slice(-16)}`,
+        share_id: null,
+      fingerprint: `hmac-sha256:${id.slice(-16)}`,
         secret: {
           credential_id: id,
           system_id: of.system,

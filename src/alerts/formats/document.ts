@@ -4,6 +4,7 @@ import { CONTROLS } from '../../domain/control.ts'
 import { PRIVILEGES } from '../../domain/credential.ts'
 import { FEED_KINDS } from '../../domain/feed.ts'
 import { FINDING_EVENTS, FINDING_KINDS, FINDING_STATES, SEVERITIES } from '../../domain/finding.ts'
+import { GRANT_KINDS } from '../../domain/grant.ts'
 import { IDENTITY_KINDS } from '../../domain/identity.ts'
 import { REASON_NAMES } from '../../domain/reason.ts'
 import { TIERS, TRANSPORTS } from '../../domain/system.ts'
@@ -80,6 +81,16 @@ const feed = z.strictObject({
   heardAt: instant.exactOptional().describe('its last sign of life; absent where it never gave one'),
 })
 
+const grant = z.strictObject({
+  id: name,
+  kind: z.enum(GRANT_KINDS),
+  title: name.describe('what the system calls it'),
+  key: name.describe("its id in the system's list, never a secret"),
+  scopes: z.array(name).describe('what it may do, as the system says'),
+  createdAt: instant.exactOptional(),
+  lastUsedAt: instant.exactOptional().describe('as the system says; absent where it does not say'),
+})
+
 const data = z.strictObject({
   id: name.describe('of this event; the same in every retry: drop what was seen already'),
   dedupKey: name.describe('the same over the whole life of the finding: group and resolve by it'),
@@ -94,6 +105,9 @@ const data = z.strictObject({
   identity: identity.exactOptional(),
   credential: credential.exactOptional(),
   feed: feed.exactOptional().describe('the source of leavers that it is about: feed_silent'),
+  grant: grant
+    .exactOptional()
+    .describe("what an administrator's list shows: standing_grant. It was listed; nobody has authenticated with it"),
   evidence: evidence.exactOptional().describe('the observation behind the event; absent where a clock caused it'),
   deadline: z.strictObject({ revokeBy: instant, overdueMs: z.number().describe('negative: still to come') }).exactOptional(),
   traceId: z

@@ -14,7 +14,7 @@ const MAX_VALUE = 1_000
 
 /** Everything that is known and not in the title or the summary, in the order in which somebody asks; printable, one line each. */
 export function factsOf(alert: Alert): Fact[] {
-  const { finding, system, identity, credential, evidence, deadline } = alert
+  const { finding, system, identity, credential, grant, evidence, deadline } = alert
   return [
     fact('Who', [
       identity?.name,
@@ -31,6 +31,14 @@ export function factsOf(alert: Alert): Fact[] {
       credential && `${credential.privilege} privilege`,
     ]),
     fact('Fingerprint', [credential?.fingerprint]),
+    fact('Grant', [
+      grant?.title,
+      grant?.kind.replaceAll('_', ' '),
+      grant && `key ${grant.key}`,
+      grant?.createdAt && `since ${moment(grant.createdAt)}`,
+      grant?.lastUsedAt && `last used ${moment(grant.lastUsedAt)}`,
+    ]),
+    fact('Scopes', [grant?.scopes.join(' ')]),
     fact('System', [system?.name, system?.probe, system && `${system.tier} tier`, system?.owner && `owner ${system.owner}`]),
     fact('Address', [system?.origin]),
     fact('Open since', [finding.state === 'resolved' ? undefined : moment(finding.openedAt)]),

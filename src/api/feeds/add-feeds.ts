@@ -5,4 +5,8 @@ import type { FeedHttpDeps } from './deps.ts'
 export async function addFeeds(app: FastifyInstance, deps: FeedHttpDeps): Promise<void> {
   const { addScim } = await import('./scim/routes.ts')
   await addScim(app, deps)
+  const { addSsf } = await import('./ssf.ts')
+  await addSsf(app, deps)
+  const { addWebhook } = await import('./webhook.ts')
+  await addWebhook(app, deps)
 }

@@ -16,6 +16,8 @@ const BODY_LIMIT = 262_144
 interface Receiver {
   options: SsfOptions
   verify: VerifySet
+  /** Whether a header Authorization has one of its tokens, where it has any. */
+  mayPush(authorization: string | undefined): Promise<boolean>
 }
 
 /** Too many wrong tokens came from there. */
@@ -24,15 +26,7 @@ class Throttled extends Error {}
 /** Receives pushed Security Event Tokens (RFC 8935) at `/ssf/v1/NAME`, where NAME is the source. */
 export async function addSsf(app: FastifyInstance, deps: FeedHttpDeps): Promise<void> {
   const throttle = openThrottle()
-  const receiverOf = openReceivers()
-  const find = openBearers(deps, () =>
-    deps.feeds('ssf').flatMap((pushed) => {
-      const options = receiverOf(pushed)?.options
-      return options === undefined ? [] : [{ pushed, options, tokens: options.pushTokens }]
-    }),
-  )
-  const mayPush = async (request: FastifyRequest, { feed }: PushedFeed, { pushTokens }: SsfOptions): Promise<boolean> =>
-    pushTokens.length === 0 || (await find(request.headers.authorization))?.pushed.feed.id === feed.id
+  const receiverOf = openReceivers(deps)
 
   const receive = async (request: FastifyRequest): Promise<void> => {
     const { source } = z.object({ source: z.string().max(128) }).parse(request.params)
@@ -42,7 +36,7 @@ export async function addSsf(app: FastifyInstance, deps: FeedHttpDeps): Promise<
       throw new SetFault('invalid_request', 'nothing is received here')
     const token = z.string().min(1).safeParse(request.body).data
     if (token === undefined) throw new SetFault('invalid_request', 'the body must be a token, as application/secevent+jwt')
-    if (!(await mayPush(request, pushed, receiver.options)))
+    if (!(await receiver.mayPush(request.headers.authorization)))
       throw new SetFault('authentication_failed', 'the header Authorization is not that of this stream')
     const { feed } = pushed
     const set = await receiver.verify(token.trim(), deps.now())
@@ -74,14 +68,21 @@ export async function addSsf(app: FastifyInstance, deps: FeedHttpDeps): Promise<
 }
 
 /** What a source of the configuration in force receives with: its keys are kept until the configuration changes. */
-function openReceivers(): (pushed: PushedFeed) => Receiver | undefined {
+function openReceivers(deps: FeedHttpDeps): (pushed: PushedFeed) => Receiver | undefined {
   const opened = new WeakMap<Record<string, unknown>, Receiver>()
-  return ({ options: written }) => {
+  return (pushed) => {
+    const { options: written } = pushed
     const known = opened.get(written)
     if (known !== undefined) return known
     const options = ssfOptions.safeParse(written).data
     if (options === undefined) return undefined
-    const receiver = { options, verify: openVerify(options, openTransmitter(options)) }
+    // Its own tokens alone: two sources may well have one.
+    const find = openBearers(deps, () => [{ pushed, options, tokens: options.pushTokens }])
+    const receiver: Receiver = {
+      options,
+      verify: openVerify(options, openTransmitter(options)),
+      mayPush: async (authorization) => options.pushTokens.length === 0 || (await find(authorization)) !== undefined,
+    }
     opened.set(written, receiver)
     return receiver
   }
@@ -92,11 +93,7 @@ function sendFault(reply: FastifyReply, error: unknown, request: FastifyRequest,
   const { status, err, description } = answerOf(error)
   if (status >= 500) logger.error({ err: error, path: request.routeOptions.url }, 'a security event token could not be taken')
   if (status === 429 || status === 503) reply.header('retry-after', '60')
-  return reply
-    .code(status)
-    .type('application/json')
-    .header('content-language', 'en')
-    .send(JSON.stringify({ err, description }))
+  return reply.code(status).type('application/json').header('content-language', 'en').send(JSON.stringify({ err, description }))
 }
 
 function answerOf(error: unknown): { status: number; err: string; description: string } {

@@ -1,15 +1,35 @@
+import { z } from 'zod'
+import { may } from '../../domain/access.ts'
 import { HOLD_REASONS, STATEMENT_STATES } from '../../domain/feed.ts'
 import { decideHeld } from '../../intake/feed/decide.ts'
-import { FEED_SORTS, feedPage, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
+import { AUDIT_SORTS, auditPage, type ToldAudit } from '../../store/audit-page.ts'
+import { FEED_SORTS, feedPage, identityWords, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
+import { toldIdentityRef } from '../../store/identity-page.ts'
 import { intakeDeps } from '../acting.ts'
 import type { ApiDeps } from '../deps.ts'
-import { idFilter, someOf, words } from '../filters.ts'
+import { idFilter, idIn, someOf, words } from '../filters.ts'
 import { askOf, listAnswer, listQuery } from '../list.ts'
+import { look } from '../look.ts'
 import { identityNamed } from '../named.ts'
+import { Problem } from '../problem.ts'
 import { GET } from '../read.ts'
 import { NONE, NOTHING, type Route, route } from '../route.ts'
 import { sinkParams } from '../schemas/actions.ts'
-import { decideAnswer, decideBody, pullAnswer, type Source, sourcePage, statementPage as statements } from '../schemas/source.ts'
+import {
+  decideAnswer,
+  decideBody,
+  IMPORT_KINDS,
+  type Import,
+  importPage,
+  pullAnswer,
+  type Source,
+  sourcePage,
+  statementPage as statements,
+  wordsAnswer,
+} from '../schemas/source.ts'
+
+/** Sources that may speak of one identity: far more than there are. */
+const MOST_WORDS = 100
 
 export const SOURCES_ROUTES: readonly Route[] = [
   route({
@@ -52,6 +72,43 @@ export const SOURCES_ROUTES: readonly Route[] = [
       const { state, reason, source, identity, delivery } = query
       const filter = { state, reason, source, identityId: await identityNamed(db, identity), deliveryId: delivery }
       return listAnswer(query, await statementPage(db, filter, askOf(query, STATEMENT_SORTS)))
+    },
+  }),
+  route({
+    ...GET,
+    path: '/v1/identities/{id}/sources',
+    id: 'listIdentitySources',
+    tag: 'sources',
+    summary: 'What each source says of one identity today',
+    params: idIn('an identity'),
+    query: NOTHING,
+    answer: wordsAnswer,
+    handle: async (context, { params: { id } }) => {
+      const { db } = context.deps
+      const of = await toldIdentityRef(db, id)
+      if (of === undefined) throw new Problem(404, 'There is no identity of this id.')
+      await look(context, 'identity.view', of.externalId)
+      return { body: { items: await identityWords(db, id, MOST_WORDS) } }
+    },
+  }),
+  route({
+    ...GET,
+    path: '/v1/imports',
+    id: 'listImports',
+    tag: 'sources',
+    summary: 'The files that were brought in, by the command, the page or the API',
+    params: NOTHING,
+    query: listQuery({ what: someOf(IMPORT_KINDS).exactOptional() }, AUDIT_SORTS, '-at'),
+    answer: importPage,
+    handle: async ({ deps: { db }, actor }, { query }) => {
+      const action = (query.what ?? IMPORT_KINDS).map((what) => `${what}.import`)
+      const rows = await auditPage(db, { action }, askOf(query, AUDIT_SORTS))
+      // Who did it is for those who may read the audit.
+      const named = may(actor.role, 'audit')
+      return listAnswer(
+        query,
+        rows.map((row) => ({ ...importOf(row), actor: named ? row.actor : null, keys: row.keys })),
+      )
     },
   }),
   route({
@@ -119,4 +176,17 @@ function stateOf({ retired, silentAt, fault, heardAt }: ToldFeed, now: Temporal.
   if (Temporal.Instant.compare(Temporal.Instant.from(silentAt), now) < 0) return 'silent'
   if (fault !== null) return 'failing'
   return heardAt === null ? 'waiting' : 'heard'
+}
+
+const tally = z.int().min(0).catch(0)
+/** What an import has in the audit; scanners' reports and workstations tell of what was found, and what was set aside. */
+const importFacts = z.object({
+  ...{ read: tally, found: tally, created: tally, updated: tally, unchanged: tally, badTotal: tally, asideTotal: tally },
+  stopped: z.boolean().catch(false),
+})
+
+function importOf({ id, at, action, subject, detail }: ToldAudit): Omit<Import, 'actor'> {
+  const { read, found, badTotal, asideTotal, ...counts } = importFacts.parse(detail)
+  const what = IMPORT_KINDS.find((each) => action === `${each}.import`) ?? 'identities'
+  return { id, at, what, name: subject, read: Math.max(read, found), bad: Math.max(badTotal, asideTotal), ...counts }
 }

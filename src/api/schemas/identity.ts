@@ -25,6 +25,9 @@ export const identity = z.strictObject({
   ownerExternalId: text().nullable().describe('The owner as the source names it, known here or not'),
   source: text().describe('What reported it'),
   state: z.enum(['active', 'terminated']).describe('`active`: it is here, even if a last day is set'),
+  suspendedAt: instant()
+    .nullable()
+    .describe('Since when a source calls it suspended: it is here, and its credentials rest. Null: none does'),
   credentials: standingCounts.describe('How its credentials stand'),
   findings: z
     .strictObject({

@@ -94,6 +94,7 @@ export const overview = z.strictObject({
     .describe('Kaplan–Meier estimate of how long credentials work after the termination'),
   paused: pause.nullable().describe('Everything is paused; null: it is not'),
   pausedSystems: count().describe('Systems that are paused by themselves'),
+  held: count().describe('Statements of sources that wait for a decision'),
   dueNow: count().describe('Credentials that are due'),
   nextDueAt: instant().nullable().describe('When the next credential is due, or was'),
   replicas: z.strictObject({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DEPARTURES, FEED_KINDS, HOLD_REASONS, STATEMENT_SAYS, STATEMENT_STATES } from '../../domain/feed.ts'
+import { DEPARTURES, FEED_KINDS, FEED_STANDINGS, HOLD_REASONS, STATEMENT_SAYS, STATEMENT_STATES } from '../../domain/feed.ts'
 import { count, id, identityRef, instant, pageOf, text } from './common.ts'
 
 export const SOURCE_STATES = ['heard', 'waiting', 'failing', 'silent', 'removed'] as const
@@ -34,6 +34,7 @@ export const statement = z.strictObject({
   source: z.strictObject({ id: id().describe('Of the source'), name: text().describe('As the configuration names it') }),
   key: text().describe('Its id of the subject'),
   called: text().describe('What it calls the subject'),
+  name: text().nullable().describe('For people, as it says it; null: it said none'),
   identity: identityRef.nullable().describe('Who that is here; null: nobody yet'),
   says: z.enum(STATEMENT_SAYS).describe('What it comes to'),
   effectiveAt: instant().nullable().describe('When a departure takes effect; null: it is none'),
@@ -46,6 +47,43 @@ export const statement = z.strictObject({
 })
 export type Statement = z.infer<typeof statement>
 export const statementPage = pageOf(statement)
+
+/** What a source says of one identity today. */
+const word = z.strictObject({
+  source: z.strictObject({
+    id: id().describe('Of the source'),
+    name: text().describe('As the configuration names it'),
+    kind: z.enum(FEED_KINDS).describe('How it tells'),
+  }),
+  removed: z.boolean().describe('The configuration no longer names it: its word does not count'),
+  key: text().describe('Its id of the subject'),
+  standing: z.enum(FEED_STANDINGS).describe('What it says'),
+  terminatedAt: instant().nullable().describe('When they left, or will leave, by its word'),
+  saidAt: instant().describe('When it said so'),
+})
+export type Word = z.infer<typeof word>
+export const wordsAnswer = z.strictObject({ items: z.array(word).describe('By the name of the source, at most 100') })
+
+export const IMPORT_KINDS = ['identities', 'credentials', 'report', 'workstation'] as const
+
+/** A file that was brought in, by whomever. */
+export const importItem = z.strictObject({
+  id: id().describe('Of the row of the audit'),
+  at: instant().describe('When'),
+  what: z
+    .enum(IMPORT_KINDS)
+    .describe('`report`: of a scanner. `workstation`: the credential stores that a machine leaves behind'),
+  name: text().describe('Of the file or folder'),
+  actor: text().nullable().describe('Who; null: the audit may not be read'),
+  read: count().describe('Rows, the bad ones included'),
+  created: count().describe('New'),
+  updated: count().describe('Changed'),
+  unchanged: count().describe('That stood so already'),
+  bad: count().describe('Rows of which nothing was taken'),
+  stopped: z.boolean().describe('It was cut short'),
+})
+export type Import = z.infer<typeof importItem>
+export const importPage = pageOf(importItem)
 
 const ids = z
   .array(z.guid({ error: 'must be the id of a statement' }))

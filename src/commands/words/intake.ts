@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { HandoverOptions } from '../handover.ts'
 import { type Act, positive } from './act.ts'
 
 export function addIntake(program: Command, act: Act): void {
@@ -56,6 +57,7 @@ export function addIntake(program: Command, act: Act): void {
     .action(
       act(async (c, id: string, options: { json: boolean }) => (await import('../identities.ts')).reinstate(c, id, options)),
     )
+  addOwnership(program, identities, act)
   const credentials = program.command('credentials').description('what is tried, and how it stands')
   credentials
     .command('list', { isDefault: true })
@@ -79,6 +81,57 @@ export function addIntake(program: Command, act: Act): void {
     .description('take what a reference holds now for the secret, and check it as a new one')
     .option('--json', 'one JSON document', false)
     .action(act(async (c, id: string, options: { json: boolean }) => (await import('../credentials.ts')).repin(c, id, options)))
+}
+
+function addOwnership(program: Command, identities: Command, act: Act): void {
+  identities
+    .command('show <name>')
+    .description('everything about one: what it holds, what was found, what sources say, what it answers for')
+    .option('--json', 'one JSON document', false)
+    .action(act(async (c, name: string, options: { json: boolean }) => (await import('../identity-page.ts')).show(c, name, options)))
+  identities
+    .command('transfer <external-id>')
+    .description('make somebody else answer for a service or an agent')
+    .requiredOption('--to <external-id>', 'the human who does from now on')
+    .option('--note <text>', 'why, for the record')
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, id: string, options: { to: string; note?: string; json: boolean }) =>
+        (await import('../handover.ts')).transfer(c, id, options),
+      ),
+    )
+  program
+    .command('handover <leaver>')
+    .description('somebody else takes over: what the leaver held must be refused by a date; once more: another date')
+    .requiredOption('--to <external-id>', 'who takes over, with a credential of its own')
+    .requiredOption('--by <instant>', 'from when on, such as 2027-01-31T18:00:00Z')
+    .option('--credential <id>', 'only this one; may be repeated', (word: string, words: string[]) => [...words, word], [])
+    .option('--owner <external-id>', "the human who answers for the leaver's services and agents; left out: --to, if it is one")
+    .option('--note <text>', 'why, for the record')
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, leaver: string, options: HandoverOptions) => (await import('../handover.ts')).handover(c, leaver, options)),
+    )
+  const handovers = program.command('handovers').description('agreed handovers, and what has become of them')
+  handovers
+    .command('list', { isDefault: true })
+    .description('those that are running or overdue')
+    .option('--identity <external-id>', 'of this leaver or receiver')
+    .option('--all', 'those that are done or cancelled, too', false)
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { identity?: string; all: boolean; json: boolean }) =>
+        (await import('../handover.ts')).list(c, options),
+      ),
+    )
+  handovers
+    .command('cancel <id>')
+    .description("the policy's deadlines count again; who owns what stays as it is")
+    .option('--note <text>', 'why, for the record')
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, id: string, options: { note?: string; json: boolean }) => (await import('../handover.ts')).cancel(c, id, options)),
+    )
 }
 
 interface FoundWords {

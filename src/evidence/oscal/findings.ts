@@ -145,6 +145,7 @@ const MEANING: Record<FindingKind, string> = {
   unverified_past_deadline: 'The deadline has passed and no answer proves that access is gone.',
   orphaned_identity: 'The owner of a service account or agent has left.',
   feed_silent: 'A source of leavers has stopped reporting.',
+  standing_grant: "An administrator's list still shows something of somebody who left. It is listed; nobody has signed in with it.",
 }
 
 const REMEDY: Record<FindingKind, string> = {
@@ -159,4 +160,5 @@ const REMEDY: Record<FindingKind, string> = {
   unverified_past_deadline: 'Restore the path to the system so that it can be judged.',
   orphaned_identity: 'Name a new owner or terminate it.',
   feed_silent: 'Restore the feed.',
+  standing_grant: 'Revoke or delete it at the system itself.',
 }

@@ -55,7 +55,10 @@ export const ssfOptions = z
       .min(1, { error: 'must hold at least one audience' })
       .max(10, { error: 'must hold at most 10 audiences' })
       .describe('`aud` of its tokens: one of these.'),
-    delivery: z.enum(['push', 'poll']).default('push').describe('push: to /ssf/v1/NAME (RFC 8935). poll: it is asked (RFC 8936).'),
+    delivery: z
+      .enum(['push', 'poll'])
+      .default('push')
+      .describe('push: to /ssf/v1/NAME (RFC 8935). poll: it is asked (RFC 8936).'),
     configurationUrl: url('Where the transmitter says what it is: /.well-known/ssf-configuration.').exactOptional(),
     endpoints: z
       .strictObject({
@@ -80,7 +83,9 @@ export const ssfOptions = z
       .array(reference())
       .max(5)
       .default([])
-      .describe('References to bearer tokens, one of which the transmitter must send with a push; a stream is made with the first.'),
+      .describe(
+        'References to bearer tokens, one of which the transmitter must send with a push; a stream is made with the first.',
+      ),
     pollEvery: duration('10s', '1d').prefault('1m'),
     algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA']).describe('Of signatures.'),
     acceptUntyped: z

@@ -12,7 +12,10 @@ const placeSchema = z.object({
   /** Epoch milliseconds, like those below. */
   stateAt: z.number().optional().catch(undefined),
   /** A verification that is not echoed yet. */
-  asked: z.object({ state: z.string().max(200), at: z.number() }).optional().catch(undefined),
+  asked: z
+    .object({ state: z.string().max(200), at: z.number() })
+    .optional()
+    .catch(undefined),
   echoedAt: z.number().optional().catch(undefined),
   /** A verification came to nothing, and none has come since. */
   failing: z.boolean().optional().catch(undefined),

@@ -3,43 +3,35 @@ import type { PullContext, SourcePull } from '../sources/source.ts'
 import type { SsfOptions } from './options.ts'
 import { keepPlace, type Place, readPlace } from './place.ts'
 import { pollStream, pollUrlOf } from './poll.ts'
-import { readStatus, setUpStream, type Streaming, verifyStream } from './stream.ts'
+import { readStatus, type Streaming, setUpStream, verifyStream } from './stream.ts'
 import { streamFault } from './take-set.ts'
 import { openTransmitter } from './transmitter.ts'
 import { openVerify } from './verify.ts'
 
-/** How often a stream that pushes is looked after, and how often any is asked for its status. */
-const LOOK_MS = 60_000
+/** How often a stream is asked for its status. */
 const STATUS_MS = 300_000
 
-/**
- * What the clock has to do for a stream: it is made, polled, asked whether it is on, and verified. Undefined for one that pushes and that
- * somebody else looks after.
- */
-export function openReceive(options: SsfOptions): SourcePull | undefined {
-  const { delivery, stream, pollEvery } = options
-  if (delivery === 'push' && stream === undefined) return undefined
+/** What the clock has to do for a stream: it is made, polled, asked whether it is on, and verified. */
+export function openReceive(options: SsfOptions): SourcePull['once'] {
+  const { delivery, stream } = options
   const transmitter = openTransmitter(options)
   const verify = openVerify(options, transmitter)
   // Once for each start and each change of the configuration: another address, other events, another token.
   let made = false
-  return {
-    everyMs: delivery === 'poll' ? pollEvery : LOOK_MS,
-    once: async (context) => {
-      const streaming: Streaming = { options, transmitter, context, place: readPlace(context.position) }
-      const keep = keeper(streaming, context)
-      if (stream !== undefined && (!made || streaming.place.streamId === undefined)) {
-        await keep(await setUpStream(streaming))
-        made = true
-      }
-      if (delivery === 'poll') {
-        const url = pollUrlOf(options, streaming.place.pollUrl)
-        const state = await pollStream({ url, options, transmitter, verify, context })
-        if (state !== undefined) await keep({ state })
-      }
-      if (stream !== undefined) await watch(streaming, keep)
-      complain(streaming.place)
-    },
+  return async (context) => {
+    const streaming: Streaming = { options, transmitter, context, place: readPlace(context.position) }
+    const keep = keeper(streaming, context)
+    if (stream !== undefined && (!made || streaming.place.streamId === undefined)) {
+      await keep(await setUpStream(streaming))
+      made = true
+    }
+    if (delivery === 'poll') {
+      const url = pollUrlOf(options, streaming.place.pollUrl)
+      const state = await pollStream({ url, options, transmitter, verify, context })
+      if (state !== undefined) await keep({ state })
+    }
+    if (stream !== undefined) await watch(streaming, keep)
+    complain(streaming.place)
   }
 }
 

@@ -77,7 +77,10 @@ async function findStream({ options, transmitter, context, place }: Streaming, u
 function checked({ stream_id, iss, aud, delivery, min_verification_interval }: Stream, options: SsfOptions): Partial<Place> {
   if (iss !== options.issuer) throw new RevenantError('SOURCE_REFUSED', 'the stream is of another issuer than `issuer`')
   if (!aud.some((each) => options.audience.includes(each)))
-    throw new RevenantError('SOURCE_REFUSED', `the stream is for another audience: put ${JSON.stringify(aud[0])} into \`audience\``)
+    throw new RevenantError(
+      'SOURCE_REFUSED',
+      `the stream is for another audience: put ${JSON.stringify(aud[0])} into \`audience\``,
+    )
   const pollUrl = delivery?.endpoint_url
   if (options.delivery === 'poll' && options.endpoints.poll === undefined && (pollUrl === undefined || !isSafeUrl(pollUrl)))
     throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where the stream is polled (delivery.endpoint_url)')

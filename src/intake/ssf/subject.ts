@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { identitiesByEmail } from '../../store/identity-email.ts'
 import { identitiesOf } from '../../store/feed-subject.ts'
 import type { IdentityRow } from '../../store/identity.ts'
+import { identitiesByEmail } from '../../store/identity-email.ts'
 import type { Tx } from '../transaction.ts'
 import type { SsfOptions } from './options.ts'
 

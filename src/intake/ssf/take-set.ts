@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { audit } from '../../store/audit.ts'
-import { failedFeed, heardFeed, isFirstEvent, wasEvent } from '../../store/feed.ts'
 import type { Queryable } from '../../store/db.ts'
+import { failedFeed, heardFeed, isFirstEvent, wasEvent } from '../../store/feed.ts'
 import type { IdentityRow } from '../../store/identity.ts'
 import type { IntakeDeps } from '../deps.ts'
 import type { Feed, Said, TakenOutcome } from '../feed/said.ts'
@@ -39,7 +39,8 @@ export async function takeSet(feed: Feed, set: SecuritySet, options: SsfOptions,
   await prepareToTake(deps)
   return inTransaction(deps.db, async (tx) => {
     const now = deps.now()
-    if (!(await isFirstEvent(tx, feed.id, `set:${digest(set.jti)}`, now))) return { replayed: true, events: [], stream: undefined }
+    if (!(await isFirstEvent(tx, feed.id, `set:${digest(set.jti)}`, now)))
+      return { replayed: true, events: [], stream: undefined }
     const work: Work = { tx, feed, set, options, deps, now, facts: new Map(), hints: new Map(), events: [], stream: undefined }
     for (const event of set.events) await readEvent(work, event)
     await takeFacts(work)
@@ -119,7 +120,13 @@ function isHarmless(name: EventName, { claims }: SecurityEvent): boolean {
 
 const RANK = { active: 0, inactive: 1, deleted: 2 } as const
 
-function addFact(work: Work, event: EventName, identity: IdentityRow, is: 'active' | 'inactive' | 'deleted', at: Temporal.Instant) {
+function addFact(
+  work: Work,
+  event: EventName,
+  identity: IdentityRow,
+  is: 'active' | 'inactive' | 'deleted',
+  at: Temporal.Instant,
+) {
   // Events of one token are one thing that happened (RFC 8417 §2): the gravest says it all.
   const before = work.facts.get(identity.external_id)
   if (before !== undefined && RANK[before.said.standing.is] >= RANK[is]) return
@@ -133,7 +140,11 @@ function addHint({ hints }: Work, event: EventName, identity: IdentityRow): void
 }
 
 /** When an event came to be, never later than now: its own time, that of the token, or that of its issue. */
-function happenedAt({ claims }: SecurityEvent, { happenedAt: toe, issuedAt }: SecuritySet, now: Temporal.Instant): Temporal.Instant {
+function happenedAt(
+  { claims }: SecurityEvent,
+  { happenedAt: toe, issuedAt }: SecuritySet,
+  now: Temporal.Instant,
+): Temporal.Instant {
   const said = z.number().min(0).max(253_402_300_799).safeParse(claims.event_timestamp).data
   const at = said === undefined ? (toe ?? issuedAt) : Temporal.Instant.fromEpochMilliseconds(Math.floor(said * 1_000))
   return Temporal.Instant.compare(at, now) > 0 ? now : at

@@ -86,7 +86,12 @@ export function openTransmitter(options: SsfOptions, now: () => number = () => p
 }
 
 /** What an answer says, where its status is one of these. Throws `SOURCE_REFUSED`, `SOURCE_UNREACHABLE`. */
-export function answered<Value>(schema: z.ZodType<Value>, answer: SsfAnswer, what: string, good: readonly number[] = [200]): Value {
+export function answered<Value>(
+  schema: z.ZodType<Value>,
+  answer: SsfAnswer,
+  what: string,
+  good: readonly number[] = [200],
+): Value {
   refuseBut(answer, what, good)
   const parsed = schema.safeParse(answer.body)
   if (parsed.success) return parsed.data
@@ -154,7 +159,10 @@ async function proofOf(
   const key = keyOf(await readReference(privateKey), privateKey)
   const { SignJWT } = await import('jose')
   const assertion = await new SignJWT({})
-    .setProtectedHeader({ alg: key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256', ...(keyId === undefined ? {} : { kid: keyId }) })
+    .setProtectedHeader({
+      alg: key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',
+      ...(keyId === undefined ? {} : { kid: keyId }),
+    })
     .setIssuer(clientId)
     .setSubject(clientId)
     .setAudience(tokenUrl)

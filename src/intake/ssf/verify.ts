@@ -1,5 +1,5 @@
-import { RevenantError } from '../../domain/error.ts'
 import { z } from 'zod'
+import { RevenantError } from '../../domain/error.ts'
 import { SetFault } from './fault.ts'
 import type { SsfOptions } from './options.ts'
 import type { Metadata, Transmitter } from './transmitter.ts'
@@ -45,7 +45,7 @@ const claimsSchema = z.object({
   jti: z.string().min(1).max(1_024),
   iat: second,
   toe: second.optional().catch(undefined),
-  sub_id: z.unknown(),
+  sub_id: z.unknown().optional(),
   events: z.record(z.string().min(1).max(1_000), z.record(z.string(), z.unknown())),
 })
 

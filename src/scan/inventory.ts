@@ -1,0 +1,228 @@
+import { RevenantError } from '../domain/error.ts'
+import type { ListingFault } from '../domain/grant.ts'
+import type { Listed, Lister, ListingContext, Person } from '../probe/inventory-ask.ts'
+import { madeUpName } from '../probe/made-up.ts'
+import { type DueListing, dueListings, keepTurn, takeTurn, turnFault } from '../store/listing.ts'
+import { isPaused } from '../store/pause.ts'
+import { findSystem, holdSystem, isHeld } from '../store/system.ts'
+import type { Trace } from './deps.ts'
+import { type RecordDeps, recordListing, together } from './inventory-record.ts'
+import type { InventorySystem } from './inventory-system.ts'
+
+export interface InventoryDeps extends RecordDeps {
+  trace(facts: Record<string, string | number>): Trace
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void
+  now(): Temporal.Instant
+  /** How long one turn may take before it leaves the rest to the next. */
+  budgetMs: number
+}
+
+export interface InventorySummary {
+  /** `skipped`: it is nobody's turn, or it may not be asked now. `blind`: the controls failed, so that nobody was looked at. */
+  outcome: 'skipped' | 'completed' | 'unfinished' | 'blind' | 'held' | 'paused' | 'stopped'
+  fault: ListingFault | undefined
+  people: number
+  complete: number
+  inconclusive: number
+  grants: number
+}
+
+/** A turn begins so long after the one before; one that could not ask is not repeated sooner than the second. */
+const REST = { ms: 60_000, faultMs: 900_000 }
+/** Longer than a turn may take: whoever died keeps others out no longer. */
+const LEASE_GRACE_MS = 120_000
+const PAGE = 100
+const MOST_LANES = 4
+/** Faults of the way in a row, after which the rest is left to the next turn. */
+const FAILURES = 3
+const DEFAULT_RETRY_MS = 60_000
+
+const OF_THE_WAY: ReadonlySet<ListingFault> = new Set<ListingFault>(['server_error', 'unreachable', 'timeout', 'tls_error'])
+
+/**
+ * One turn at one system: a made-up person, the canary, then those who left and are due, each recorded when it is done. Where somebody
+ * is named, that one alone, whoever's turn it is.
+ */
+export async function runInventory(
+  system: InventorySystem,
+  deps: InventoryDeps,
+  signal: AbortSignal,
+  only?: { identityId?: string | undefined },
+): Promise<InventorySummary> {
+  const summary: InventorySummary = { outcome: 'skipped', fault: undefined, people: 0, complete: 0, inconclusive: 0, grants: 0 }
+  const begun = Temporal.Instant.fromEpochMilliseconds(deps.now().epochMilliseconds)
+  if (await mayNotAsk(system, deps)) return summary
+  const ask = { systemId: system.id, by: system.by, everyMs: only === undefined ? system.everyMs : 0, now: begun, limit: PAGE }
+  const due = await dueListings(deps.db, { ...ask, ...(only?.identityId === undefined ? {} : { identityId: only.identityId }) })
+  if (due.length === 0) return summary
+  const until = begun.add({ milliseconds: deps.budgetMs + LEASE_GRACE_MS })
+  const rest = only === undefined ? REST : { ms: 0, faultMs: 0 }
+  if (!(await takeTurn(deps.db, system.id, begun, until, rest))) return summary
+  const trace = deps.trace({ system: system.name, probe: `inventory ${system.kind}`, zone: system.zone, shard: 0 })
+  const stop = new AbortController()
+  const turn: Turn = { system, deps, summary, signal: AbortSignal.any([signal, stop.signal]), stop, trace, failures: 0 }
+  try {
+    await conduct(turn, due, signal)
+  } finally {
+    trace.end(summary.outcome)
+    await turnFault(deps.db, system.id, summary.fault ?? null, deps.now())
+    await keepTurn(deps.db, system.id, begun, undefined)
+  }
+  const { outcome, ...counts } = summary
+  deps.log(summary.fault === undefined ? 'info' : 'warn', 'inventory finished', {
+    ...{ system: system.name, outcome, ...counts, trace_id: trace.traceId },
+  })
+  return summary
+}
+
+interface Turn {
+  system: InventorySystem
+  deps: InventoryDeps
+  summary: InventorySummary
+  signal: AbortSignal
+  stop: AbortController
+  trace: Trace
+  /** Faults of the way in a row. */
+  failures: number
+}
+
+async function mayNotAsk(system: InventorySystem, { db, now }: InventoryDeps): Promise<boolean> {
+  const row = await findSystem(db, system.id)
+  if (row === undefined || row.retired_at !== null) return true
+  const isBefore = (at: Temporal.Instant | null) => at !== null && Temporal.Instant.compare(at, now()) > 0
+  if (isBefore(row.hold_until)) return true
+  if (row.schedule !== null && (row.schedule_due_at === null || isBefore(row.schedule_due_at))) return true
+  return isPaused(db, row.id)
+}
+
+async function conduct(turn: Turn, due: readonly DueListing[], signal: AbortSignal): Promise<void> {
+  const { system, deps, summary } = turn
+  const lister = await opened(system).catch((error: unknown) => {
+    if (error instanceof RevenantError) return undefined
+    throw error
+  })
+  if (lister === undefined) return blind(turn, 'credential_unavailable')
+  const context = contextOf(turn)
+  const fault = await controlsFault(turn, lister, context, due)
+  if (signal.aborted) summary.outcome = 'stopped'
+  else if (fault !== undefined) await blind(turn, fault.fault, fault.retryAfterMs)
+  else await people(turn, lister, context, due, signal)
+}
+
+async function opened({ bound, credential }: InventorySystem): Promise<Lister> {
+  return bound.open(await credential())
+}
+
+function contextOf({ system, deps, signal }: Turn): ListingContext {
+  return {
+    http: system.http(),
+    attribution: system.attribution,
+    signal,
+    timeoutMs: system.timeoutMs,
+    pace: (of) => system.rate.acquire(of),
+    without: system.without,
+    nowMs: () => deps.now().epochMilliseconds,
+  }
+}
+
+/** Nobody was looked at: what is listed of others is as it was. */
+async function blind(turn: Turn, fault: ListingFault, retryAfterMs?: number): Promise<void> {
+  turn.summary.outcome = 'blind'
+  turn.summary.fault = fault
+  if (fault === 'rate_limited') await holdBack(turn, retryAfterMs)
+}
+
+/**
+ * A made-up person must be unknown, or have nothing; the canary must have something. What a list shows of anybody proves that it tells
+ * people apart, and what it does not show of others that it looks at all.
+ */
+async function controlsFault(
+  { system }: Turn,
+  lister: Lister,
+  context: ListingContext,
+  due: readonly DueListing[],
+): Promise<{ fault: ListingFault; retryAfterMs?: number } | undefined> {
+  const decoy = await lister.list(madeUp(system, due), context)
+  if (decoy.grants.length > 0 || decoy.known === true) return { fault: 'decoy_listed' }
+  // What may not be looked at for others either is said of each of them; here only what stops everything.
+  if (decoy.known === undefined && decoy.fault !== undefined) return faultOf(decoy, decoy.fault)
+  if (system.canary === undefined) return undefined
+  const canary = await lister.list({ by: system.by, name: system.canary }, context)
+  if (canary.grants.length > 0) return undefined
+  return canary.fault === undefined ? { fault: 'canary_empty' } : faultOf(canary, canary.fault)
+}
+
+function faultOf({ retryAfterMs }: Listed, fault: ListingFault) {
+  return { fault, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}
+
+/** In the domain of somebody who is asked for: of a strange one some systems say that we may not look there. */
+function madeUp({ by }: InventorySystem, due: readonly DueListing[]): Person {
+  const domain = due.flatMap(({ names }) => names.find((name) => /^[^@]+@[^@]+$/.test(name))?.split('@')[1] ?? [])[0]
+  return { by, name: domain === undefined ? madeUpName() : `${madeUpName()}@${domain}` }
+}
+
+async function people(
+  turn: Turn,
+  lister: Lister,
+  context: ListingContext,
+  due: readonly DueListing[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { system, deps, summary, stop } = turn
+  const ends = performance.now() + deps.budgetMs
+  const queue = [...due]
+  summary.outcome = 'completed'
+  const end = (outcome: InventorySummary['outcome']) => {
+    summary.outcome = outcome
+    queue.length = 0
+  }
+  const lane = async () => {
+    for (let of = queue.shift(); of !== undefined; of = queue.shift()) {
+      if (signal.aborted) return end('stopped')
+      if (performance.now() > ends) return end('unfinished')
+      if (await isPaused(deps.db, system.id)) return end('paused')
+      if (await isHeld(deps.db, system.id, deps.now())) return end('held')
+      const listed = await listPerson(system, lister, context, of)
+      // What a stop cut short is no listing.
+      if (context.signal.aborted) return end(signal.aborted ? 'stopped' : summary.outcome)
+      await record(turn, of, listed)
+      const { fault } = listed
+      turn.failures = fault !== undefined && OF_THE_WAY.has(fault) ? turn.failures + 1 : 0
+      const isOver = fault === 'rate_limited' || fault === 'unauthenticated' || fault === 'credential_unavailable'
+      if (!isOver && turn.failures < FAILURES) continue
+      summary.fault = fault
+      end(isOver && fault !== 'rate_limited' ? 'blind' : 'held')
+      if (fault === 'rate_limited' || listed.retryAfterMs !== undefined) await holdBack(turn, listed.retryAfterMs)
+      stop.abort(new Error('the system is left alone'))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(system.concurrency, MOST_LANES) }, lane))
+  if (summary.outcome === 'completed' && due.length === PAGE) summary.outcome = 'unfinished'
+}
+
+async function listPerson(system: InventorySystem, lister: Lister, context: ListingContext, of: DueListing): Promise<Listed> {
+  if (of.names.length === 0) {
+    return { known: undefined, grants: [], parts: {}, fault: 'no_name', retryAfterMs: undefined }
+  }
+  const all: Listed[] = []
+  for (const name of of.names) all.push(await lister.list({ by: system.by, name }, context))
+  return together(all)
+}
+
+async function record({ system, deps, summary, trace }: Turn, of: DueListing, listed: Listed): Promise<void> {
+  const assurance = system.canary === undefined ? 'explicit' : 'controlled'
+  const at = Temporal.Instant.fromEpochMilliseconds(deps.now().epochMilliseconds)
+  if (!(await recordListing(system, of, listed, { assurance, traceId: trace.traceId, at }, deps))) return
+  summary.people++
+  summary[listed.fault === undefined ? 'complete' : 'inconclusive']++
+  summary.grants += listed.grants.length
+}
+
+/** Keeps replays and lists of every replica away for as long as the system asks. */
+async function holdBack({ system, deps }: Turn, retryAfterMs: number | undefined): Promise<void> {
+  const row = await findSystem(deps.db, system.id)
+  if (row === undefined) return
+  const until = deps.now().add({ milliseconds: Math.round(retryAfterMs ?? DEFAULT_RETRY_MS) })
+  await holdSystem(deps.db, system.id, until, 'rate_limited', row.breaker_failures)
+}

@@ -1,0 +1,197 @@
+import { sql } from 'kysely'
+import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, PersonName } from '../domain/grant.ts'
+import { newId } from '../domain/id.ts'
+import type { IdentityKind } from '../domain/identity.ts'
+import type { Queryable } from './db.ts'
+
+/** Somebody who left and whose turn it is. */
+export interface DueListing {
+  identityId: string
+  identityKind: IdentityKind
+  terminatedAt: Temporal.Instant
+  /** By which it is looked for at this system, each of them; empty: it has none. */
+  names: string[]
+}
+
+/** A listing that proves nothing is made again so soon. */
+const RETRY_MS = 3_600_000
+
+const NAMES: Record<PersonName, ReturnType<typeof sql>> = {
+  email: sql`case when i.email is null or i.email = '' then '[]'::json else json_build_array(i.email) end`,
+  externalId: sql`json_build_array(i.external_id)`,
+  principal: sql`(select coalesce(json_agg(distinct k.principal), '[]'::json) from credential k
+    where k.identity_id = i.id and k.system_id = s.id and k.principal is not null and k.principal <> '')`,
+}
+
+/**
+ * Those who left and were not looked at for `everyMs`, or never, the longest ago first. By `principal`: only those with a credential at
+ * the system. With `identityId`, that one alone, whenever it was
+ * looked at last.
+ */
+export async function dueListings(
+  db: Queryable,
+  of: { systemId: string; by: PersonName; everyMs: number; now: Temporal.Instant; limit: number; identityId?: string },
+): Promise<DueListing[]> {
+  const before = (ms: number) => sql`${of.now.subtract({ milliseconds: ms }).toString()}::timestamptz`
+  const again = sql`(l.at is null or l.at <= ${before(of.everyMs)}
+    or (l.outcome = 'inconclusive' and l.at <= ${before(Math.min(of.everyMs, RETRY_MS))}))`
+  const { rows } = await sql<DueListing>`
+    select i.id as "identityId", i.kind as "identityKind", i.terminated_at as "terminatedAt", ${NAMES[of.by]} as names
+    from identity i
+    join system s on s.id = ${of.systemId}::uuid
+    left join lateral (
+      select l.at, l.outcome from listing l where l.system_id = s.id and l.identity_id = i.id order by l.at desc limit 1
+    ) l on true
+    where i.terminated_at <= ${of.now.toString()}::timestamptz
+      and ${of.identityId === undefined ? again : sql`i.id = ${of.identityId}::uuid`}
+      and ${of.by === 'principal' ? sql`exists (select 1 from credential k where k.identity_id = i.id and k.system_id = s.id)` : sql`true`}
+    order by l.at nulls first, i.id limit ${of.limit}
+  `.execute(db)
+  return rows
+}
+
+/**
+ * True for the one process that is to ask a system now. Its turn ends by `until` at the latest, so that one that died keeps nobody out
+ * for long; nobody asks again within `rest.ms` of the last turn's begin, or `rest.faultMs` where that one could not ask.
+ */
+export async function takeTurn(
+  db: Queryable,
+  systemId: string,
+  now: Temporal.Instant,
+  until: Temporal.Instant,
+  rest: { ms: number; faultMs: number },
+): Promise<boolean> {
+  const ago = (ms: number) => sql`${now.subtract({ milliseconds: ms }).toString()}::timestamptz`
+  const { rows } = await sql`
+    insert into listing_turn (system_id, leased_until, asked_at)
+    values (${systemId}::uuid, ${until.toString()}::timestamptz, ${now.toString()}::timestamptz)
+    on conflict (system_id) do update set leased_until = excluded.leased_until, asked_at = excluded.asked_at
+    where (listing_turn.leased_until is null or listing_turn.leased_until <= ${now.toString()}::timestamptz)
+      and (listing_turn.asked_at is null
+        or listing_turn.asked_at <= case when listing_turn.fault is null then ${ago(rest.ms)} else ${ago(rest.faultMs)} end)
+    returning system_id
+  `.execute(db)
+  return rows.length > 0
+}
+
+/** Goes on with a turn, or ends it where `until` is undefined. False: somebody else has it meanwhile. */
+export async function keepTurn(
+  db: Queryable,
+  systemId: string,
+  begun: Temporal.Instant,
+  until: Temporal.Instant | undefined,
+): Promise<boolean> {
+  const done = await sql`
+    update listing_turn set leased_until = ${until?.toString() ?? null}::timestamptz
+    where system_id = ${systemId}::uuid and asked_at = ${begun.toString()}::timestamptz
+  `.execute(db)
+  return (done.numAffectedRows ?? 0n) > 0n
+}
+
+/** Why a system could not be asked, or null. @param fault a word of the list, or a sentence without secrets */
+export async function turnFault(db: Queryable, systemId: string, fault: string | null, at: Temporal.Instant): Promise<void> {
+  await db
+    .updateTable('listing_turn')
+    .set({ fault, fault_at: fault === null ? null : at.toString() })
+    .where('system_id', '=', systemId)
+    .execute()
+}
+
+export interface NewListing {
+  id: string
+  systemId: string
+  identityId: string
+  inventory: string
+  at: Temporal.Instant
+  outcome: ListingOutcome
+  reason: ListingFault | undefined
+  known: boolean | undefined
+  parts: Record<string, 'complete' | ListingFault>
+  assurance: 'controlled' | 'explicit'
+  traceId: string
+  grants: readonly { list: string; kind: GrantKind; key: string; title: string; facts: GrantFacts }[]
+}
+
+/** A grant after a listing was written: seen in it, or missing from a list that was read to its end. */
+export interface MovedGrant {
+  id: string
+  seen: boolean
+}
+
+/**
+ * Writes a listing and what it says of grants, in the caller's transaction. Missing are those that a complete list of it does not show;
+ * after the second in a row they are gone. Of a list with a fault nothing is missing.
+ */
+export async function saveListing(tx: Queryable, listing: NewListing): Promise<MovedGrant[]> {
+  const at = listing.at.toString()
+  await tx
+    .insertInto('listing')
+    .values({
+      id: listing.id,
+      system_id: listing.systemId,
+      identity_id: listing.identityId,
+      inventory: listing.inventory,
+      at,
+      outcome: listing.outcome,
+      reason: listing.reason ?? null,
+      known: listing.known ?? null,
+      listed: listing.grants.length,
+      parts: JSON.stringify(listing.parts),
+      assurance: listing.assurance,
+      trace_id: listing.traceId,
+    })
+    .execute()
+  const seen = listing.grants.map((grant) => ({ ...grant, id: newId() }))
+  const { rows: there } = await sql<{ id: string }>`
+    insert into standing_grant (id, system_id, identity_id, inventory, list, kind, key, title, detail, first_seen_at, last_seen_at, listing_id)
+    select g.id, ${listing.systemId}::uuid, ${listing.identityId}::uuid, ${listing.inventory}, g.list, g.kind, g.key, g.title, g.facts,
+      ${at}::timestamptz, ${at}::timestamptz, ${listing.id}::uuid
+    from json_to_recordset(${JSON.stringify(seen)}::json) as g (id uuid, list text, kind text, key text, title text, facts jsonb)
+    order by g.list, g.key
+    on conflict (system_id, identity_id, list, key) do update set kind = excluded.kind, title = excluded.title, detail = excluded.detail,
+      last_seen_at = excluded.last_seen_at, missed = 0, gone_at = null, listing_id = excluded.listing_id, inventory = excluded.inventory
+    returning id
+  `.execute(tx)
+  const whole = Object.entries(listing.parts).flatMap(([list, part]) => (part === 'complete' ? [list] : []))
+  const { rows: missing } = await sql<{ id: string }>`
+    update standing_grant set missed = missed + 1,
+      gone_at = case when missed + 1 >= ${GONE_AFTER}::int then ${at}::timestamptz end
+    where system_id = ${listing.systemId}::uuid and identity_id = ${listing.identityId}::uuid and gone_at is null
+      and listing_id <> ${listing.id}::uuid and list in (select json_array_elements_text(${JSON.stringify(whole)}::json))
+    returning id
+  `.execute(tx)
+  return [...there.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]
+}
+
+/** Whole lists in a row that must lack a grant before it counts as gone. */
+export const GONE_AFTER = 2
+
+/** Ends what stands of identities that are here again: an inventory is of those who left. Answers whose findings are over. */
+export async function endGrantsOfPresent(tx: Queryable, now: Temporal.Instant, limit: number): Promise<ReturnedGrant[]> {
+  const { rows } = await sql<ReturnedGrant>`
+    update standing_grant g set gone_at = ${now.toString()}::timestamptz, missed = ${GONE_AFTER}::int
+    from identity i
+    where g.id in (
+        select g.id from standing_grant g join identity i on i.id = g.identity_id
+        where g.gone_at is null and (i.terminated_at is null or i.terminated_at > ${now.toString()}::timestamptz)
+        order by g.id limit ${limit} for update of g skip locked
+      ) and i.id = g.identity_id
+    returning g.id, g.system_id as "systemId", g.identity_id as "identityId"
+  `.execute(tx)
+  return rows
+}
+
+export interface ReturnedGrant {
+  id: string
+  systemId: string
+  identityId: string
+}
+
+/** Forgets listings older than `before`, the last one of each identity at each system apart. Answers how many. */
+export async function forgetListings(db: Queryable, before: Temporal.Instant): Promise<number> {
+  const done = await sql`
+    delete from listing l where l.at < ${before.toString()}::timestamptz
+      and exists (select 1 from listing n where n.system_id = l.system_id and n.identity_id = l.identity_id and n.at > l.at)
+  `.execute(db)
+  return Number(done.numAffectedRows ?? 0n)
+}

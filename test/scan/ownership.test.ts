@@ -1,0 +1,246 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openBox } from '../../src/custody/box.ts'
+import { type Custody, openCustody } from '../../src/custody/custody.ts'
+import { minimiseSecrets } from '../../src/daemon/minimise.ts'
+import { cancelHandover, handOver, postponeHandover } from '../../src/findings/handover.ts'
+import type { OwnershipDeps } from '../../src/findings/ownership.ts'
+import { bindSystem } from '../../src/intake/credential-row.ts'
+import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
+import { importIdentities } from '../../src/intake/identities.ts'
+import { terminateIdentity } from '../../src/intake/terminate.ts'
+import type { TrialDeps } from '../../src/scan/deps.ts'
+import { runTrial } from '../../src/scan/trial.ts'
+import { findingEvents } from '../../src/store/finding.ts'
+import { holdersOf } from '../../src/store/share.ts'
+import { findSystem } from '../../src/store/system.ts'
+import { given } from '../intake/files.ts'
+import { STORES, type TestStore } from '../servers/stores.ts'
+import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
+import { type House, openHouse, POLICY } from './house.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const [embedded] = STORES
+
+/** Handovers and shared secrets, with real trials against a real API that writes down every token it sees. */
+describe('what others go on with', () => {
+  let store: TestStore
+  let folder: string
+  let custody: Custody
+  let api: TokenApi
+  let house: House
+  let deps: TrialDeps
+  let intake: CredentialIntakeDeps
+  let acting: OwnershipDeps
+  let system: string
+  const db = () => store.store.db
+  beforeAll(async () => {
+    if (embedded === undefined) throw new Error('there is an embedded store')
+    store = await embedded.open()
+    folder = mkdtempSync(join(tmpdir(), 'revenant-ownership-'))
+    custody = await openCustody({ db: db(), keyRingPath: join(folder, 'keyring.json'), clock: () => Temporal.Now.instant() })
+  })
+  afterAll(async () => {
+    await store.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  beforeEach(async () => {
+    api = await startTokenApi()
+    house = await openHouse(db(), api, { concurrency: 1 })
+    system = house.system.name
+    deps = {
+      ...house.deps,
+      openSecret: async (row, { id, probe }) => {
+        const { credential_id: credentialId, secret_origin: origin, sealed, reference, reference_mac: referenceMac, pinned } = row
+        return openBox(
+          await custody.open({ credentialId, systemId: id, origin, sealed, reference, referenceMac, pinned }, probe.origin),
+        )
+      },
+    }
+    const row = await findSystem(db(), house.system.id)
+    if (row === undefined) throw new Error('no system')
+    intake = {
+      db: db(),
+      jobs: { enqueueTrial: async () => true, prepareTrials: async () => {} },
+      custody,
+      bindings: new Map([[system, bindSystem(row, house.system.probe)]]),
+      policy: { verifyWithinMs: 72 * HOUR_MS, timeZone: 'UTC', terminationCutOff: '18:00' },
+      actor: 'test',
+      now: deps.now,
+    }
+    acting = { db: db(), actor: 'test', now: deps.now, policy: POLICY, raise: deps.raise }
+  })
+  afterEach(async () => {
+    await house.close()
+    await api.stop()
+  })
+
+  const who = (name: string) => `${name} of ${system}`
+  const here = (...names: string[]) =>
+    importIdentities(given(`external_id,status\n${names.map((name) => `${who(name)},active\n`).join('')}`, 'csv', 1_000), intake, {
+      dryRun: false,
+    })
+  const register = (rows: object[], dryRun = false) =>
+    importCredentials(given(rows.map((each) => JSON.stringify({ system, ...each })).join('\n'), 'jsonl', 1_000), intake, { dryRun })
+  const leave = (name: string) => terminateIdentity(who(name), undefined, intake)
+  const run = () => runTrial({ systemId: house.system.id, shard: 0 }, new AbortController().signal, deps)
+  const seen = () => [...new Set(api.requests.flatMap(({ token }) => (token?.startsWith('own-') === true ? [token] : [])))]
+  const later = async (ms: number) => {
+    house.advance(ms)
+    return run()
+  }
+  const held = async (name: string) =>
+    db()
+      .selectFrom('credential as k')
+      .innerJoin('identity as i', 'i.id', 'k.identity_id')
+      .innerJoin('check_state as c', 'c.credential_id', 'k.id')
+      .select(['k.id', 'k.share_id', 'k.rotated_at', 'k.retired_reason', 'k.handover_by', 'c.due_at', 'c.dead_at'])
+      .where('i.external_id', '=', who(name))
+      .executeTakeFirstOrThrow()
+  const findingOf = async (name: string) =>
+    db().selectFrom('finding').selectAll().where('credential_id', '=', (await held(name)).id).executeTakeFirst()
+  const told = () => house.edges.map(({ event, finding }) => [event, finding.kind, finding.severity])
+
+  it('gives access over until a date, and calls for its end from then on; the new one is never tried', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.tokens.set('own-old', 'lea')
+    api.tokens.set('own-new', 'rob')
+    await leave('lea')
+    const by = deps.now().add({ hours: 240 }).round('second')
+    const agreement = { leaver: who('lea'), receiver: who('rob'), by, note: 'payroll moves' }
+    expect(await handOver(agreement, acting)).toMatchObject({ created: true, credentials: 1, transferred: [], orphaned: [] })
+    await register([{ identity: who('rob'), secret: { token: 'own-new' } }])
+    await run()
+    expect(told()).toEqual([['opened', 'handover_overdue', 'info']])
+    // A second before the date it is still what was agreed: the check at the date itself is planned.
+    await later(by.epochMilliseconds - deps.now().epochMilliseconds - 1_000)
+    await run()
+    expect(told()).toHaveLength(1)
+    expect((await held('lea')).due_at?.epochMilliseconds).toBe(by.epochMilliseconds)
+    await later(2_000)
+    expect(told().at(-1)).toEqual(['escalated', 'handover_overdue', 'medium'])
+    api.tokens.delete('own-old')
+    await later(DAY_MS + HOUR_MS)
+    await later(HOUR_MS)
+    expect(told().at(-1)).toEqual(['resolved', 'handover_overdue', 'medium'])
+    expect((await held('rob')).due_at).toBeNull()
+    expect(seen()).toEqual(['own-old'])
+  })
+
+  it('makes what was found before an agreed thing, moves its date, and takes it back', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.tokens.set('own-old', 'lea')
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await run()
+    expect(told()).toEqual([['opened', 'residual_access', 'medium']])
+    const agreement = { leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 48 }) }
+    const { id } = await handOver(agreement, acting)
+    const finding = await findingOf('lea')
+    expect(finding).toMatchObject({ severity: 'info', state: 'open' })
+    const events = await findingEvents(db(), finding?.id ?? '')
+    expect(events.at(-1)).toMatchObject({ event: 'handed_over', severity: 'info', actor: 'test' })
+    await later(HOUR_MS * 30)
+    expect(told()).toHaveLength(1)
+    // Once more between the same two: the same handover, another date.
+    const sooner = deps.now().add({ hours: 1 }).round('second')
+    expect(await handOver({ ...agreement, by: sooner }, acting)).toMatchObject({ id, created: false, credentials: 1 })
+    expect((await held('lea')).handover_by?.toString()).toBe(sooner.toString())
+    await later(2 * HOUR_MS)
+    expect(told().at(-1)).toEqual(['escalated', 'handover_overdue', 'medium'])
+    expect(await postponeHandover(id, deps.now().add({ hours: 24 }), 'one more day', acting)).toEqual({ credentials: 1 })
+    expect(await findingOf('lea')).toMatchObject({ severity: 'info' })
+    expect(await cancelHandover(id, undefined, acting)).toEqual({ credentials: 1 })
+    await expect(cancelHandover(id, undefined, acting)).rejects.toMatchObject({ code: 'CONFLICT' })
+    await run()
+    expect(told().at(-1)).toEqual(['escalated', 'residual_access', 'medium'])
+    expect((await held('lea')).handover_by).toBeNull()
+  })
+
+  it('tries the value that a leaver knew until it is refused, and never the one that the others have since', async () => {
+    await here('anna', 'ben', 'cleo')
+    const shared = { label: 'root', holders: `${who('ben')}; ${who('cleo')}` }
+    const first = { ...shared, identity: who('anna'), secret: { token: 'own-one' } }
+    expect(await register([first], true)).toMatchObject({ created: 3, badTotal: 0 })
+    expect(await register([first])).toMatchObject({ created: 3, dueNow: 0 })
+    expect(await register([first])).toMatchObject({ created: 0, updated: 0, unchanged: 3 })
+    api.tokens.set('own-one', 'root')
+    api.tokens.set('own-two', 'root')
+    await run()
+    expect(seen()).toEqual([])
+    await leave('cleo')
+    await run()
+    expect(told()).toEqual([['opened', 'shared_secret_not_rotated', 'info']])
+    await later(25 * HOUR_MS)
+    expect(told().at(-1)).toEqual(['escalated', 'shared_secret_not_rotated', 'high'])
+
+    // Registered for one of those who are here: it is the value of all who are, and of nobody else.
+    const second = { label: 'root', identity: who('ben'), secret: { token: 'own-two' } }
+    expect(await register([second])).toMatchObject({ updated: 2, dueNow: 0, badTotal: 0 })
+    expect(await register([second])).toMatchObject({ updated: 0, unchanged: 2 })
+    const cleo = await held('cleo')
+    expect(cleo).toMatchObject({ rotated_at: expect.anything(), retired_reason: null })
+    const now = await holdersOf(db(), cleo.id, 10)
+    expect(now.map(({ identity, current }) => [identity.externalId, current])).toEqual([
+      [who('anna'), true],
+      [who('ben'), true],
+      [who('cleo'), false],
+    ])
+    await later(DAY_MS + HOUR_MS)
+    expect(seen()).toEqual(['own-one'])
+
+    // Nothing is retired before it is proven refused.
+    const minimise = () =>
+      minimiseSecrets({ config: { custody: {} }, instance: 'r', now: deps.now, store: store.store } as unknown as Parameters<
+        typeof minimiseSecrets
+      >[0])
+    expect(await minimise()).toMatchObject({ rotated: 0 })
+    api.tokens.delete('own-one')
+    await later(DAY_MS + HOUR_MS)
+    expect(await minimise()).toMatchObject({ rotated: 0 })
+    await later(HOUR_MS)
+    expect(told().at(-1)).toEqual(['resolved', 'shared_secret_not_rotated', 'high'])
+    expect(await minimise()).toMatchObject({ rotated: 1 })
+    expect(await held('cleo')).toMatchObject({ retired_reason: 'rotated', due_at: null })
+    expect(seen()).toEqual(['own-one'])
+
+    // The next to leave knows the value of his time.
+    await leave('ben')
+    await run()
+    expect(seen()).toEqual(['own-one', 'own-two'])
+  })
+
+  it('names holders that are not known, and a row of his own counts for each', async () => {
+    await here('anna', 'ben')
+    const row = { identity: who('anna'), label: 'x', secret: { token: 'own-a' } }
+    const report = await register([{ ...row, holders: `${who('ben')};nobody;nobody else` }])
+    expect(report).toMatchObject({ created: 0, badTotal: 1 })
+    expect(report.bad).toMatchObject([{ line: 1, field: 'holders', message: expect.stringContaining('2 who are not known') }])
+    expect(await register([{ ...row, holders: who('ben'), shared: false }])).toMatchObject({ badTotal: 1 })
+    const own = { identity: who('ben'), label: 'x', secret: { token: 'own-b' } }
+    expect(await register([{ ...row, holders: who('ben') }, own])).toMatchObject({ created: 2, badTotal: 0 })
+    expect((await held('ben')).share_id).toBeNull()
+  })
+
+  it('refuses what nobody can agree', async () => {
+    await here('lea', 'rob', 'gone')
+    await leave('gone')
+    const by = deps.now().add({ hours: 1 })
+    const agreement = { leaver: who('lea'), receiver: who('rob'), by }
+    const refused: [object, string][] = [
+      [{ receiver: who('lea') }, 'INPUT_INVALID'],
+      [{ receiver: who('gone') }, 'INPUT_INVALID'],
+      [{ receiver: 'nobody' }, 'NOT_FOUND'],
+      [{ by: deps.now() }, 'INPUT_INVALID'],
+      [{ owner: who('lea') }, 'INPUT_INVALID'],
+      [{ owner: who('gone') }, 'INPUT_INVALID'],
+      [{ credentialIds: ['00000000-0000-7000-8000-000000000000'] }, 'NOT_FOUND'],
+    ]
+    for (const [fields, code] of refused) await expect(handOver({ ...agreement, ...fields }, acting)).rejects.toMatchObject({ code })
+    expect(await db().selectFrom('handover').selectAll().where('leaver_id', 'in', db().selectFrom('identity').select('id').where('external_id', '=', who('lea'))).execute()).toEqual([])
+  })
+})
