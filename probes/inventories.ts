@@ -28,6 +28,9 @@ async function load(kind: string): Promise<Inventory> {
   if (!INVENTORY_KINDS.includes(kind))
     throw new RevenantError('PROBE_UNKNOWN', `there is no inventory of that kind. There are: ${INVENTORY_KINDS.join(', ')}.`)
   const fileName = `${kind}.yaml`
-  const [text, { inventoryOf }] = await Promise.all([readFile(new URL(fileName, FOLDER), 'utf8'), import('../src/probe/inventory.ts')])
+  const [text, { inventoryOf }] = await Promise.all([
+    readFile(new URL(fileName, FOLDER), 'utf8'),
+    import('../src/probe/inventory.ts'),
+  ])
   return inventoryOf(text, fileName)
 }

@@ -20,6 +20,7 @@ import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/r
 import { toError } from './domain/error.ts'
 import { applySignals } from './findings/apply.ts'
 import { feedSignal } from './findings/signals.ts'
+import { endReturned } from './scan/inventory-record.ts'
 import { remind } from './scan/plan.ts'
 import { backlog } from './store/delivery.ts'
 import { countDue } from './store/due.ts'
@@ -28,6 +29,7 @@ import { countActiveFindings } from './store/finding.ts'
 import { forgetRequests } from './store/idempotency.ts'
 import { listOrphans } from './store/identity.ts'
 import { endThoseOfLeavers } from './store/leaver.ts'
+import { forgetListings } from './store/listing.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { forgetLooks } from './store/looks.ts'
 import { ensurePartitions } from './store/partition.ts'
@@ -62,6 +64,8 @@ export interface Daemon {
 }
 
 const ORPHANS_PAGE = 500
+/** Grants of those who are here again, ended a minute. */
+const RETURNED_PAGE = 500
 /** How often the ledger takes up what waits for it. */
 const SEQUENCE = '*/5 * * * * *'
 /** Looks of an hour this long ago, if none was repeated, are forgotten. */
@@ -104,6 +108,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const started = performance.now()
       await runtime.tick()
       await runtime.feeds.pullDue(runtime.feedDeps)
+      runtime.inventories.runDue(runtime.inventoryDeps)
       telemetry.meters.tickEnded(performance.now() - started)
       heartbeat.beat()
     })
@@ -185,6 +190,7 @@ async function everyMinute(runtime: Runtime): Promise<void> {
   await endSessionsOfOtherRoles(runtime)
   await endThoseWhoLeft(runtime)
   await tellSilences(runtime)
+  await endReturned(runtime.now(), RETURNED_PAGE, runtime.inventoryDeps)
   await recoverDeliveries(runtime.deliveryDeps)
   const { meters } = runtime.telemetry
   const now = runtime.now().epochMilliseconds
@@ -215,6 +221,7 @@ async function everyDay(runtime: Runtime): Promise<void> {
   await forgetSignInLinks(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
   await forgetFeedEvents(db, now.subtract({ hours: FORGET_EVENTS_HOURS }))
   await forgetSessions(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
+  await forgetListings(db, now.subtract({ milliseconds: runtime.config.retention.observationsMs }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.

@@ -135,11 +135,11 @@ const onlyToken = z.looseObject({ refresh_token: z.string().min(1) })
 
 /**
  * Says what a redemption did to the token. A refusal spends nothing; an answer that is cut off, and a server error in the middle, may have.
- * 503 is said before anything is done (RFC 9110 §15.6.4).
+ * So may a 503: proxies say it of a connection that broke after the request had gone through.
  */
 export function fateOf(answer: HttpAnswer, sent: string): Fate {
   const { status } = answer
-  if (status >= 500) return { spent: status !== 503 }
+  if (status >= 500) return { spent: true }
   if (status < 200 || status >= 300) return { spent: false }
   // Whatever else is wrong with the answer, this is the only thing that opens the family now.
   const found = onlyToken.safeParse(answer.json())

@@ -235,7 +235,11 @@ function deadlineOf(
   const terminatedAt = identity?.terminated_at
   if (terminatedAt == null || (credential === undefined && grant === undefined) || system === undefined) return undefined
   const facts = { tier: system.tier, system: system.name, identityKind: identity?.kind }
-  const allowed = withinMs(policy.revokeWithinMs, { ...facts, privilege: credential?.privilege, credentialKind: credential?.kind })
+  const allowed = withinMs(policy.revokeWithinMs, {
+    ...facts,
+    privilege: credential?.privilege,
+    credentialKind: credential?.kind,
+  })
   const revokeBy = credential?.handover_by ?? terminatedAt.add({ milliseconds: allowed })
   return { revokeBy: revokeBy.toString(), overdueMs: edge.at.epochMilliseconds - revokeBy.epochMilliseconds }
 }

@@ -86,7 +86,9 @@ export async function overviewOf(deps: ApiDeps, days: OverviewDays): Promise<Ove
       ...told(latencyBy.get(null)),
       systems: systems.flatMap(({ ref }) => {
         const row = latencyBy.get(ref.id)
-        return row === undefined ? [] : [{ system: ref, allowedMs: withinMs(within, { tier: ref.tier, system: ref.name }), ...told(row) }]
+        return row === undefined
+          ? []
+          : [{ system: ref, allowedMs: withinMs(within, { tier: ref.tier, system: ref.name }), ...told(row) }]
       }),
     },
     survival: { days, medianMinutes: medianMinutes(steps) ?? null, steps: thinned(steps) },

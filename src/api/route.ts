@@ -14,6 +14,7 @@ export const TAGS = [
   'trials',
   'observations',
   'findings',
+  'grants',
   'exemptions',
   'alerts',
   'sinks',

@@ -13,12 +13,13 @@ import { EXEMPTION_ACTIONS } from './routes/exemption-actions.ts'
 import { EXEMPTIONS_ROUTES } from './routes/exemptions.ts'
 import { FINDING_ACTIONS } from './routes/finding-actions.ts'
 import { FINDINGS_ROUTES } from './routes/findings.ts'
+import { GRANTS_ROUTES } from './routes/grants.ts'
 import { IDENTITIES_ROUTES } from './routes/identities.ts'
 import { IDENTITY_ACTIONS } from './routes/identity-actions.ts'
 import { INTAKE_ACTIONS } from './routes/intake-actions.ts'
 import { OBSERVATIONS_ROUTES } from './routes/observations.ts'
-import { OWNERSHIP_ROUTES } from './routes/ownership.ts'
 import { OVERVIEW_ROUTES } from './routes/overview.ts'
+import { OWNERSHIP_ROUTES } from './routes/ownership.ts'
 import { SCAN_ACTIONS } from './routes/scan-actions.ts'
 import { SETUP_ROUTES } from './routes/setup.ts'
 import { SINK_ACTIONS } from './routes/sink-actions.ts'
@@ -40,6 +41,7 @@ export const ROUTES: readonly Route[] = [
   ...OBSERVATIONS_ROUTES,
   ...FINDINGS_ROUTES,
   ...EXEMPTIONS_ROUTES,
+  ...GRANTS_ROUTES,
   ...ALERTS_ROUTES,
   ...SINKS_ROUTES,
   ...AUDIT_ROUTES,

@@ -45,7 +45,10 @@ export async function handover(context: CommandContext, leaver: string, options:
 }
 
 /** `revenant handovers list` */
-export async function list(context: CommandContext, options: { identity?: string; all: boolean; json: boolean }): Promise<number> {
+export async function list(
+  context: CommandContext,
+  options: { identity?: string; all: boolean; json: boolean },
+): Promise<number> {
   return withRuntime(context, async (runtime) => {
     const { db } = runtime.store
     const now = runtime.now()
@@ -59,7 +62,12 @@ export async function list(context: CommandContext, options: { identity?: string
     if (options.json) {
       for (const { keys: _, ...row } of rows) json(io, row)
     } else if (rows.length === 0) {
-      line(io, options.all ? 'No handover was agreed.' : 'No handover is running. `revenant handovers list --all` shows those that are over.')
+      line(
+        io,
+        options.all
+          ? 'No handover was agreed.'
+          : 'No handover is running. `revenant handovers list --all` shows those that are over.',
+      )
     } else {
       io.out(
         table(
@@ -103,7 +111,9 @@ export async function transfer(
       context.io,
       options.json,
       { identity: externalId, owner: options.to, changed },
-      changed ? `${options.to} answers for ${externalId} now.` : `${options.to} answers for ${externalId} already: nothing changed.`,
+      changed
+        ? `${options.to} answers for ${externalId} now.`
+        : `${options.to} answers for ${externalId} already: nothing changed.`,
     )
   })
 }

@@ -64,7 +64,10 @@ function print(io: Io, { identity, sources, paths, findings, owned, handovers }:
   const { externalId, kind, email, owner, ownerExternalId, terminatedAt, state } = identity
   line(io, style(io, 'bold', identity.name))
   line(io, [externalId, kind, email, `from ${identity.source}`].filter((part) => part !== null).join(' · '))
-  line(io, terminatedAt === null ? 'is here' : `${state === 'terminated' ? 'left' : 'leaves'} ${since(terminatedAt)} (${terminatedAt})`)
+  line(
+    io,
+    terminatedAt === null ? 'is here' : `${state === 'terminated' ? 'left' : 'leaves'} ${since(terminatedAt)} (${terminatedAt})`,
+  )
   if (kind !== 'human') line(io, ownerLine(owner, ownerExternalId))
   section(io, 'What sources say', ['SOURCE', 'SAYS', 'LEFT', 'SAID', 'WAITING'], sources, (row) => [
     `${row.source.name}${row.source.retired ? ' (removed)' : row.source.silent ? ' (silent)' : ''}`,

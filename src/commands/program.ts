@@ -7,6 +7,7 @@ import { addAccess } from './words/access.ts'
 import { positive, waitingTime } from './words/act.ts'
 import { addEvidence } from './words/evidence.ts'
 import { addFindings } from './words/findings.ts'
+import { addGrants } from './words/grants.ts'
 import { addIntake } from './words/intake.ts'
 import { addLedger } from './words/ledger.ts'
 import { addOperations } from './words/operations.ts'
@@ -136,6 +137,7 @@ function buildProgram(request: CommandRequest, exitWith: (code: number) => void)
   addIntake(program, act)
   addSources(program, act)
   addFindings(program, act)
+  addGrants(program, act)
   addLedger(program, act)
   addEvidence(program, act)
   addOperations(program, act)

@@ -4,7 +4,7 @@ import { operator } from './context.ts'
 
 /** What a command showed, as `noun.view` in the audit. */
 export interface View {
-  action: 'identities.view' | 'credentials.view' | 'findings.view' | 'finding.view' | 'alerts.view' | 'alert.view'
+  action: 'identities.view' | 'credentials.view' | 'findings.view' | 'finding.view' | 'grants.view' | 'alerts.view' | 'alert.view'
   /** Whom or what it was about; `all`: it was not narrowed. */
   subject: string
   /** By what else it was narrowed. */

@@ -27,7 +27,9 @@ export const inventoryConfigSchema = z
     without: z.array(line()).max(16).default([]).describe('Lists that are left out.'),
     canary: line()
       .exactOptional()
-      .describe('The name of somebody who is here and has at least one grant: where nothing is listed of them, nothing is believed.'),
+      .describe(
+        'The name of somebody who is here and has at least one grant: where nothing is listed of them, nothing is believed.',
+      ),
   })
   .transform(({ every, ...rest }) => ({ ...rest, everyMs: every }))
 

@@ -70,7 +70,10 @@ const rule = z
       .enum(SEVERITIES)
       .exactOptional()
       .describe('The severity of findings, in place of the one that is counted. Access inside its deadline stays info.'),
-    atLeast: z.enum(SEVERITIES).exactOptional().describe('The least severity of findings. Access inside its deadline stays info.'),
+    atLeast: z
+      .enum(SEVERITIES)
+      .exactOptional()
+      .describe('The least severity of findings. Access inside its deadline stays info.'),
     tell: some(name())
       .exactOptional()
       .describe(
@@ -118,5 +121,7 @@ export const policySchema = z.strictObject({
     .array(rule)
     .max(200, { error: 'must have at most 200 rules' })
     .exactOptional()
-    .describe('What differs for some systems, identities or credentials. For each part the first rule that fits and has it counts.'),
+    .describe(
+      'What differs for some systems, identities or credentials. For each part the first rule that fits and has it counts.',
+    ),
 })

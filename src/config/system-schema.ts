@@ -121,7 +121,9 @@ export const systemSchema = z.strictObject({
   controls: controls.prefault({}).describe('Controls of this system; what is left out comes from defaults.controls.'),
   inventory: inventoryConfigSchema
     .exactOptional()
-    .describe('What those who left still have here where its secret is not known: lists of an administrator, see docs/inventory.md.'),
+    .describe(
+      'What those who left still have here where its secret is not known: lists of an administrator, see docs/inventory.md.',
+    ),
   allowEffects: z
     .array(z.enum(ALLOWABLE_EFFECTS))
     .default([])

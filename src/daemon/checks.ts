@@ -34,7 +34,10 @@ export const CONFIG_CHECKS: ConfigChecks = {
     const names = typeof credential === 'string' ? [] : Object.keys(credential)
     const fields = names
       .filter((name) => !inventory.secretFields.includes(name))
-      .map(() => ({ path: ['credential'], message: `has a field that ${kind} does not know: it takes ${inventory.secretFields.join(', ')}` }))
+      .map(() => ({
+        path: ['credential'],
+        message: `has a field that ${kind} does not know: it takes ${inventory.secretFields.join(', ')}`,
+      }))
     const wrong = await problemsOf(target, inventory.targetSchema, async () => {
       inventory.targetSchema.parse(target)
     })

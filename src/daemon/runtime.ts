@@ -15,6 +15,7 @@ import { settleOwnership } from '../findings/ownership.ts'
 import type { IntakeDeps } from '../intake/deps.ts'
 import { type Jobs, openJobs } from '../jobs/jobs.ts'
 import type { TrialDeps } from '../scan/deps.ts'
+import type { InventoryDeps } from '../scan/inventory.ts'
 import { type PlanDeps, tick } from '../scan/plan.ts'
 import { scanNowIn } from '../scan/scan-now.ts'
 import { runTrial } from '../scan/trial.ts'
@@ -24,6 +25,7 @@ import { openStore } from '../store/open-store.ts'
 import type { SystemBudget } from '../store/scan-now.ts'
 import type { Telemetry } from '../telemetry/start.ts'
 import { type FeedDeps, type Feeds, openFeeds } from './feeds.ts'
+import { type Inventories, openInventories } from './inventories.ts'
 import { openSecrets, type Secrets } from './secrets.ts'
 import { allOpened, openSinks, type Sinks } from './sinks.ts'
 import { openSystems, type Systems } from './systems.ts'
@@ -46,6 +48,9 @@ export interface Runtime {
   readonly sinks: Sinks
   /** The sources of leavers. */
   readonly feeds: Feeds
+  /** What is listed of those who left. */
+  readonly inventories: Inventories
+  readonly inventoryDeps: InventoryDeps
   readonly raise: Raise
   readonly planDeps: PlanDeps
   readonly deliveryDeps: DeliveryDeps
@@ -132,6 +137,7 @@ async function assemble(
   let sinks = await openSinks(config.alerts, context, undefined, secrets.read)
   closers.push(() => sinks.close())
   let feeds = await openFeeds(store.db, config, now())
+  let inventories = await openInventories(config, systems, secrets.read)
   // Opened last, to be closed first: what runs still needs the systems and the receivers.
   const jobs = await openJobs({
     store,
@@ -140,6 +146,7 @@ async function assemble(
   })
   closers.push(() => jobs.stop(STOP_MS))
   closers.push(() => feeds.close())
+  closers.push(() => inventories.close())
 
   const policy = () => config.policy
   const enqueueAll: Runtime['enqueueAll'] = (db, deliveries, startAfter) =>
@@ -201,6 +208,11 @@ async function assemble(
   const onOwnership: Runtime['onOwnership'] = async (tx, ownerships, at) => {
     await settleOwnership(tx, ownerships, at, { policy: config.policy, raise })
   }
+  const inventoryDeps: InventoryDeps = {
+    ...{ db: store.db, policy, raise, now, budgetMs: config.scan.trialBudgetMs },
+    trace: trialDeps.trace,
+    log: trialDeps.log,
+  }
   const planDeps: PlanDeps = { db: store.db, jobs, zones: config.zones, policy, raise, now }
 
   return {
@@ -215,6 +227,12 @@ async function assemble(
     },
     get feeds() {
       return feeds
+    },
+    get inventories() {
+      return inventories
+    },
+    get inventoryDeps() {
+      return inventoryDeps
     },
     feedDeps: {
       intake: (actor) => ({
@@ -263,16 +281,19 @@ async function assemble(
       )
       await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
       const nextFeeds = await openFeeds(store.db, next, now())
-      const old = { systems, sinks, feeds }
+      const nextInventories = await openInventories(next, nextSystems, nextSecrets.read)
+      const old = { systems, sinks, feeds, inventories }
       config = next
       frameworks = nextFrameworks
       systems = nextSystems
       feeds = nextFeeds
+      inventories = nextInventories
       sinks = nextSinks
       await nextSecrets.take()
       if (working) await workSinks()
       // What still runs on the old ones may finish: closing waits for requests in flight.
       await old.feeds.close()
+      await old.inventories.close()
       await old.sinks.close()
       await old.systems.close()
     },

@@ -24,6 +24,8 @@ const VIEWS: Record<Exclude<View, 'sign-in' | 'overview'>, () => Promise<Loaded>
     import('./views/identity-views.tsx').then(({ IdentityViews }) => ({ id }: { id?: string }) => (
       <IdentityViews credential id={id ?? ''} />
     )),
+  waiting: () =>
+    import('./views/identity-views.tsx').then(({ IdentityViews }) => () => <IdentityViews waiting />),
   systems: () => import('./views/system-views.tsx').then(({ SystemViews }) => SystemViews),
   evidence: () => import('./views/evidence-views.tsx').then(({ EvidenceViews }) => EvidenceViews),
   audit: () => import('./views/audit.tsx').then(({ AuditView }) => AuditView),

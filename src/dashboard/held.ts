@@ -30,7 +30,10 @@ export const CHOICES: Record<Choice, { label: string; means: string }> = {
   suspended: { label: 'They are suspended', means: 'They may come back: nothing of theirs is tried.' },
   same: { label: 'The same person', means: 'With a new id over there: from now on it speaks of who is known here.' },
   other: { label: 'Somebody else', means: 'Who has the name now: added under an external id of their own.' },
-  dismiss: { label: 'Neither', means: 'Nothing is done, and nobody is asked again until the source takes it back and says it anew.' },
+  dismiss: {
+    label: 'Neither',
+    means: 'Nothing is done, and nobody is asked again until the source takes it back and says it anew.',
+  },
 }
 
 export function choicesOf({ reason, says }: Pick<Statement, 'reason' | 'says'>): readonly Choice[] {
@@ -47,7 +50,8 @@ export function decisionOf({ says }: Pick<Statement, 'says'>, choice: Choice, as
       // What is one already is taken as it was said.
       return says === 'suspended' ? ({ decision: 'apply' } as const) : ({ decision: 'apply', departure: 'suspend' } as const)
     case 'other':
-      return { decision: 'apply', ...(as === undefined ? {} : { as }) } as const
+      // Without a name it would be the same person: the API refuses an empty one.
+      return { decision: 'apply', as: as ?? '' } as const
     default:
       return { decision: 'apply' } as const
   }

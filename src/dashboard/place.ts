@@ -5,6 +5,7 @@ export const VIEWS = [
   'exemptions',
   'identities',
   'credentials',
+  'waiting',
   'systems',
   'evidence',
   'audit',

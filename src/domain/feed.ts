@@ -1,5 +1,5 @@
 /** How a feed says who is here and who has left: one row per kind, in `src/intake/sources`. */
-export const FEED_KINDS = ['scim', 'files', 'webhook', 'ssf', 'ldap'] as const
+export const FEED_KINDS = ['scim', 'files', 'webhook', 'hris', 'ssf', 'ldap'] as const
 export type FeedKind = (typeof FEED_KINDS)[number]
 
 /** What a feed last said of somebody. */

@@ -20,7 +20,8 @@ export interface Acted {
 
 /** An event of a finding that an operator made: it is no edge and has no number. */
 export function operatorEvent(
-  finding: Pick<FindingRow, 
+  finding: Pick<
+    FindingRow,
     'id' | 'kind' | 'system_id' | 'identity_id' | 'credential_id' | 'feed_id' | 'grant_id' | 'severity' | 'state'
   >,
   event: NewFindingEvent['event'],

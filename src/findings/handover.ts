@@ -102,13 +102,23 @@ export async function postponeHandover(
  * Cancels a handover: its credentials have the policy's deadline again and are tried at once. Who owns what stays as it is. Throws
  * `NOT_FOUND`, and `CONFLICT` where it was cancelled before.
  */
-export async function cancelHandover(id: string, note: string | undefined, deps: OwnershipDeps): Promise<{ credentials: number }> {
+export async function cancelHandover(
+  id: string,
+  note: string | undefined,
+  deps: OwnershipDeps,
+): Promise<{ credentials: number }> {
   return transact(deps.db, async (tx) => {
     const now = toMs(deps.now())
     await openOne(tx, id)
     await endHandover(tx, id, deps.actor, now)
     const released = await takeBack(tx, id, now)
-    await audit(tx, { actor: deps.actor, action: 'handover.cancel', subject: id, detail: { credentials: released, note }, at: now })
+    await audit(tx, {
+      actor: deps.actor,
+      action: 'handover.cancel',
+      subject: id,
+      detail: { credentials: released, note },
+      at: now,
+    })
     return { credentials: released.length }
   })
 }
@@ -121,7 +131,8 @@ async function parties(tx: Queryable, agreement: Agreement, now: Temporal.Instan
   checkDate(agreement.by, now)
   if (hasLeft(receiver, agreement.by))
     throw new RevenantError('INPUT_INVALID', 'whoever takes over has left, or will have by the date')
-  const owner = agreement.owner === undefined ? (receiver.kind === 'human' ? receiver : undefined) : identityOf(known, agreement.owner)
+  const owner =
+    agreement.owner === undefined ? (receiver.kind === 'human' ? receiver : undefined) : identityOf(known, agreement.owner)
   if (owner?.id === leaver.id) throw new RevenantError('INPUT_INVALID', 'the new owner is the leaver')
   return { leaver, receiver, owner: owner === undefined ? undefined : checkOwner(owner, now) }
 }
@@ -144,7 +155,10 @@ async function giveAll(
   const given = await giveOver(tx, { leaverId: leaver.id, ...ids }, handover, now)
   const missing = credentialIds?.find((id) => !given.includes(id.toLowerCase()))
   if (missing !== undefined)
-    throw new RevenantError('NOT_FOUND', `the leaver holds no credential of the id ${JSON.stringify(missing)} that is on the list`)
+    throw new RevenantError(
+      'NOT_FOUND',
+      `the leaver holds no credential of the id ${JSON.stringify(missing)} that is on the list`,
+    )
   return [...new Set([...before, ...given])]
 }
 
@@ -169,9 +183,7 @@ async function ease(
     tx,
     loud.map(({ id }) => id),
   )
-  const events = loud.map((finding) =>
-    operatorEvent({ ...finding, severity: 'info' }, 'handed_over', { actor, note: said, at }),
-  )
+  const events = loud.map((finding) => operatorEvent({ ...finding, severity: 'info' }, 'handed_over', { actor, note: said, at }))
   await saveFindings(tx, { added: [], changed: [], events })
   return loud.length
 }

@@ -25,7 +25,14 @@ export async function remindFindings(
 /** What a signal of today would say. */
 function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy): Severity {
   const { kind, tier, system, identityKind, privilege, credentialKind, terminatedAt } = row
-  if (tier !== null && system !== null && identityKind !== null && privilege !== null && credentialKind !== null && terminatedAt !== null) {
+  if (
+    tier !== null &&
+    system !== null &&
+    identityKind !== null &&
+    privilege !== null &&
+    credentialKind !== null &&
+    terminatedAt !== null
+  ) {
     const handoverBy = row.handoverBy ?? undefined
     return severity({ at, tier, system, identityKind, privilege, credentialKind, terminatedAt, handoverBy }, kind, policy)
   }

@@ -47,7 +47,10 @@ const STALE_AFTER = 7
  */
 export function severityOf(facts: SeverityFacts): Severity {
   const access =
-    facts.kind === 'residual_access' || facts.kind === 'shared_secret_not_rotated' || facts.kind === 'handover_overdue' || facts.kind === 'standing_grant'
+    facts.kind === 'residual_access' ||
+    facts.kind === 'shared_secret_not_rotated' ||
+    facts.kind === 'handover_overdue' ||
+    facts.kind === 'standing_grant'
   if (access && facts.overdueMs < 0) return 'info'
   const age = facts.overdueMs > STALE_AFTER * facts.withinMs ? 1 : 0
   if (facts.ruled?.exactly === true) return facts.ruled.severity

@@ -1,3 +1,4 @@
+import { releaseSubjects } from '../store/feed-subject.ts'
 import { findIdentities, insertIdentities, lockIdentities, ownershipsOf, updateIdentities } from '../store/identity.ts'
 import { endThoseOfLeavers } from '../store/leaver.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
@@ -64,6 +65,11 @@ export async function writePlan(tx: Tx, deps: IntakeDeps, plan: IdentityPlan, no
   await updateIdentities(tx, plan.updates, now)
   if ([...plan.inserts, ...plan.updates].some((write) => hasPassed(write.terminated_at, now)))
     await endThoseOfLeavers(tx, deps.actor, now)
+  const back = plan.standings.filter(({ terminatedAt }) => terminatedAt === null)
+  await releaseSubjects(
+    tx,
+    back.map(({ identityId }) => identityId),
+  )
   const dueNow = plan.standings.length === 0 ? 0 : await followStandings(tx, deps, plan.standings, now)
   if (deps.onOwnership !== undefined) {
     const ownerships = await ownershipsOf(tx, plan.touched, now)

@@ -84,10 +84,7 @@ function compileKind(auth: InventoryAuth): Kind {
   }
 }
 
-function withToken(
-  address: string,
-  form: (scope: AdminScope, tokenUrl: string) => Promise<Record<string, string>>,
-): Kind {
+function withToken(address: string, form: (scope: AdminScope, tokenUrl: string) => Promise<Record<string, string>>): Kind {
   const template = AUTH_TEMPLATES.compile(address)
   const urlOf = (scope: AdminScope) => URL.parse(template.render(scope, encodeIfNeeded) ?? '') ?? undefined
   return {

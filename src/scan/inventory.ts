@@ -52,12 +52,15 @@ export async function runInventory(
   const summary: InventorySummary = { outcome: 'skipped', fault: undefined, people: 0, complete: 0, inconclusive: 0, grants: 0 }
   const begun = Temporal.Instant.fromEpochMilliseconds(deps.now().epochMilliseconds)
   if (await mayNotAsk(system, deps)) return summary
-  const ask = { systemId: system.id, by: system.by, everyMs: only === undefined ? system.everyMs : 0, now: begun, limit: PAGE }
-  const due = await dueListings(deps.db, { ...ask, ...(only?.identityId === undefined ? {} : { identityId: only.identityId }) })
-  if (due.length === 0) return summary
   const until = begun.add({ milliseconds: deps.budgetMs + LEASE_GRACE_MS })
   const rest = only === undefined ? REST : { ms: 0, faultMs: 0 }
   if (!(await takeTurn(deps.db, system.id, begun, until, rest))) return summary
+  const ask = { systemId: system.id, by: system.by, everyMs: only === undefined ? system.everyMs : 0, now: begun, limit: PAGE }
+  const due = await dueListings(deps.db, { ...ask, ...(only?.identityId === undefined ? {} : { identityId: only.identityId }) })
+  if (due.length === 0) {
+    await keepTurn(deps.db, system.id, begun, undefined)
+    return summary
+  }
   const trace = deps.trace({ system: system.name, probe: `inventory ${system.kind}`, zone: system.zone, shard: 0 })
   const stop = new AbortController()
   const turn: Turn = { system, deps, summary, signal: AbortSignal.any([signal, stop.signal]), stop, trace, failures: 0 }
@@ -96,7 +99,7 @@ async function mayNotAsk(system: InventorySystem, { db, now }: InventoryDeps): P
 }
 
 async function conduct(turn: Turn, due: readonly DueListing[], signal: AbortSignal): Promise<void> {
-  const { system, deps, summary } = turn
+  const { system, summary } = turn
   const lister = await opened(system).catch((error: unknown) => {
     if (error instanceof RevenantError) return undefined
     throw error

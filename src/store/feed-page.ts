@@ -127,6 +127,8 @@ export async function identityWords(db: Queryable, identityId: string, limit: nu
 
 /** How many statements wait for a decision. */
 export async function heldStatements(db: Queryable): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from feed_statement where state = 'held'`.execute(db)
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from feed_statement where state = 'held'`.execute(
+    db,
+  )
   return rows[0]?.count ?? 0
 }

@@ -30,11 +30,29 @@ export async function insertStatements(tx: Queryable, rows: readonly FeedStateme
   `.execute(tx)
 }
 
-/** How many departures a feed has told of since that nobody has confirmed. Those that are held count: they are what is being asked about. */
-export async function departuresSince(db: Queryable, feedId: string, since: Temporal.Instant): Promise<number> {
+/** Makes held statements say something else. */
+export async function amendStatements(
+  tx: Queryable,
+  rows: readonly Pick<FeedStatementWrite, 'id' | 'says' | 'effective_at' | 'said'>[],
+): Promise<void> {
+  if (rows.length === 0) return
+  await sql`
+    update feed_statement f set says = r.says, effective_at = r.effective_at, said = r.said
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, says text, effective_at timestamptz, said jsonb)
+    where f.id = r.id and f.state = 'held'
+  `.execute(tx)
+}
+
+/** Of how many subjects a feed has said such since, and nobody has confirmed it. Those that are held count: they are what is being asked about. */
+export async function saidSince(
+  db: Queryable,
+  feedId: string,
+  says: readonly StatementSays[],
+  since: Temporal.Instant,
+): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(distinct key)::int as count from feed_statement
-    where feed_id = ${feedId}::uuid and at > ${since.toString()}::timestamptz and says in ('terminated', 'suspended')
+    where feed_id = ${feedId}::uuid and at > ${since.toString()}::timestamptz and says in (${sql.join(says)})
       and state in ('applied', 'held') and decided_at is null
   `.execute(db)
   return rows[0]?.count ?? 0

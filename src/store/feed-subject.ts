@@ -36,7 +36,7 @@ export async function subjectsOf(db: Queryable, identityIds: readonly string[]):
   return rows
 }
 
-/** Identities by id or external id; `lock`: locked until the transaction ends, in one order. */
+/** Identities by id, or by external id whatever its case; `lock`: locked until the transaction ends, in one order. */
 export async function identitiesOf(
   db: Queryable,
   ids: readonly string[],
@@ -47,7 +47,7 @@ export async function identitiesOf(
   const { rows } = await sql<IdentityRow>`
     select * from identity
     where id in (select json_array_elements_text(${JSON.stringify(ids)}::json)::uuid)
-      or external_id in (select json_array_elements_text(${JSON.stringify(externalIds)}::json))
+      or (lower(external_id) collate "C") in (select json_array_elements_text(${JSON.stringify(externalIds.map((each) => each.toLowerCase()))}::json))
     order by external_id ${mode === 'lock' ? sql`for update` : sql``}
   `.execute(db)
   return rows
@@ -75,6 +75,29 @@ export async function suspendIdentities(
   await sql`
     update identity i set suspended_at = r.suspended_at, updated_at = ${now.toString()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, suspended_at timestamptz) where i.id = r.id
+  `.execute(tx)
+}
+
+/** Gives the word of an identity's older keys in a feed to another key: they were the same person. */
+export async function moveSubject(tx: Queryable, feedId: string, identityId: string, key: string): Promise<void> {
+  await sql`
+    with last as (
+      select * from feed_subject where feed_id = ${feedId}::uuid and identity_id = ${identityId}::uuid
+      order by said_at desc, key limit 1
+    ), gone as (
+      delete from feed_subject where feed_id = ${feedId}::uuid and identity_id = ${identityId}::uuid
+    )
+    insert into feed_subject (feed_id, key, identity_id, standing, terminated_at, said_at, created_at)
+    select feed_id, ${key}, identity_id, standing, terminated_at, said_at, created_at from last
+  `.execute(tx)
+}
+
+/** Whoever takes a departure back overrides what sources said before. */
+export async function releaseSubjects(tx: Queryable, identityIds: readonly string[]): Promise<void> {
+  if (identityIds.length === 0) return
+  await sql`
+    update feed_subject set standing = 'active', terminated_at = null
+    where identity_id in (select json_array_elements_text(${JSON.stringify(identityIds)}::json)::uuid) and standing = 'terminated'
   `.execute(tx)
 }
 

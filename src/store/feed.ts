@@ -40,7 +40,17 @@ export async function syncFeeds(tx: Queryable, feeds: readonly FeedWrite[], now:
   return tx.selectFrom('feed').selectAll().where('retired_at', 'is', null).orderBy('name').execute()
 }
 
-/** A sign of life. */
+/** Locks a feed until the transaction ends: what is counted of it stays so. */
+export async function lockFeed(tx: Queryable, id: string): Promise<void> {
+  await tx.selectFrom('feed').select('id').where('id', '=', id).forUpdate().execute()
+}
+
+/** A sign of life that says nothing of whether what was refused before is mended. */
+export async function sawFeed(db: Queryable, id: string, at: Temporal.Instant): Promise<void> {
+  await sql`update feed set heard_at = greatest(heard_at, ${at.toString()}::timestamptz) where id = ${id}::uuid`.execute(db)
+}
+
+/** A sign of life: it was taken. */
 export async function heardFeed(db: Queryable, id: string, at: Temporal.Instant): Promise<void> {
   await sql`
     update feed set heard_at = greatest(heard_at, ${at.toString()}::timestamptz), fault = null, fault_at = null where id = ${id}::uuid

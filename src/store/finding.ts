@@ -103,7 +103,11 @@ function findingRows(rows: readonly NewFinding[]) {
 /** Makes locked findings `info`: what was agreed is expected. */
 export async function easeFindings(db: Queryable, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
-  await db.updateTable('finding').set({ severity: 'info' }).where('id', 'in', [...ids]).execute()
+  await db
+    .updateTable('finding')
+    .set({ severity: 'info' })
+    .where('id', 'in', [...ids])
+    .execute()
 }
 
 /** The exemptions in force at an instant. There are few: one page of results reads them once. */

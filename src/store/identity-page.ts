@@ -59,6 +59,8 @@ export interface ToldIdentity extends IdentityRef {
   suspendedAt: string | null
   credentials: Record<Standing, number>
   findings: { unresolved: number; worst: Severity | null }
+  /** What lists of administrators show of it. */
+  grants: number
   createdAt: string
   updatedAt: string
 }
@@ -142,7 +144,8 @@ async function tell(
       ${identityRef('o')} as owner, i.owner_external_id as "ownerExternalId", i.source,
       case when i.terminated_at <= ${at(now)} then 'terminated' else 'active' end as state,
       ${told(sql`i.suspended_at`)} as "suspendedAt",
-      h.counts as credentials, g.counts as findings, ${told(sql`i.created_at`)} as "createdAt", ${told(sql`i.updated_at`)} as "updatedAt",
+      h.counts as credentials, g.counts as findings,
+      (select count(*)::int from standing_grant t where t.identity_id = i.id and t.gone_at is null) as grants, ${told(sql`i.created_at`)} as "createdAt", ${told(sql`i.updated_at`)} as "updatedAt",
       ${keys} as keys
     from page p join identity i on i.id = p.id
     left join identity o on o.external_id = i.owner_external_id

@@ -17,6 +17,12 @@ export interface IdentityWrite {
   source: string
 }
 
+/** When an identity left or will leave, its row locked against that until the transaction ends; undefined: it is here, or unknown. */
+export async function departureOf(tx: Queryable, id: string): Promise<Temporal.Instant | undefined> {
+  const row = await tx.selectFrom('identity').select('terminated_at').where('id', '=', id).forShare().executeTakeFirst()
+  return row?.terminated_at ?? undefined
+}
+
 export async function identityById(db: Queryable, id: string): Promise<IdentityRow | undefined> {
   return db.selectFrom('identity').selectAll().where('id', '=', id).executeTakeFirst()
 }

@@ -127,7 +127,9 @@ export async function latencies(
 
 /** Few have a date of their own: the rest is read only where rules look at it. */
 function heldBy(within: RevokeWithin) {
-  return within.rules === undefined ? sql`(select id, handover_by from credential where handover_by is not null)` : sql`credential`
+  return within.rules === undefined
+    ? sql`(select id, handover_by from credential where handover_by is not null)`
+    : sql`credential`
 }
 
 /** Systems of the configuration, by name, with when their last gap began, if it lasts. */

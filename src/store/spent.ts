@@ -36,7 +36,8 @@ export interface SpentCredential {
  * `proven_dead`: a sealed one whose proven refusals span the whole time from the one that made it dead, with no acceptance among them and
  * the last answer one of them. `rotated`: another value was registered for the others who hold it, and the last answer is a proven refusal
  * from after that, of one that is dead. `expired`: past its own date, and either the last answer is a strong refusal from after it, of one that is
- * dead; or nothing was ever accepted, nothing judged since, and as much time has gone by.
+ * dead; or nothing was ever accepted, nothing judged since, and as much time has gone by; a cloud key, whose age is a policy and no date of its own,
+ * never goes so.
  */
 export async function lockSpent(tx: Queryable, question: SpentQuestion): Promise<SpentCredential[]> {
   const { now, shredAfterDeadMs, cloudKeyMaxAgeMs, after, limit } = question
@@ -60,8 +61,8 @@ export async function lockSpent(tx: Queryable, question: SpentQuestion): Promise
         when k.rotated_at is not null and ${refused} and c.judged_at >= k.rotated_at then 'rotated'
         when e.ends_at <= ${at(now)} and ${refused} and c.strength = 'strong' and c.judged_at >= e.ends_at then 'expired'
         when x.sealed is not null and ${refused} and ${held(sql`c.dead_at`, sql`c.judged_at`)} then 'proven_dead'
-        when e.ends_at <= ${at(now)} and (c.due_at is null or c.due_at > ${at(now)}) and c.accepted_at is null
-          and (c.judged_at is null or c.judged_at < e.ends_at) and ${held(sql`e.ends_at`, at(now))} then 'expired'
+        when x.expires_at <= ${at(now)} and (c.due_at is null or c.due_at > ${at(now)}) and c.accepted_at is null
+          and (c.judged_at is null or c.judged_at < x.expires_at) and ${held(sql`x.expires_at`, at(now))} then 'expired'
       end as reason
     ) r
     where k.retired_at is null and ${after === undefined ? sql`true` : sql`k.id > ${after}::uuid`} and r.reason is not null

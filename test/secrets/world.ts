@@ -7,10 +7,12 @@ import { type Leak, type Marks, openMarks } from './marks.ts'
 import { configOf, identities, rowsOf } from './plant-credentials.ts'
 import { databaseGone, openDatabase } from './plant-database.ts'
 import { foundThings } from './plant-found.ts'
+import { plantHr } from './plant-hr.ts'
 import { badImports } from './plant-imports.ts'
 import { literalSecrets } from './plant-literals.ts'
 import { plantManagers } from './plant-managers.ts'
 import { reloads } from './plant-reloads.ts'
+import { plantSignals } from './plant-signals.ts'
 import { malformedSecrets, malformedSinks } from './plant-sinks.ts'
 import { plantSources, tellSources } from './plant-sources.ts'
 import { submissions } from './plant-submissions.ts'
@@ -117,6 +119,10 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     plants = plantsOf(downstream, server, await downstream.greeting(marks.plant('greeting')), marks, 'env:INTROSPECTOR')
     const managers = await plantManagers(marks, house, downstream.live, downstream.elsewhereOrigin)
     closers.push(managers.stop)
+    const signals = await plantSignals(marks, env, house)
+    closers.push(signals.stop)
+    const hr = await plantHr(marks, env, house)
+    closers.push(hr.stop)
     const rows = [...plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream)), ...managers.rows]
     const ledger = { publish: true, anchors: told.anchors }
     const auditors = plantAuditors(marks, env, house)
@@ -127,7 +133,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
       ledger,
       evidence,
       secretManagers: managers.secretManagers,
-      sources: plantSources(marks, env),
+      sources: [...plantSources(marks, env), ...signals.sources, ...hr.sources],
     }
     house.configure(config)
     house.write('identities.jsonl', identities())
@@ -158,6 +164,8 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     await pullEvidence(daemon.address, auditors, marks, note)
     await askAsAuditor({ house, run, note, receivers: told, marks, inDaemon: server === undefined })
     await tellSources(daemon.address, marks, env, note)
+    await signals.tell(daemon.address, run, note)
+    await hr.tell(daemon.address, run, note)
     await foundThings(house, marks, downstream, note, server === undefined)
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)

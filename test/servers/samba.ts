@@ -33,7 +33,8 @@ export const AD_PASSWORD = 'Right-Horse-1'
 /** The password that `changed` had before. */
 export const AD_OLD_PASSWORD = 'Older-Horse-1'
 
-const ADMIN_PASSWORD = 'Administrator-Horse-1'
+/** The password of `administrator@${REALM}`. */
+export const ADMIN_PASSWORD = 'Administrator-Horse-1'
 
 /** The wrong try that locks an account of the domain. */
 export const LOCKOUT_THRESHOLD = 3
@@ -208,7 +209,8 @@ change['pwdLastSet'] = ldb.MessageElement('129700000000000000', ldb.FLAG_MOD_REP
 sam.modify(change, controls=['local_oid:1.3.6.1.4.1.7165.4.3.12:0'])
 `
 
-async function asAdministrator<T>(host: string, ca: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** Works in the domain as its administrator. */
+export async function asAdministrator<T>(host: string, ca: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ url: `ldaps://${host}`, tlsOptions: { ca } })
   try {
     await client.bind(`administrator@${REALM}`, ADMIN_PASSWORD)

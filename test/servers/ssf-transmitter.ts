@@ -45,6 +45,14 @@ export interface SsfTransmitter {
   /** Its keys cannot be had. */
   keysGone: boolean
   critical: string[]
+  /** How it says that it delivers. */
+  methods: string[]
+  /** What it lets its client in by, beside the key. */
+  clientSecret: string
+  /** The next token that it gives. */
+  nextToken: () => string
+  /** What opens its management, beside the tokens that it gives. */
+  granted: Set<string>
   /** A token with the common claims; those that are given undefined are left out. */
   sign(claims: Record<string, unknown>, header?: { typ?: string | undefined; kid?: string }): Promise<string>
   /** Another key signs from now on. @param keep the old one is published still */
@@ -69,7 +77,6 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
   let keys: [Key, ...Key[]] = [await newKey()]
   let publisher = await publish(keys)
   let n = 0
-  const granted = new Set<string>([STATIC_TOKEN])
   const http = createServer((request, response) => {
     answer(request).then(
       ({ status, body }) => {
@@ -99,6 +106,10 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
     streamClaims: {},
     keysGone: false,
     critical: [],
+    methods: ['urn:ietf:rfc:8935', 'urn:ietf:rfc:8936'],
+    clientSecret: OAUTH.secret,
+    nextToken: () => `granted-token-${++n}-Ss9Ss9Ss9`,
+    granted: new Set([STATIC_TOKEN]),
     sign: (claims, header = {}) => {
       const [{ privateKey, jwk }] = keys
       const payload: JWTPayload = {
@@ -133,7 +144,7 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
     const { authorization } = request.headers
     self.asked.push({ method, path: url.pathname, authorization, body })
     if (url.pathname === '/token') return grant(authorization, z.record(z.string(), z.string()).parse(body))
-    if (!granted.has((authorization ?? '').replace(/^(?:Bearer|SSWS) /, ''))) return { status: 401 }
+    if (!self.granted.has((authorization ?? '').replace(/^(?:Bearer|SSWS) /, ''))) return { status: 401 }
     const id = url.searchParams.get('stream_id')
     if (url.pathname === '/streams') return manage(method, id, body)
     if (url.pathname === '/status')
@@ -147,13 +158,13 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
     return {
       ...{ spec_version: '1_0', issuer, jwks_uri: `${issuer}/jwks`, critical_subject_members: self.critical },
       ...{ configuration_endpoint: `${issuer}/streams`, status_endpoint: `${issuer}/status` },
-      ...{ verification_endpoint: `${issuer}/verify`, delivery_methods_supported: ['urn:ietf:rfc:8935', 'urn:ietf:rfc:8936'] },
+      ...{ verification_endpoint: `${issuer}/verify`, delivery_methods_supported: self.methods },
     }
   }
 
   async function grant(authorization: string | undefined, form: Record<string, string>) {
     if (form.grant_type !== 'client_credentials' || form.scope !== 'ssf.manage ssf.read') return { status: 400 }
-    const basic = `Basic ${Buffer.from(`${OAUTH.id}:${encodeURIComponent(OAUTH.secret)}`).toString('base64')}`
+    const basic = `Basic ${Buffer.from(`${OAUTH.id}:${encodeURIComponent(self.clientSecret)}`).toString('base64')}`
     const proven =
       form.client_assertion === undefined
         ? authorization === basic
@@ -170,8 +181,8 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
             () => false,
           )
     if (!proven) return { status: 401 }
-    const token = `granted-token-${++n}-Ss9Ss9Ss9`
-    granted.add(token)
+    const token = self.nextToken()
+    self.granted.add(token)
     return { status: 200, body: { access_token: token, token_type: 'Bearer', expires_in: 3_600 } }
   }
 

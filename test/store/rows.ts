@@ -57,7 +57,7 @@ export async function addCredential(
         shared: false,
         handover_by: null,
         share_id: null,
-      fingerprint: `hmac-sha256:${id.slice(-16)}`,
+        fingerprint: `hmac-sha256:${id.slice(-16)}`,
         secret: {
           credential_id: id,
           system_id: of.system,

@@ -32,13 +32,19 @@ export function openBearers<Options>(
     const [, token] = /^Bearer +(\S{16,4096})$/i.exec(authorization ?? '') ?? []
     if (token === undefined) return undefined
     const given = hash('sha256', token, 'buffer')
-    let found: BearerFeed<Options> | undefined
+    const found: BearerFeed<Options>[] = []
     for (const feed of feeds())
       for (const reference of feed.tokens) {
         const digest = await digestOf(reference)
         // All are looked at: how long it takes tells nobody which one was right.
-        if (digest !== undefined && timingSafeEqual(digest, given)) found ??= feed
+        if (digest !== undefined && timingSafeEqual(digest, given)) found.push(feed)
       }
-    return found
+    const [first, ...others] = found
+    if (others.every((each) => each === first)) return first
+    deps.logger.error(
+      { feeds: found.map(({ pushed }) => pushed.feed.name) },
+      'sources have the same token: it opens none of them',
+    )
+    return undefined
   }
 }

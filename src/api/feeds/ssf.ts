@@ -53,11 +53,13 @@ export async function addSsf(app: FastifyInstance, deps: FeedHttpDeps): Promise<
       ssf.setErrorHandler((error, request, reply) => sendFault(reply, error, request, deps))
       ssf.post('/:source', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
         await receive(request).catch((error: unknown) => {
-          if (!(error instanceof SetFault)) throw error
+          const refused = error instanceof SetFault
+          if (!refused && !isTransient(error)) throw error
           // After the token was looked at: whoever sends good ones is not shut out by somebody behind the same address.
-          if (throttle.waitMs(request.ip) > 0) throw new Throttled('too many tokens that were refused')
+          if (throttle.waitMs(request.ip) > 0) throw new Throttled('too many tokens that were not taken')
           throttle.failed(request.ip)
-          deps.logger.info({ err: error.err, because: error.message, address: request.ip }, 'a security event token was refused')
+          const why = { ...(refused ? { err: error.err } : {}), because: error.message, address: request.ip }
+          deps.logger.warn(why, `a security event token was ${refused ? 'refused' : 'not taken: it may come again'}`)
           throw error
         })
         return reply.code(202).send()
@@ -91,7 +93,7 @@ function openReceivers(deps: FeedHttpDeps): (pushed: PushedFeed) => Receiver | u
 /** RFC 8935 §2.3: 400 with a code is for good; anything else may be sent again. */
 function sendFault(reply: FastifyReply, error: unknown, request: FastifyRequest, { logger }: FeedHttpDeps) {
   const { status, err, description } = answerOf(error)
-  if (status >= 500) logger.error({ err: error, path: request.routeOptions.url }, 'a security event token could not be taken')
+  if (status === 500) logger.error({ err: error, path: request.routeOptions.url }, 'a security event token could not be taken')
   if (status === 429 || status === 503) reply.header('retry-after', '60')
   return reply.code(status).type('application/json').header('content-language', 'en').send(JSON.stringify({ err, description }))
 }
@@ -106,10 +108,15 @@ function answerOf(error: unknown): { status: number; err: string; description: s
       err: 'invalid_request',
       description: 'the body must be a token, as application/secevent+jwt',
     }
-  const transient = error instanceof RevenantError && (error.code === 'SOURCE_UNREACHABLE' || error.code === 'SOURCE_REFUSED')
+  const transient = isTransient(error)
   return {
     status: transient ? 503 : 500,
     err: 'server_error',
     description: transient ? 'the keys of the transmitter cannot be read just now' : 'the server failed: its log says why',
   }
+}
+
+/** Its keys, and not the token, are at fault. */
+function isTransient(error: unknown): error is RevenantError {
+  return error instanceof RevenantError && (error.code === 'SOURCE_UNREACHABLE' || error.code === 'SOURCE_REFUSED')
 }

@@ -18,9 +18,9 @@ import {
   handoverBody,
   handoverChanged,
   holders,
+  identitySources,
   handoverPage as page,
   postponeBody,
-  identitySources,
   transferAnswer,
   transferBody,
 } from '../schemas/ownership.ts'

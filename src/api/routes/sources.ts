@@ -188,5 +188,7 @@ const importFacts = z.object({
 function importOf({ id, at, action, subject, detail }: ToldAudit): Omit<Import, 'actor'> {
   const { read, found, badTotal, asideTotal, ...counts } = importFacts.parse(detail)
   const what = IMPORT_KINDS.find((each) => action === `${each}.import`) ?? 'identities'
-  return { id, at, what, name: subject, read: Math.max(read, found), bad: Math.max(badTotal, asideTotal), ...counts }
+  // Identities name it as their source does: `csv:people.csv`.
+  const name = subject.replace(/^(?:csv|jsonl):/, '')
+  return { id, at, what, name, read: Math.max(read, found), bad: Math.max(badTotal, asideTotal), ...counts }
 }

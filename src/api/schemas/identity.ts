@@ -35,6 +35,7 @@ export const identity = z.strictObject({
       worst: severity().nullable().describe('The highest severity among them'),
     })
     .describe('What was found'),
+  grants: count().describe('Grants that lists of administrators show of it: see /v1/grants?identity='),
   createdAt: instant().describe('When it became known'),
   updatedAt: instant().describe('When its source last changed it'),
 })

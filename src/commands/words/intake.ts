@@ -88,7 +88,9 @@ function addOwnership(program: Command, identities: Command, act: Act): void {
     .command('show <name>')
     .description('everything about one: what it holds, what was found, what sources say, what it answers for')
     .option('--json', 'one JSON document', false)
-    .action(act(async (c, name: string, options: { json: boolean }) => (await import('../identity-page.ts')).show(c, name, options)))
+    .action(
+      act(async (c, name: string, options: { json: boolean }) => (await import('../identity-page.ts')).show(c, name, options)),
+    )
   identities
     .command('transfer <external-id>')
     .description('make somebody else answer for a service or an agent')
@@ -130,7 +132,9 @@ function addOwnership(program: Command, identities: Command, act: Act): void {
     .option('--note <text>', 'why, for the record')
     .option('--json', 'one JSON document', false)
     .action(
-      act(async (c, id: string, options: { note?: string; json: boolean }) => (await import('../handover.ts')).cancel(c, id, options)),
+      act(async (c, id: string, options: { note?: string; json: boolean }) =>
+        (await import('../handover.ts')).cancel(c, id, options),
+      ),
     )
 }
 

@@ -35,14 +35,25 @@ export function AskDecide(props: { statement: Statement; onClose(): void; onDone
   const submit = async (form: FormData) => {
     const chosen = choices.find((each) => each === form.get('choice'))
     if (chosen === undefined) throw new ApiError(400, 'Choose one of them.')
-    await decide([statement], decisionOf(statement, chosen, textOf(form, 'as')))
+    const as = textOf(form, 'as')
+    if (chosen === 'other' && as === undefined) throw new ApiError(400, 'Say what somebody else is called here.')
+    await decide([statement], decisionOf(statement, chosen, as))
     onDone()
   }
   return (
-    <Ask title={`Decide about ${whomOf(statement)}`} what={<Question of={statement} />} action="Decide" submit={submit} onClose={onClose}>
+    <Ask
+      title={`Decide about ${whomOf(statement)}`}
+      what={<Question of={statement} />}
+      action="Decide"
+      submit={submit}
+      onClose={onClose}
+    >
       <Choices choices={choices} onChoose={setChoice} />
       {choice !== 'other' ? undefined : (
-        <Field label="External id of somebody else" hint={`What they are called here: anything but ${statement.called}, which is taken.`}>
+        <Field
+          label="External id of somebody else"
+          hint={`What they are called here: anything but ${statement.called}, which is taken.`}
+        >
           <input name="as" required maxLength={256} autocomplete="off" spellcheck={false} />
         </Field>
       )}
@@ -72,7 +83,8 @@ function Question({ of }: { of: Statement }): JSX.Element {
   if (reason === 'identifier_reuse')
     return (
       <p>
-        <b>{source.name}</b> knows {identity === null ? 'somebody' : identity.name} already, and now calls a subject with another id, <code>{key}</code>
+        <b>{source.name}</b> knows {identity === null ? 'somebody' : identity.name} already, and now calls a subject with another
+        id, <code>{key}</code>
         {of.name === null ? '' : ` (${of.name})`}, by the same name, <code>{called}</code>.
       </p>
     )
@@ -117,7 +129,8 @@ export function AskDecideAll(props: {
   const isDeparture = statements.every(({ says }) => says === 'terminated')
   const submit = async (form: FormData) => {
     const suspended = form.get('choice') === 'suspended'
-    const body = what === 'dismiss' ? { decision: 'dismiss' } : { decision: 'apply', ...(suspended ? { departure: 'suspend' } : {}) }
+    const body =
+      what === 'dismiss' ? { decision: 'dismiss' } : { decision: 'apply', ...(suspended ? { departure: 'suspend' } : {}) }
     try {
       await decide(statements, body)
     } finally {

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ImportAnswer } from '../../api/schemas/actions.ts'
 import { ApiError, addressOf, send } from '../api.ts'
+import { fileGiven, type Given, textGiven } from '../import-given.ts'
 import { countOf } from '../words.ts'
 import { Field } from './field.tsx'
 import { Problem } from './states.tsx'
@@ -11,12 +12,6 @@ export interface ImportProps {
   /** A few rows that show the columns. */
   example: string
   onDone(): void
-}
-
-interface Given {
-  name: string
-  text: Blob
-  type: string
 }
 
 /** Takes a file or pasted rows, checks them without writing, imports them, and tells every bad row. */
@@ -33,7 +28,7 @@ export function Import({ what, example, onDone }: ImportProps): JSX.Element {
     setError(undefined)
     try {
       const path = addressOf(`/v1/import/${what}`, { dryRun, name: given.name })
-      const said = await send<ImportAnswer>('POST', path, { upload: { file: given.text, type: given.type } })
+      const said = await send<ImportAnswer>('POST', path, { upload: { file: given.content, type: given.type } })
       setAnswer(said)
       if (dryRun) return
       // Secrets do not stay on the screen; rows that are to be mended do.
@@ -48,10 +43,10 @@ export function Import({ what, example, onDone }: ImportProps): JSX.Element {
   }
   return (
     <div class="stack tight">
-      <Field label={`File with ${what}, CSV or JSON Lines`}>
+      <Field label={`File with ${what}, CSV or JSON Lines${what === 'credentials' ? ', or either encrypted with age' : ''}`}>
         <input
           type="file"
-          accept=".csv,.jsonl,.ndjson,text/csv,application/x-ndjson"
+          accept={`.csv,.jsonl,.ndjson,text/csv,application/x-ndjson${what === 'credentials' ? ',.age' : ''}`}
           onChange={(event) => setFile(event.currentTarget.files?.[0])}
         />
       </Field>
@@ -81,16 +76,9 @@ export function Import({ what, example, onDone }: ImportProps): JSX.Element {
   )
 }
 
-/** JSON Lines begin with a brace; a file's name tells as well. */
-function givenOf(file: File | undefined, text: string): Given | undefined {
-  if (file !== undefined)
-    return {
-      name: file.name,
-      text: file,
-      type: /\.(?:jsonl|ndjson|json)$/i.test(file.name) ? 'application/x-ndjson' : 'text/csv',
-    }
-  if (text.trim() === '') return undefined
-  return { name: 'pasted', text: new Blob([text]), type: text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv' }
+function givenOf(file: File | undefined, text: string): (Given & { content: Blob }) | undefined {
+  if (file !== undefined) return { ...fileGiven(file.name), content: file }
+  return text.trim() === '' ? undefined : { ...textGiven(text), content: new Blob([text]) }
 }
 
 function Outcome({ answer }: { answer: ImportAnswer }): JSX.Element {

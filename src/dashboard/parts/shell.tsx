@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Overview } from '../../api/schemas/overview.ts'
 import type { Permission } from '../../domain/access.ts'
 import { remove } from '../api.ts'
+import { useHeld } from '../held-count.ts'
 import { live } from '../live.ts'
 import { hrefOf, type View } from '../place.ts'
 import { forgetReads, useRead } from '../read.ts'
@@ -26,7 +27,7 @@ interface Entry {
 const ENTRIES: readonly Entry[] = [
   { view: 'overview', label: 'Overview', icon: 'overview' },
   { view: 'findings', label: 'Findings', icon: 'findings', holds: ['exemptions'] },
-  { view: 'identities', label: 'Identities', icon: 'identities', holds: ['credentials'] },
+  { view: 'identities', label: 'Identities', icon: 'identities', holds: ['credentials', 'waiting'] },
   { view: 'systems', label: 'Systems', icon: 'systems' },
   { view: 'evidence', label: 'Evidence', icon: 'evidence' },
   { view: 'audit', label: 'Audit', icon: 'audit', permission: 'audit' },
@@ -83,6 +84,7 @@ function NavLink({ entry, view }: { entry: Entry; view: View | undefined }): JSX
       <Icon name={entry.icon} />
       {entry.label}
       {entry.view === 'findings' ? <OpenCount /> : undefined}
+      {entry.view === 'identities' ? <HeldCount /> : undefined}
     </a>
   )
 }
@@ -96,6 +98,18 @@ function OpenCount(): JSX.Element | null {
     <span class="count bad">
       {figure(count)}
       <span class="unseen"> that nobody has taken note of</span>
+    </span>
+  )
+}
+
+/** How many statements of sources wait for a decision. */
+function HeldCount(): JSX.Element | null {
+  const count = useHeld()
+  if (count === 0) return null
+  return (
+    <span class="count bad">
+      {figure(count)}
+      <span class="unseen"> that wait for a decision</span>
     </span>
   )
 }

@@ -5,8 +5,11 @@ import { countOf, figure } from '../words.ts'
 import { Badge } from './badge.tsx'
 import { PartsBar } from './parts-bar.tsx'
 
-export function Stands({ identity: { credentials, state } }: { identity: Pick<Identity, 'credentials' | 'state'> }): JSX.Element {
+export function Stands({ identity }: { identity: Pick<Identity, 'credentials' | 'state' | 'suspendedAt'> }): JSX.Element {
+  const { credentials, state, suspendedAt } = identity
   const { open, unverified, not_tried, refused, closed } = credentials
+  if (state === 'active' && suspendedAt !== null)
+    return <Badge look="plain" icon="mute" label="Suspended" title="A source says so. It is here: nothing of it is tried" />
   if (state === 'active') return <Badge look="none" label="Is here" />
   if (open > 0) return <Badge look="open" label="Still let in" />
   if (unverified + not_tried > 0) return <Badge look="doubt" label="Not judged" />

@@ -1,6 +1,8 @@
 import type { JSX } from 'preact'
+import { useHeld } from '../held-count.ts'
 import { hrefOf } from '../place.ts'
 import { may } from '../session.ts'
+import { figure } from '../words.ts'
 
 /** A few ways to look at one thing, each with an address. */
 export function Tabs({
@@ -46,6 +48,20 @@ export function FindingTabs({ current }: { current: 'findings' | 'exemptions' })
       tabs={[
         { name: 'findings', label: 'Findings', href: hrefOf('findings') },
         { name: 'exemptions', label: 'Exemptions', href: hrefOf('exemptions') },
+      ]}
+    />
+  )
+}
+
+export function IdentityTabs({ current }: { current: 'identities' | 'waiting' }): JSX.Element {
+  const held = useHeld()
+  return (
+    <Tabs
+      label="Identities and what waits"
+      current={current}
+      tabs={[
+        { name: 'identities', label: 'Identities', href: hrefOf('identities') },
+        { name: 'waiting', label: held === 0 ? 'Waiting for you' : `Waiting for you (${figure(held)})`, href: hrefOf('waiting') },
       ]}
     />
   )

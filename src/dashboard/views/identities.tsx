@@ -7,6 +7,7 @@ import { Head } from '../parts/head.tsx'
 import { Ago } from '../parts/moment.tsx'
 import { Credentials, Stands } from '../parts/stands.tsx'
 import { List } from '../parts/table.tsx'
+import { IdentityTabs } from '../parts/tabs.tsx'
 import { hrefOf } from '../place.ts'
 import { useList } from '../read.ts'
 import { may } from '../session.ts'
@@ -27,6 +28,7 @@ export function IdentitiesView(): JSX.Element {
           </a>
         ) : undefined}
       </Head>
+      <IdentityTabs current="identities" />
       <section class="panel" aria-label="Identities">
         <search class="filters">
           <FilterText name="q" label="Search" hint="Name, e-mail, external id begins with" />
@@ -57,9 +59,16 @@ export function IdentitiesView(): JSX.Element {
             {
               head: 'Left',
               sort: 'terminatedAt',
-              cell: ({ terminatedAt, state }) =>
+              cell: ({ terminatedAt, state, suspendedAt }) =>
                 terminatedAt === null ? (
-                  <span class="soft">is here</span>
+                  <>
+                    <span class="soft">is here</span>
+                    {suspendedAt === null ? undefined : (
+                      <span class="under">
+                        suspended <Ago at={suspendedAt} />
+                      </span>
+                    )}
+                  </>
                 ) : (
                   <>
                     <Ago at={terminatedAt} />

@@ -10,6 +10,7 @@ import { Icon } from '../parts/icon.tsx'
 import { Matrix } from '../parts/matrix.tsx'
 import { Ago, At } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { SourceWords } from '../parts/source-words.tsx'
 import { AskStanding } from '../parts/standing-actions.tsx'
 import { Stands } from '../parts/stands.tsx'
 import { Empty, Ghosts, Problem, Shown } from '../parts/states.tsx'
@@ -68,6 +69,7 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
               <History id={id} />
               <div class="stack">
                 <About identity={value} />
+                <SourceWords identity={value} />
                 <Owned id={id} />
               </div>
             </div>
@@ -87,7 +89,10 @@ function Lead({ identity }: { identity: Identity }): JSX.Element {
       <Stands identity={identity} />
       <IdentityKindMark kind={identity.kind} />
       {identity.terminatedAt === null ? (
-        <span>is here</span>
+        <span>
+          {identity.suspendedAt === null ? 'is here' : 'suspended '}
+          {identity.suspendedAt === null ? undefined : <Ago at={identity.suspendedAt} />}
+        </span>
       ) : (
         <span>
           {identity.state === 'terminated' ? 'left ' : 'leaves '}
@@ -117,6 +122,14 @@ function About({ identity }: { identity: Identity }): JSX.Element {
         </dd>
         <dt>{identity.state === 'active' && identity.terminatedAt !== null ? 'Leaves' : 'Left'}</dt>
         <dd>{identity.terminatedAt === null ? '–' : <At at={identity.terminatedAt} />}</dd>
+        {identity.suspendedAt === null ? undefined : (
+          <>
+            <dt>Suspended</dt>
+            <dd>
+              <At at={identity.suspendedAt} />
+            </dd>
+          </>
+        )}
         <dt>Source</dt>
         <dd>{identity.source}</dd>
         <dt>Known since</dt>

@@ -7,10 +7,14 @@ import { may } from '../session.ts'
 import { Catalogue } from './setup-catalogue.tsx'
 import { Configuration, Doctor } from './setup-doctor.tsx'
 import { Guide } from './setup-guide.tsx'
+import { Intake } from './setup-intake.tsx'
 import { Receivers } from './setup-receivers.tsx'
+import { Sources } from './setup-sources.tsx'
 
 const PARTS = [
   { name: 'guide', label: 'Guide', operate: true, show: Guide },
+  { name: 'sources', label: 'Sources', operate: false, show: Sources },
+  { name: 'intake', label: 'Intake', operate: true, show: Intake },
   { name: 'receivers', label: 'Receivers', operate: false, show: Receivers },
   { name: 'catalogue', label: 'Catalogue', operate: false, show: Catalogue },
   { name: 'doctor', label: 'Doctor', operate: true, show: Doctor },
@@ -24,7 +28,10 @@ export function SetupView({ id }: { id?: string }): JSX.Element {
   const Part = part?.show
   return (
     <>
-      <Head title="Setup" lead="From nothing to a verdict; who is told; what can be asked; whether all is well." />
+      <Head
+        title="Setup"
+        lead="From nothing to a verdict; who says who has left; who is told; what can be asked; whether all is well."
+      />
       <Tabs
         label="Setup"
         current={part?.name ?? ''}

@@ -145,7 +145,8 @@ const MEANING: Record<FindingKind, string> = {
   unverified_past_deadline: 'The deadline has passed and no answer proves that access is gone.',
   orphaned_identity: 'The owner of a service account or agent has left.',
   feed_silent: 'A source of leavers has stopped reporting.',
-  standing_grant: "An administrator's list still shows something of somebody who left. It is listed; nobody has signed in with it.",
+  standing_grant:
+    "An administrator's list still shows something of somebody who left. It is listed; nobody has signed in with it.",
 }
 
 const REMEDY: Record<FindingKind, string> = {

@@ -24,7 +24,8 @@ const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)?)?(?:[.,](\d{1,9}
 /** The instant of a GeneralizedTime (RFC 4517 §3.3.13); undefined for what is none. */
 export function generalizedTime(text: string): Temporal.Instant | undefined {
   const match = GENERALIZED.exec(text)
-  if (match === null) return undefined
+  // In the year 0 nothing has happened: the pwdAccountLockedTime of whoever is locked for ever is written so.
+  if (match === null || match[1] === '0000') return undefined
   const [, year, month, day, hour, minute, second, fraction, zone = 'Z'] = match
   // A fraction is one of the smallest unit that is given; no server writes one of minutes or hours.
   if (fraction !== undefined && second === undefined) return undefined

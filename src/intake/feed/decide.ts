@@ -1,6 +1,7 @@
 import { RevenantError } from '../../domain/error.ts'
 import { audit } from '../../store/audit.ts'
 import { decideStatements, type FeedStatementRow, lockHeldById } from '../../store/feed-statement.ts'
+import { moveSubject } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
 import { planSaid } from './plan-said.ts'
@@ -73,12 +74,21 @@ async function applyOne(
   if (feed === undefined)
     throw new RevenantError('CONFLICT', 'the configuration no longer names the source that said this: dismiss it')
   const said = decidedSaid(row, departure, as)
+  if (row.reason === 'identifier_reuse' && as === undefined && row.identity_id !== null)
+    await moveSubject(tx, row.feed_id, row.identity_id, row.key)
   const known = await readKnown(tx, feed, [said], 'lock')
   const each = known(said)
   if (as !== undefined && each.known.identity !== undefined)
     throw new RevenantError('CONFLICT', `${JSON.stringify(as)} is the external id of somebody else: choose another`)
   const planned = [{ said, known: each.known, doubled: false, plan: planSaid(feed, said, each.known, now, true) }]
-  const context = { deps, now, open: new Map(), mass: false, deliveryId: row.delivery_id, decided: true as const }
+  const context = {
+    deps,
+    now,
+    open: new Map(),
+    mass: { departures: false, returns: false },
+    deliveryId: row.delivery_id,
+    decided: true as const,
+  }
   const [taken] = await writeSaid(tx, feed, planned, context)
   if (taken === undefined) throw new RevenantError('INTERNAL', 'a statement came to nothing')
   if (taken.fault !== undefined) throw new RevenantError('INPUT_INVALID', taken.fault)
@@ -88,7 +98,8 @@ async function applyOne(
 function decidedSaid(row: FeedStatementRow, departure: 'terminate' | 'suspend' | undefined, as: string | undefined): Said {
   const said = keptSaid(row.key, row.said)
   const named = as === undefined ? said : { ...said, externalId: as }
-  if (row.says !== 'terminated') return named
+  const departed = row.says === 'terminated' || row.says === 'suspended'
+  if (!departed || (row.says === 'suspended' && departure === undefined)) return named
   if (departure === 'suspend') return { ...named, standing: { is: 'suspended' } }
   return { ...named, standing: { is: 'terminated', at: row.effective_at ?? row.at } }
 }

@@ -44,11 +44,12 @@ export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Ins
   const at = said.at ?? now
   if (subject !== undefined && Temporal.Instant.compare(at, subject.said_at) < 0) return { ...untouched, ignored: true }
   const word = wordOf(feed, said, before, now)
-  if (identity === undefined && feed.policy.joiners === 'ignore') return { ...untouched, ignored: true }
-  if (!decided && isReuse(feed, known)) return { ...untouched, hold: 'identifier_reuse', says: 'joined', ignored: false }
-  const asked = word.ask && before.standing !== 'terminated' && before.standing !== 'suspended'
-  if (asked)
-    return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
+  if (!decided && identity === undefined && feed.policy.joiners === 'ignore') return { ...untouched, ignored: true }
+  if (!decided && isReuse(feed, said, known, now))
+    return { ...untouched, hold: 'identifier_reuse', says: 'joined', ignored: false }
+  const asked =
+    word.ask && before.standing !== 'terminated' && !(before.standing === 'suspended' && said.standing.is === 'inactive')
+  if (asked) return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
   return { hold: undefined, ...effectOf(said, known, word, now) }
 }
 
@@ -90,9 +91,12 @@ function wordOf(
   }
 }
 
-/** A subject whose key is new goes by the name of an identity that this feed knows by another key. */
-function isReuse(feed: Feed, { subject, identity, others }: Known): boolean {
-  return subject === undefined && identity !== undefined && others.some(({ feed_id }) => feed_id === feed.id)
+/** A subject whose key is new goes by the name of an identity that this feed knows by another key, or is said to be here by the name of one who left. */
+function isReuse(feed: Feed, { standing }: Said, { subject, identity, others }: Known, now: Temporal.Instant): boolean {
+  if (subject !== undefined || identity === undefined) return false
+  if (others.some(({ feed_id }) => feed_id === feed.id)) return true
+  const left = identity.terminated_at !== null && Temporal.Instant.compare(identity.terminated_at, now) <= 0
+  return left && standing.is === 'active'
 }
 
 function effectOf(said: Said, known: Known, word: Word, now: Temporal.Instant): Omit<SaidPlan, 'hold'> {

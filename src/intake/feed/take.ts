@@ -1,14 +1,15 @@
+import type { StatementSays } from '../../domain/feed.ts'
 import { newId } from '../../domain/id.ts'
 import { zonesInUse } from '../../store/check-state.ts'
 import type { Queryable } from '../../store/db.ts'
-import { heardFeed } from '../../store/feed.ts'
-import { departuresSince, type FeedStatementRow, lockOpenStatements } from '../../store/feed-statement.ts'
+import { heardFeed, lockFeed } from '../../store/feed.ts'
+import { type FeedStatementRow, lockOpenStatements, saidSince } from '../../store/feed-statement.ts'
 import { findSubjects, identitiesOf, presentSubjects, subjectsOf } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
 import { type Known, planSaid, type SaidPlan } from './plan-said.ts'
 import type { Feed, Said, Taken } from './said.ts'
-import { writeSaid } from './write-said.ts'
+import { type Mass, writeSaid } from './write-said.ts'
 
 /** Statements that are written in one transaction. */
 const CHUNK = 500
@@ -21,11 +22,11 @@ export async function takeStatements(feed: Feed, said: readonly Said[], deps: In
   await prepareToTake(deps)
   const last = [...new Map(said.map((each) => [each.key, each])).values()]
   const deliveryId = newId()
-  const mass = last.length > 1 && (await isMass(deps.db, feed, await countDepartures(feed, last, deps), deps.now()))
+  const mass = last.length > 1 ? await massOf(deps.db, feed, await countMoves(feed, last, deps), deps.now()) : undefined
   const taken: Taken[] = []
   for (let from = 0; from < last.length; from += CHUNK) {
     const chunk = last.slice(from, from + CHUNK)
-    taken.push(...(await inTransaction(deps.db, (tx) => takeIn(tx, feed, chunk, deps, { deliveryId, mass: mass || undefined }))))
+    taken.push(...(await inTransaction(deps.db, (tx) => takeIn(tx, feed, chunk, deps, { deliveryId, mass }))))
   }
   if (last.length === 0) await heardFeed(deps.db, feed.id, deps.now())
   return taken
@@ -42,7 +43,7 @@ export async function takeIn(
   feed: Feed,
   said: readonly Said[],
   deps: IntakeDeps,
-  delivery: { deliveryId: string; mass: boolean | undefined } = { deliveryId: newId(), mass: undefined },
+  delivery: { deliveryId: string; mass: Mass | undefined } = { deliveryId: newId(), mass: undefined },
 ): Promise<Taken[]> {
   const now = deps.now()
   const known = await readKnown(tx, feed, said, 'lock')
@@ -50,42 +51,64 @@ export async function takeIn(
   const plans = said
     .map((each) => ({ said: each, ...known(each) }))
     .map((each) => ({ ...each, plan: planSaid(feed, each.said, each.known, now) }))
-  const departures = plans.filter(({ plan }) => departs(plan)).length
-  // Who waits for the answer already is asked about once.
-  const mass = delivery.mass ?? (await isMass(tx, feed, departures, now))
+  const moves = movesOf(plans.map(({ plan }) => plan))
+  // One at a time: of two that leave at once, the second must see the first.
+  if (moves.departures + moves.returns > 0) await lockFeed(tx, feed.id)
+  const alone = await massOf(tx, feed, moves, now)
+  const mass = {
+    departures: alone.departures || delivery.mass?.departures === true,
+    returns: alone.returns || delivery.mass?.returns === true,
+  }
   const taken = await writeSaid(tx, feed, plans, { deps, now, open, mass, deliveryId: delivery.deliveryId })
   await heardFeed(tx, feed.id, now)
   return taken
 }
 
-/** Somebody who was here leaves, or is to be asked about. */
-export function departs(plan: SaidPlan): boolean {
-  return plan.says === 'terminated' || plan.says === 'suspended'
+/** Somebody who was here leaves, or is to be asked about; somebody is back. */
+function movesOf(plans: readonly SaidPlan[]): Moves {
+  return {
+    departures: plans.filter(({ says }) => says === 'terminated' || says === 'suspended').length,
+    returns: plans.filter(({ says }) => says === 'reinstated').length,
+  }
 }
 
-async function countDepartures(feed: Feed, said: readonly Said[], deps: IntakeDeps): Promise<number> {
+interface Moves {
+  departures: number
+  returns: number
+}
+
+async function countMoves(feed: Feed, said: readonly Said[], deps: IntakeDeps): Promise<Moves> {
   const now = deps.now()
-  let count = 0
+  const sum = { departures: 0, returns: 0 }
   for (let from = 0; from < said.length; from += CHUNK) {
     const chunk = said.slice(from, from + CHUNK)
     const known = await readKnown(deps.db, feed, chunk, 'look')
-    count += chunk.filter((each) => departs(planSaid(feed, each, known(each).known, now))).length
+    const { departures, returns } = movesOf(chunk.map((each) => planSaid(feed, each, known(each).known, now)))
+    sum.departures += departures
+    sum.returns += returns
   }
-  return count
+  return sum
 }
 
-/** More leave than usually do: a wrong filter on their side, or a wrong mapping, looks the same. */
+/** More leave, or come back, than usually do: a wrong filter on their side, or a wrong mapping, looks the same. */
+async function massOf(db: Queryable, feed: Feed, moves: Moves, now: Temporal.Instant): Promise<Mass> {
+  return {
+    departures: await isMass(db, feed, ['terminated', 'suspended'], moves.departures, now),
+    returns: await isMass(db, feed, ['reinstated'], moves.returns, now),
+  }
+}
+
 async function isMass(
   db: Queryable,
   { id, policy: { mass } }: Feed,
-  departures: number,
+  says: readonly StatementSays[],
+  count: number,
   now: Temporal.Instant,
 ): Promise<boolean> {
-  if (departures === 0) return false
-  const before = await departuresSince(db, id, now.subtract({ milliseconds: mass.windowMs }))
-  const count = before + departures
-  if (count <= mass.least) return false
-  return count > mass.share * ((await presentSubjects(db, id)) + before)
+  if (count === 0) return false
+  const before = await saidSince(db, id, says, now.subtract({ milliseconds: mass.windowMs }))
+  if (before + count <= mass.least) return false
+  return before + count > mass.share * ((await presentSubjects(db, id)) + before)
 }
 
 /** Whom statements speak of: by key, or else by the external id. Of two in one delivery with one name, the first has it. */
@@ -102,20 +125,31 @@ export async function readKnown(db: Queryable, feed: Feed, said: readonly Said[]
     mode,
   )
   const byId = new Map(rows.map((row) => [row.id, row]))
-  const byName = new Map(rows.map((row) => [row.external_id, row]))
+  const byName = Map.groupBy(rows, ({ external_id }) => external_id.toLowerCase())
+  const nameOf = (externalId: string) => {
+    const alike = byName.get(externalId.toLowerCase()) ?? []
+    return { named: alike.find(({ external_id }) => external_id === externalId) ?? alike[0], several: alike.length > 1 }
+  }
   const words = await subjectsOf(
     db,
     rows.map(({ id }) => id),
   )
   const named = new Map<string, string>()
-  for (const { key, externalId } of said) if (!subjects.has(key) && !named.has(externalId)) named.set(externalId, key)
+  for (const { key, externalId } of said) {
+    const name = externalId.toLowerCase()
+    if (!subjects.has(key) && !named.has(name)) named.set(name, key)
+  }
   return (each: Said): { known: Known; doubled: boolean } => {
     const subject = subjects.get(each.key)
-    const identity = subject === undefined ? byName.get(each.externalId) : byId.get(subject.identity_id)
+    const alike = nameOf(each.externalId)
+    const identity = subject === undefined ? alike.named : byId.get(subject.identity_id)
     const others = words.filter(
       (word) => word.identity_id === identity?.id && !(word.feed_id === feed.id && word.key === each.key),
     )
-    return { known: { subject, identity, others }, doubled: subject === undefined && named.get(each.externalId) !== each.key }
+    const doubled =
+      subject === undefined &&
+      (named.get(each.externalId.toLowerCase()) !== each.key || (alike.several && alike.named?.external_id !== each.externalId))
+    return { known: { subject, identity, others }, doubled }
   }
 }
 

@@ -1,7 +1,13 @@
 import type { StatementSays } from '../../domain/feed.ts'
 import { newId } from '../../domain/id.ts'
 import { audit } from '../../store/audit.ts'
-import { decideStatements, type FeedStatementRow, type FeedStatementWrite, insertStatements } from '../../store/feed-statement.ts'
+import {
+  amendStatements,
+  decideStatements,
+  type FeedStatementRow,
+  type FeedStatementWrite,
+  insertStatements,
+} from '../../store/feed-statement.ts'
 import { type FeedSubjectWrite, saveSubjects, suspendIdentities } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { writePlan } from '../identities.ts'
@@ -9,7 +15,7 @@ import { planIdentities } from '../identity-plan.ts'
 import type { IdentityEntry } from '../identity-row.ts'
 import type { Tx } from '../transaction.ts'
 import type { Known, SaidPlan } from './plan-said.ts'
-import { type Feed, keepSaid, type Said, type Taken } from './said.ts'
+import { type Feed, keepSaid, keptSaid, type Said, type SaidStanding, type Taken } from './said.ts'
 
 export interface PlannedSaid {
   said: Said
@@ -19,13 +25,19 @@ export interface PlannedSaid {
   plan: SaidPlan
 }
 
+/** Whether more leave, or come back, than usually do. */
+export interface Mass {
+  departures: boolean
+  returns: boolean
+}
+
 export interface WriteContext {
   deps: IntakeDeps
   now: Temporal.Instant
   /** What a person is asked, or has denied, about these subjects. */
   open: ReadonlyMap<string, readonly FeedStatementRow[]>
-  /** Departures wait for a person. */
-  mass: boolean
+  /** Which of both wait for a person: there are too many. */
+  mass: Mass
   deliveryId: string
   /** A person has decided about what was held: it is on record already. */
   decided?: true
@@ -70,6 +82,14 @@ export async function writeSaid(tx: Tx, feed: Feed, planned: readonly PlannedSai
     tx,
     results.flatMap((each) => statementAt(feed, each, context)),
   )
+  await amendStatements(
+    tx,
+    results.flatMap(({ said, plan, outcome: { amends } }) => {
+      if (amends === undefined) return []
+      const at = isDeparture(plan.says) ? (plan.terminatedAt ?? now).toString() : null
+      return [{ id: amends.id, says: plan.says ?? amends.says, effective_at: at, said: keepSaid(said) }]
+    }),
+  )
   await tell(tx, feed, results, context)
   return results.map(takenOf)
 }
@@ -83,6 +103,8 @@ interface Outcome {
   waits: boolean
   /** What a person was asked is no question any more. */
   ends: boolean
+  /** What a person is asked is this now. */
+  amends: FeedStatementRow | undefined
 }
 
 interface Settled extends PlannedSaid {
@@ -95,15 +117,28 @@ interface Result extends Settled {
   changed: boolean
 }
 
-function outcomeOf({ said, plan, doubled }: PlannedSaid, { open, mass }: WriteContext): Outcome {
+const NOTHING = { apply: false, hold: undefined, waits: false, ends: false, amends: undefined } as const
+
+function outcomeOf({ said, plan, doubled }: PlannedSaid, { open, mass, decided }: WriteContext): Outcome {
+  if (plan.ignored) return NOTHING
   const before = open.get(said.key) ?? []
-  const held = doubled ? 'identifier_reuse' : (plan.hold ?? (mass && isDeparture(plan.says) ? 'mass_event' : undefined))
-  const waits = before.some(({ state }) => state === 'held')
-  if (held !== undefined) return { apply: false, hold: before.length > 0 ? undefined : held, waits, ends: false }
-  if (plan.ignored) return { apply: false, hold: undefined, waits: false, ends: false }
-  // Said again, or more of the same subject: the question stands until the feed takes it back.
+  const question = before.find(({ state }) => state === 'held')
+  const isMass = decided !== true && ((mass.departures && isDeparture(plan.says)) || (mass.returns && plan.says === 'reinstated'))
+  const hold = doubled ? 'identifier_reuse' : (plan.hold ?? (isMass ? 'mass_event' : undefined))
+  const again = before.find((each) => isSameWord(keptSaid(said.key, each.said).standing, said.standing))
+  // A question stands as long as the feed says the same; about a name that is used twice the last word is what is asked.
+  if (hold !== undefined && question !== undefined)
+    return { ...NOTHING, waits: true, amends: again === undefined ? question : undefined }
+  if (hold !== undefined) return again === undefined ? { ...NOTHING, hold } : NOTHING
+  // What a person was asked, or has denied, is not done because the feed says it once more.
+  if (again !== undefined && said.standing.is !== 'active') return { ...NOTHING, waits: question !== undefined }
   const ends = said.standing.is === 'active' || plan.says !== undefined
-  return { apply: true, hold: undefined, waits: waits && !ends, ends }
+  return { ...NOTHING, apply: true, waits: question !== undefined && !ends, ends }
+}
+
+function isSameWord(a: SaidStanding, b: SaidStanding): boolean {
+  if (a.is !== 'terminated' || b.is !== 'terminated') return a.is === b.is
+  return a.at === undefined || b.at === undefined ? a.at === b.at : Temporal.Instant.compare(a.at, b.at) === 0
 }
 
 function isDeparture(says: StatementSays | undefined): boolean {
@@ -129,7 +164,8 @@ function subjectAt(feed: Feed, { said, plan, outcome, identityId, fault }: Resul
 
 function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: WriteContext): FeedStatementWrite[] {
   const { said, plan, outcome, identityId, fault, known } = each
-  if (decided === true || fault !== undefined || plan.says === undefined) return []
+  const says = plan.says ?? (outcome.hold === undefined ? undefined : 'joined')
+  if (decided === true || fault !== undefined || says === undefined) return []
   const state = outcome.hold !== undefined ? 'held' : outcome.apply ? 'applied' : undefined
   if (state === undefined) return []
   const at = plan.terminatedAt ?? (state === 'held' ? now : null)
@@ -141,7 +177,7 @@ function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: Wri
         key: said.key,
         identity_id: state === 'held' ? (known.identity?.id ?? null) : (identityId ?? null),
       },
-      ...{ says: plan.says, effective_at: isDeparture(plan.says) ? (at?.toString() ?? null) : null },
+      ...{ says, effective_at: isDeparture(says) ? (at?.toString() ?? null) : null },
       ...{ said: keepSaid(said), state, reason: outcome.hold ?? null, delivery_id: deliveryId, at: now.toString() },
     },
   ]

@@ -1,6 +1,6 @@
 import type { DayEnd } from '../instant.ts'
-import type { WebhookOptions } from '../sources/webhook.ts'
 import type { AuthForm } from './ask-hr.ts'
+import type { WebhookOptions } from './hook-options.ts'
 import { lowerCase, type ReadPerson } from './person.ts'
 import { compileMap, type PersonMap } from './person-map.ts'
 import { PRESETS } from './presets.ts'

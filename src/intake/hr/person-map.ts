@@ -48,8 +48,7 @@ export function compileMap(map: PersonMap): Finder {
       for (const find of pointers) {
         const found = find(document)
         if (found !== undefined && found !== null && found !== '') return found
-        empty ??= found
-        if (found === null) empty = null
+        if (found !== undefined) empty = found
       }
       return empty
     }

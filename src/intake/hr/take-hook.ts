@@ -104,9 +104,12 @@ async function lookUp(
   })
 }
 
-/** What has happened is told by the event; everything else by the answer, which stands for now. */
+/**
+ * What has happened, and when, is told by the event; everything else by the answer. Events are ordered by the clock of the HR system
+ * alone: by ours, one that is behind would make what comes next look old.
+ */
 function merged(event: Person, answer: Person): Person {
-  if (event.type === 'lookup') return { ...answer, type: undefined, at: undefined }
+  if (event.type === 'lookup') return { ...answer, type: undefined, at: event.at }
   const { externalId, name, email } = answer
   return { ...event, externalId, name: event.name ?? name, email: event.email ?? email }
 }

@@ -1,5 +1,6 @@
 import type { FeedKind } from '../../domain/feed.ts'
 import { FILES } from './files.ts'
+import { HRIS } from './hris.ts'
 import { LDAP } from './ldap.ts'
 import { SCIM } from './scim.ts'
 import type { SourceKind } from './source.ts'
@@ -11,6 +12,7 @@ export const SOURCES: Readonly<Record<FeedKind, SourceKind>> = {
   scim: SCIM,
   files: FILES,
   webhook: WEBHOOK,
+  hris: HRIS,
   ssf: SSF,
   ldap: LDAP,
 }

@@ -9,8 +9,11 @@ import type { Place } from './place.ts'
 import { STREAM_STATES, wasEchoed } from './take-set.ts'
 import { answered, refuseBut, type Transmitter } from './transmitter.ts'
 
-const PUSH = 'urn:ietf:rfc:8935'
-const POLL = 'urn:ietf:rfc:8936'
+/** As SSF 1.0 has them, and as its drafts had: transmitters from before know the second alone. */
+const METHODS = {
+  push: ['urn:ietf:rfc:8935', 'https://schemas.openid.net/secevent/risc/delivery-method/push'],
+  poll: ['urn:ietf:rfc:8936', 'https://schemas.openid.net/secevent/risc/delivery-method/poll'],
+} as const
 
 export interface Streaming {
   options: SsfOptions
@@ -35,10 +38,10 @@ const streamsSchema = z.union([z.array(streamSchema).max(1_000), streamSchema]).
  * it makes is not the stream that the configuration speaks of.
  */
 export async function setUpStream({ options, transmitter, context, place }: Streaming): Promise<Partial<Place>> {
-  const { configuration } = await transmitter.metadata(context.signal)
+  const { configuration, methods } = await transmitter.metadata(context.signal)
   if (configuration === undefined)
     throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where streams are made (configuration_endpoint)')
-  const wanted = await wantedStream(options, context)
+  const wanted = await wantedStream(options, methods, context)
   const found = await findStream({ options, transmitter, context, place }, configuration)
   const stream = found === undefined ? await send('POST', wanted) : await mend(found)
   return checked(stream, options)
@@ -53,11 +56,16 @@ export async function setUpStream({ options, transmitter, context, place }: Stre
   }
 }
 
-async function wantedStream({ stream, delivery, pushTokens, events }: SsfOptions, { feed, readReference }: PullContext) {
+async function wantedStream(
+  { stream, delivery, pushTokens, events }: SsfOptions,
+  methods: readonly string[],
+  { feed, readReference }: PullContext,
+) {
   const [token] = pushTokens
+  const method = METHODS[delivery].find((each) => methods.includes(each)) ?? METHODS[delivery][0]
   const header = token === undefined ? {} : { authorization_header: `Bearer ${(await readReference(token)).trim()}` }
   return {
-    delivery: delivery === 'push' ? { method: PUSH, endpoint_url: stream?.receiveAt, ...header } : { method: POLL },
+    delivery: delivery === 'push' ? { method, endpoint_url: stream?.receiveAt, ...header } : { method },
     events_requested: wantedUris(events),
     description: `Revenant, source ${feed.name}`,
   }
@@ -68,9 +76,11 @@ async function findStream({ options, transmitter, context, place }: Streaming, u
   const answer = await transmitter.ask({ method: 'GET', url }, context)
   if (answer.status === 404 || answer.status === 204) return undefined
   const streams = answered(streamsSchema, answer, 'streams')
-  const method = options.delivery === 'push' ? PUSH : POLL
+  const methods: readonly string[] = METHODS[options.delivery]
   const ours = ({ delivery }: Stream) =>
-    delivery?.method === method && (method === POLL || delivery.endpoint_url === options.stream?.receiveAt)
+    delivery !== undefined &&
+    methods.includes(delivery.method) &&
+    (options.delivery === 'poll' || delivery.endpoint_url === options.stream?.receiveAt)
   return streams.find(({ stream_id }) => stream_id === place.streamId) ?? streams.find(ours)
 }
 

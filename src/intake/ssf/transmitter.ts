@@ -14,6 +14,8 @@ export interface Metadata {
   status: string | undefined
   verification: string | undefined
   criticalSubjects: readonly string[]
+  /** How it delivers, as it calls it; empty: it does not say. */
+  methods: readonly string[]
 }
 
 export interface Asking {
@@ -43,6 +45,7 @@ const metadataSchema = z.object({
   configuration_endpoint: text,
   status_endpoint: text,
   verification_endpoint: text,
+  delivery_methods_supported: z.array(z.string().max(1_000)).max(100).optional(),
   critical_subject_members: z.array(z.string().max(100)).max(100).optional(),
 })
 
@@ -107,7 +110,7 @@ export function refuseBut({ status }: SsfAnswer, what: string, good: readonly nu
 
 async function readMetadata(options: SsfOptions, http: SsfHttp, signal: AbortSignal | undefined): Promise<Metadata> {
   const { configurationUrl, endpoints, issuer, criticalSubjects } = options
-  const own = { ...emptyOf(endpoints), criticalSubjects }
+  const own = { ...emptyOf(endpoints), criticalSubjects, methods: [] }
   if (configurationUrl === undefined) return own
   const said = answered(metadataSchema, await http({ method: 'GET', url: configurationUrl, signal }), 'configuration')
   if (said.issuer !== issuer)
@@ -123,6 +126,7 @@ async function readMetadata(options: SsfOptions, http: SsfHttp, signal: AbortSig
     status: own.status ?? said.status_endpoint,
     verification: own.verification ?? said.verification_endpoint,
     criticalSubjects: [...criticalSubjects, ...(said.critical_subject_members ?? [])],
+    methods: said.delivery_methods_supported ?? [],
   }
 }
 

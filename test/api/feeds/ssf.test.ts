@@ -560,6 +560,20 @@ describe('shared signals', () => {
     expect((await feedRow('pushed')).fault).toBeNull()
   })
 
+  it('calls push what a transmitter of a draft calls it', async () => {
+    const methods = ['https://schemas.openid.net/secevent/risc/delivery-method/push']
+    transmitter.methods = methods
+    const stream = { receiveAt: `${address}/ssf/v1/pushed` }
+    configure('pushed', { authorization: { token: 'env:SSF_TOKEN' }, stream })
+    expect(await open('pushed')()).toBeUndefined()
+    expect([...transmitter.streams.values()]).toMatchObject([
+      { delivery: { method: methods[0], endpoint_url: stream.receiveAt } },
+    ])
+    await open('pushed')()
+    expect(transmitter.streams.size).toBe(1)
+    transmitter.methods = ['urn:ietf:rfc:8935', 'urn:ietf:rfc:8936']
+  })
+
   it.each([
     ['is of another issuer', { iss: 'https://other.example.com' }, 'another issuer'],
     ['is for another audience', { aud: 'client-1' }, '"client-1"'],
@@ -635,7 +649,7 @@ describe('shared signals', () => {
     expect(await open('polled')()).toMatchObject({ code: 'SECRET_INVALID' })
   })
 
-  it('bears any token, and does nothing by one that it refuses', async () => {
+  it('bears any token, and does nothing by one that it refuses', { timeout: 30_000 + RUNS * 30 }, async () => {
     const claim = fc.oneof(
       fc.constant(undefined),
       fc.string({ unit: 'binary', maxLength: 20 }),

@@ -5,6 +5,7 @@ import { newId } from '../../../src/domain/id.ts'
 import { decideHeld } from '../../../src/intake/feed/decide.ts'
 import type { Feed, FeedPolicy, Said, SaidStanding } from '../../../src/intake/feed/said.ts'
 import { takeStatements } from '../../../src/intake/feed/take.ts'
+import { reinstateIdentity } from '../../../src/intake/terminate.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { silences, syncFeeds } from '../../../src/store/feed.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
@@ -117,6 +118,8 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
 
   it('does not bring back whom a file or an operator terminated', async () => {
     const [feed, who] = [await one(), somebody()]
+    await house.identities(['external_id', who])
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['changed'])
     await house.identities(['external_id,terminated_at', `${who},${NOW.subtract({ hours: 1 })}`])
     expect(await take(feed, say(who, { is: 'active' }))).toEqual(['ignored'])
     expect(await left(who)).toBe(NOW.subtract({ hours: 1 }).toString())
@@ -222,6 +225,108 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
       'joined',
       'held',
     ])
+  })
+
+  it('does not take a newcomer for somebody who left, whoever said that he had', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await house.identities(['external_id,terminated_at', `${who},${NOW.subtract({ hours: 9_000 })}`])
+    expect(await take(feed, say(who, { is: 'active' }))).toEqual(['held'])
+    expect(await row(who)).toMatchObject({ name: who })
+    // What it says next is what is asked about.
+    expect(await take(feed, say(who, { is: 'inactive' }, { name: 'Second' }))).toEqual(['changed'])
+  })
+
+  it('asks about the last word on a name that is used twice', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'active' }, { key: 'a' }))
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'b' }))).toEqual(['held'])
+    expect(await take(feed, say(who, { is: 'inactive' }, { key: 'b' }))).toEqual(['held'])
+    const [question, ...others] = await held(feed)
+    expect([question?.said.is, others]).toEqual(['inactive', []])
+    await decide([feed], [question?.id ?? ''], { is: 'apply', as: `${who}-b` })
+    expect([await left(who), (await left(`${who}-b`)) !== null]).toEqual([null, true])
+    // A question that was denied is asked anew when something else is said.
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'c' }))).toEqual(['held'])
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'dismiss' },
+    )
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'c' }))).toEqual(['ignored'])
+    expect(await take(feed, say(who, { is: 'deleted' }, { key: 'c' }))).toEqual(['held'])
+  })
+
+  it('lets somebody return under a new key, and an operator override what sources said', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'active' }, { key: 'old' }))
+    await take(feed, say(who, { is: 'deleted' }, { key: 'old' }))
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'new' }))).toEqual(['held'])
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'apply' },
+    )
+    expect(await left(who)).toBeNull()
+    await take(feed, say(who, { is: 'inactive' }, { key: 'new' }))
+    await reinstateIdentity(who, house.deps)
+    expect(await take(feed, say(who, { is: 'unsaid' }, { key: 'new', name: 'Renamed' }))).toEqual(['changed'])
+    expect(await left(who)).toBeNull()
+  })
+
+  it('does nothing that was held or denied because it is said once more', async () => {
+    const feed = await one({ mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
+    const people = Array.from({ length: 6 }, somebody)
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    await take(feed, ...people.slice(0, 4).map((who) => say(who, { is: 'inactive' })))
+    const [first = '', second = ''] = people
+    house.advance(7_200_000)
+    expect(await take(feed, say(first, { is: 'inactive' }, { name: 'Touched' }))).toEqual(['held'])
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'dismiss' },
+    )
+    expect(await take(feed, say(second, { is: 'inactive' }, { name: 'Touched' }))).toEqual(['ignored'])
+    expect([await left(first), await left(second)]).toEqual([null, null])
+  })
+
+  it('asks about a deletion though the inactivity before it was answered', async () => {
+    const feed = await one({ inactive: 'suspend', deleted: 'ask' })
+    const who = somebody()
+    await take(feed, say(who, { is: 'active' }))
+    await take(feed, say(who, { is: 'inactive' }))
+    expect(await take(feed, say(who, { is: 'deleted' }))).toEqual(['held'])
+    const [question] = await held(feed)
+    await decide([feed], [question?.id ?? ''], { is: 'apply' })
+    expect(await left(who)).not.toBeNull()
+  })
+
+  it('holds a return of many as well: a wrong mapping must not end their trials', async () => {
+    const feed = await one({ mass: { share: 0.5, least: 2, windowMs: 60_000 } })
+    const people = Array.from({ length: 8 }, somebody)
+    for (const who of people) {
+      await take(feed, say(who, { is: 'active' }))
+      await take(feed, say(who, { is: 'inactive' }))
+      house.advance(120_000)
+    }
+    expect(new Set(await take(feed, ...people.map((who) => say(who, { is: 'active' }))))).toEqual(new Set(['held']))
+    expect((await Promise.all(people.map(left))).filter((at) => at === null)).toEqual([])
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'apply' },
+    )
+    expect((await Promise.all(people.map(left))).filter((at) => at === null)).toHaveLength(8)
+  })
+
+  it('finds an external id whatever its case, and asks where several differ in it alone', async () => {
+    const [feed, who] = [await one(), `Case${somebody()}`]
+    await house.identities(['external_id', who])
+    expect(await take(feed, say(who.toUpperCase(), { is: 'inactive' }))).toEqual(['terminated'])
+    expect(await left(who)).not.toBeNull()
+    const other = `Two${somebody()}`
+    await house.identities(['external_id', other, other.toLowerCase()])
+    expect(await take(feed, say(other.toUpperCase(), { is: 'inactive' }))).toEqual(['held'])
   })
 
   it('passes over what is older than what was said before, and strangers where joiners are not followed', async () => {

@@ -107,7 +107,13 @@ const POLICY: FeedPolicy = {
 let feeds = 0
 
 /** A feed of its own. */
-export async function openSource(house: House, store: Store, options: Record<string, unknown>, policy: Partial<FeedPolicy> = {}) {
+export async function openSource(
+  house: House,
+  store: Store,
+  options: Record<string, unknown>,
+  policy: Partial<FeedPolicy> = {},
+  password = READER_PASSWORD,
+): Promise<Source> {
   const name = `directory-${++feeds}`
   const before = await store.db.selectFrom('feed').select(['name', 'kind']).where('retired_at', 'is', null).execute()
   const rows = await syncFeeds(
@@ -116,16 +122,16 @@ export async function openSource(house: House, store: Store, options: Record<str
     house.now(),
   )
   const id = rows.find((row) => row.name === name)?.id ?? expect.fail('no feed')
-  return sourceOf(house, store, { id, name, kind: 'ldap', policy: { ...POLICY, ...policy } }, options)
+  return sourceOf(house, store, { id, name, kind: 'ldap', policy: { ...POLICY, ...policy } }, options, password)
 }
 
-function sourceOf(house: House, store: Store, feed: Feed, options: Record<string, unknown>): Source {
+function sourceOf(house: House, store: Store, feed: Feed, options: Record<string, unknown>, password: string): Source {
   const { pull } = LDAP.open(options)
   return {
     feed,
     position: () => feedPosition(store.db, feed.id),
     with: (more, policy = {}) =>
-      sourceOf(house, store, { ...feed, policy: { ...feed.policy, ...policy } }, { ...options, ...more }),
+      sourceOf(house, store, { ...feed, policy: { ...feed.policy, ...policy } }, { ...options, ...more }, password),
     pull: async () => {
       const said: Record<string, unknown>[] = []
       const context: PullContext = {
@@ -133,7 +139,7 @@ function sourceOf(house: House, store: Store, feed: Feed, options: Record<string
         deps: { ...house.deps, actor: `feed ${feed.name}` },
         position: await feedPosition(store.db, feed.id),
         move: (position) => moveFeed(store.db, feed.id, position),
-        readReference: async () => READER_PASSWORD,
+        readReference: async () => password,
         log: (_level, message, fields) => {
           if (message === 'a directory was read') said.push(fields)
         },
@@ -168,4 +174,3 @@ export async function held(store: Store, feed: Feed): Promise<(string | null)[]>
     .execute()
   return rows.map(({ reason }) => reason)
 }
-

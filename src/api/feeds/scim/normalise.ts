@@ -7,6 +7,8 @@ export interface PatchOperation {
   op: 'add' | 'replace' | 'remove'
   path?: string
   value?: Fact
+  /** Left out where its path is unknown. */
+  lenient?: true
 }
 
 const patchSchema = z.object({
@@ -26,6 +28,7 @@ const patchSchema = z.object({
     .max(1_000),
 })
 
+const CORE = 'urn:ietf:params:scim:schemas:core:2.0:user:'
 const PATCH_OP = 'urn:ietf:params:scim:api:messages:2.0:PatchOp'
 /** `emails[type eq "work"].value` */
 const VALUE_PATH = /^([A-Za-z][\w$-]*)\[\s*([A-Za-z][\w$-]*)\s+eq\s+("(?:[^"\\]|\\.)*"|true|false)\s*\]\.([A-Za-z][\w$-]*)$/i
@@ -55,26 +58,44 @@ function normalised({ op, path, value }: Given, current: Facts): PatchOperation[
   if (path !== undefined) return [addressed(op, path, value, current)]
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ScimFault(400, 'invalidValue', `${op} without a path needs an object`)
-  // One operation for each attribute: names with dots and brackets are paths.
-  return Object.entries(value).map(([name, each]) => addressed(op, name, each, current))
+  // One operation for each attribute: names with dots and brackets are paths. What nobody knows beside is no reason to refuse the rest.
+  return Object.entries(value)
+    .filter(([name]) => !name.toLowerCase().startsWith('schemas'))
+    .map(([name, each]) => ({ ...addressed(op, name, each, current), lenient: true as const }))
 }
 
-function addressed(op: 'add' | 'replace', path: string, value: Fact, current: Facts): PatchOperation {
+function addressed(op: 'add' | 'replace', given: string, value: Fact, current: Facts): PatchOperation {
+  const path = given.toLowerCase().startsWith(CORE) ? given.slice(CORE.length) : given
   const fitting = valueFor(path, value)
   const [, attribute, key, literal, part] = VALUE_PATH.exec(path) ?? []
   if (attribute === undefined || key === undefined || literal === undefined || part === undefined)
     return { op, path, value: fitting }
-  const wanted: Fact = z.union([z.string(), z.boolean()]).parse(JSON.parse(literal))
+  const wanted = key.toLowerCase() === 'primary' ? booleanOf(literalOf(literal)) : literalOf(literal)
   const values = memberOf(current, attribute)
   const there = Array.isArray(values) && values.some((each) => sameValue(memberOf(each, key), wanted))
-  return there ? { op, path, value: fitting } : { op: 'add', path: attribute, value: [{ [key]: wanted, [part]: fitting }] }
+  if (there) return { op, path: `${attribute}[${key} eq ${JSON.stringify(wanted)}].${part}`, value: fitting }
+  return { op: 'add', path: attribute, value: [{ [key]: wanted, [part]: fitting }] }
 }
 
 function valueFor(path: string, value: Fact): Fact {
   const name = (path.split(/[.:]/).at(-1) ?? path).toLowerCase()
-  if (name === 'active' || name === 'primary') return booleanOf(value)
+  if (name === 'active' || name === 'primary') return booleanOf(onlyValue(value))
   if (path.toLowerCase() === `${ENTERPRISE}:manager`.toLowerCase() && typeof value === 'string') return { value }
   return value
+}
+
+/** `[{ "value": … }]`, where a client sends a single value as a list of one. */
+function onlyValue(value: Fact): Fact {
+  const parsed = z.tuple([z.strictObject({ value: z.json() })]).safeParse(value)
+  return parsed.success ? parsed.data[0].value : value
+}
+
+function literalOf(literal: string): Fact {
+  try {
+    return z.union([z.string(), z.boolean()]).parse(JSON.parse(literal))
+  } catch {
+    throw new ScimFault(400, 'invalidPath', 'the value in brackets cannot be read')
+  }
 }
 
 function memberOf(of: unknown, name: string): unknown {

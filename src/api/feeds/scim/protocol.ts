@@ -52,10 +52,13 @@ export async function patchResource(type: ScimType, before: Facts, body: unknown
   let changed = false
   for (const operation of operations) {
     // One by one: whether a value is there to be replaced depends on what came before.
-    for (const each of operation(current)) {
+    for (const { lenient, ...each } of operation(current)) {
       const after = await guardedAsync(async () => {
         const patch = new Messages.PatchOp({ schemas: [Messages.PatchOp.id], Operations: [each] })
         return patch.apply(new Schema({ ...current, id: 'x' }, 'out'))
+      }).catch((error: unknown) => {
+        if (lenient === true && error instanceof ScimFault && error.scimType === 'invalidPath') return undefined
+        throw error
       })
       if (after === undefined) continue
       current = stored(after)

@@ -40,7 +40,7 @@ export async function createResource(
     const row = { id: newId(), feed_id: feed.id, type, version: 1, data, ...namesOf(type, data) }
     await refuseTaken(tx, row)
     await insertScimResource(tx, row, now)
-    await take(deps, tx, feed, type === 'User' ? saidOf(row.id, data, options) : undefined)
+    await take(deps, tx, feed, type === 'User' ? saidOf(row.id, data, options, true) : undefined)
     return { ...row, created_at: now, updated_at: now }
   })
 }
@@ -56,11 +56,15 @@ async function changeResource(
   return write(deps, feed, async (tx, now) => {
     const before = await present(tx, feed, type, id, of.ifMatch)
     const data = await change(before.data)
-    if (data === undefined) return before
+    if (data === undefined) {
+      // Said once more: what did not count before may count now.
+      await take(deps, tx, feed, type === 'User' ? saidOf(id, before.data, options, false) : undefined)
+      return before
+    }
     const row = { id, feed_id: feed.id, type, version: before.version + 1, data, ...namesOf(type, data) }
     await refuseTaken(tx, row)
     await updateScimResource(tx, row, now)
-    await take(deps, tx, feed, type === 'User' ? saidOf(id, data, options) : undefined)
+    await take(deps, tx, feed, type === 'User' ? saidOf(id, data, options, false) : undefined)
     return { ...row, created_at: before.created_at, updated_at: now }
   })
 }
@@ -92,7 +96,7 @@ export async function deleteResource(
   await write(deps, feed, async (tx) => {
     const before = await present(tx, feed, type, id, ifMatch)
     await deleteScimResource(tx, id)
-    const said = type === 'User' ? saidOf(id, before.data, options) : undefined
+    const said = type === 'User' ? saidOf(id, before.data, options, false) : undefined
     await take(deps, tx, feed, said === undefined ? undefined : { ...said, standing: { is: 'deleted' } })
   })
 }

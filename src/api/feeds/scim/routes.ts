@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { RevenantError } from '../../../domain/error.ts'
 import type { Facts } from '../../../domain/leaf.ts'
 import { scimOptions } from '../../../intake/sources/scim.ts'
-import { heardFeed } from '../../../store/feed.ts'
+import { failedFeed, sawFeed } from '../../../store/feed.ts'
 import type { ScimResourceRow, ScimType } from '../../../store/scim-resource.ts'
 import { openThrottle } from '../../throttle.ts'
 import { openBearers } from '../bearer.ts'
@@ -58,7 +58,7 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
     const last = heard.get(feed.id) ?? Number.NEGATIVE_INFINITY
     if (request.method === 'GET' && performance.now() - last > HEARD_MS) {
       heard.set(feed.id, performance.now())
-      await heardFeed(deps.db, feed.id, deps.now())
+      await sawFeed(deps.db, feed.id, deps.now())
     }
     return { feed, options: found.options }
   }
@@ -113,6 +113,24 @@ function addResources(
   const of = (request: FastifyRequest) => {
     return { type, id: ofOne.parse(request.params).id, ifMatch: request.headers['if-match'] }
   }
+  const checkAttributes = (request: FastifyRequest) => void attributesOf(queryOf(request))
+  // A refused write may have been a departure: it stands as a fault of the source until something is taken again.
+  const writing = async <Value>(
+    request: FastifyRequest,
+    tenant: Tenant,
+    work: (tenant: Tenant) => Promise<Value>,
+  ): Promise<Value> => {
+    checkAttributes(request)
+    try {
+      return await work(tenant)
+    } catch (error) {
+      if (error instanceof ScimFault && error.status === 400) {
+        deps.logger.warn({ feed: tenant.feed.name, method: request.method, fault: error.message }, 'a SCIM request was refused')
+        await failedFeed(deps.db, tenant.feed.id, `${request.method} of a ${type} was refused: ${error.message}`, deps.now())
+      }
+      throw error
+    }
+  }
   const path = `/${type}s`
   scim.get(path, async (request, reply) => list(deps, await tenantOf(request), type, request, reply, queryOf(request), tell))
   scim.post(`${path}/.search`, async (request, reply) => {
@@ -120,7 +138,7 @@ function addResources(
     return list(deps, tenant, type, request, reply, parsed(searchBody, request.body), tell)
   })
   scim.post(path, { bodyLimit: BODY_LIMIT }, async (request, reply) => {
-    const row = await createResource(deps, await tenantOf(request), type, request.body)
+    const row = await writing(request, await tenantOf(request), (tenant) => createResource(deps, tenant, type, request.body))
     return send(request, reply.header('location', `${baseOf(request)}${path}/${row.id}`), row, 201)
   })
   scim.get(`${path}/:id`, async (request, reply) => {
@@ -130,10 +148,18 @@ function addResources(
     return send(request, reply, row)
   })
   scim.put(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
-    send(request, reply, await replaceResource(deps, await tenantOf(request), of(request), request.body)),
+    send(
+      request,
+      reply,
+      await writing(request, await tenantOf(request), (tenant) => replaceResource(deps, tenant, of(request), request.body)),
+    ),
   )
   scim.patch(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
-    send(request, reply, await patchStored(deps, await tenantOf(request), of(request), request.body)),
+    send(
+      request,
+      reply,
+      await writing(request, await tenantOf(request), (tenant) => patchStored(deps, tenant, of(request), request.body)),
+    ),
   )
   scim.delete(`${path}/:id`, async (request, reply) => {
     await deleteResource(deps, await tenantOf(request), of(request))

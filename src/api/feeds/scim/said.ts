@@ -10,7 +10,7 @@ const userSchema = z.object({
   externalId: text,
   displayName: text,
   userType: text,
-  active: z.boolean().default(true).catch(true),
+  active: z.boolean().optional().catch(undefined),
   name: z.object({ formatted: text, givenName: text, familyName: text }).optional().catch(undefined),
   emails: z
     .array(z.object({ value: text, primary: z.boolean().optional().catch(undefined) }))
@@ -24,17 +24,27 @@ const MOST = 256
 const KINDS: Readonly<Record<string, 'service' | 'agent'>> = { service: 'service', agent: 'agent' }
 
 /**
- * What a user as a client keeps him says of somebody. Undefined for one who is not of the organization that the source is for.
- * Throws `ScimFault` for one without the attribute that names him here.
+ * What a user as a client keeps him says of somebody. One who is not of the organization that the source is for has left it, where he
+ * was known; undefined where he was not. Throws `ScimFault` for a new one without the attribute that names him here.
+ *
+ * @param fresh he is new: here, unless it says otherwise
  */
-export function saidOf(id: string, data: Facts, options: Pick<ScimOptions, 'externalId' | 'organization'>): Said | undefined {
+export function saidOf(
+  id: string,
+  data: Facts,
+  options: Pick<ScimOptions, 'externalId' | 'organization'>,
+  fresh: boolean,
+): Said | undefined {
   const user = userSchema.parse(data)
   const enterprise = user[ENTERPRISE]
-  if (options.organization !== undefined && enterprise?.organization !== options.organization) return undefined
+  const elsewhere = options.organization !== undefined && enterprise?.organization !== options.organization
+  if (elsewhere && fresh) return undefined
   const email = (user.emails?.find(({ primary }) => primary === true) ?? user.emails?.[0])?.value
   const names = { userName: user.userName, externalId: user.externalId, email, employeeNumber: enterprise?.employeeNumber }
-  const externalId = names[options.externalId]
-  if (externalId === undefined || externalId.length > MOST)
+  const named = names[options.externalId]
+  // Whoever is known is known by his key: a departure is not refused for want of a name.
+  const externalId = named === undefined || named.length > MOST ? (fresh ? undefined : id) : named
+  if (externalId === undefined)
     throw new ScimFault(
       400,
       'invalidValue',
@@ -46,8 +56,14 @@ export function saidOf(id: string, data: Facts, options: Pick<ScimOptions, 'exte
     key: id,
     externalId,
     name: user.displayName ?? formatted ?? (full === '' ? (user.userName ?? externalId) : full),
-    email: email ?? null,
+    email,
     kind: KINDS[(user.userType ?? '').toLowerCase()],
-    standing: { is: user.active ? 'active' : 'inactive' },
+    standing: { is: standingOf(elsewhere, user.active, fresh) },
   }
+}
+
+/** A user of whom nothing is said stays as he was. */
+function standingOf(elsewhere: boolean, active: boolean | undefined, fresh: boolean): 'active' | 'inactive' | 'unsaid' {
+  if (elsewhere || active === false) return 'inactive'
+  return active === true || fresh ? 'active' : 'unsaid'
 }

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { duration } from '../../config/duration.ts'
+import { count, timeZone } from '../../config/scalar.ts'
+import { apiPath, credentialOptions, httpsOrigin } from './api-options.ts'
+import { type PersonMap, personMap, type Word, wordMap } from './person-map.ts'
+
+/** The columns of a Workday report (RaaS, `format=json`) as docs/sources.md has it made. */
+export const WORKDAY_MAP: PersonMap = {
+  ...{ people: '/Report_Entry', key: '/Employee_ID', externalId: '/Work_Email', name: '/Worker', email: '/Work_Email' },
+  ...{ status: '/Worker_Status', terminationDate: '/Termination_Date', timeZone: '/Time_Zone', hireDate: '/Hire_Date' },
+}
+export const WORKDAY_STATUSES: Readonly<Record<string, Word>> = {
+  ...{ Active: 'active', 'On Leave': 'suspended', Leave: 'suspended', Terminated: 'terminated', Inactive: 'terminated' },
+}
+
+/** The keys of a source whose people are read from a report of an HR system. */
+export const hrisOptions = z
+  .strictObject({
+    origin: httpsOrigin().describe('The HR system: scheme and host.'),
+    path: apiPath().describe(
+      'The report. `{today}`, `{from}`, `{to}` are replaced by days, `{since}` by an instant, `{offset}`, `{page}` and `{limit}` by where a page begins.',
+    ),
+    ...credentialOptions,
+    every: duration('1m', '7d').prefault('15m').describe('How often it is read.'),
+    timeout: duration('1s', '30m').prefault('5m').describe('For one page.'),
+    window: z
+      .strictObject({
+        back: duration('1m', '365d')
+          .prefault('14d')
+          .describe('`{from}` and `{since}` lie so long before the last time that it was read.'),
+        ahead: duration('1m', '365d').prefault('90d').describe('`{to}` lies so far ahead: for departures to come.'),
+      })
+      .prefault({}),
+    pageSize: count(1, 10_000).default(500).describe('`{limit}`; a page with fewer people is the last.'),
+    next: personMap.shape.people.describe(
+      'From the answer: the path of the next page. Left out: pages by offset or page, if path has one.',
+    ),
+    map: personMap.exactOptional().describe('Where the answer says what; over the columns of a Workday report.'),
+    statuses: wordMap().exactOptional().describe('What the words of the status mean; over those of Workday.'),
+    timeZone: timeZone().exactOptional().describe('Of days without a zone, and of {today}. Left out: policy.timeZone.'),
+    complete: z
+      .boolean()
+      .default(false)
+      .describe('It lists everybody: who is missing, and was there before, is deleted (onDeleted).'),
+  })
+  .refine(({ path }) => [...path.matchAll(/\{([^}]*)\}/g)].every(([, name]) => PLACES.includes(name ?? '')), {
+    path: ['path'],
+    error: 'may hold {today}, {from}, {to}, {since}, {offset}, {page} and {limit}',
+  })
+export type HrisOptions = z.output<typeof hrisOptions>
+
+const PLACES = ['today', 'from', 'to', 'since', 'offset', 'page', 'limit']

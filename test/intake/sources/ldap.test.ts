@@ -1,0 +1,339 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { guidBytes } from '../../../src/intake/directory/guid.ts'
+import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
+import { needs } from '../../servers/require.ts'
+import { SLAPD_FILES, type Slapd, SUFFIX, startSlapd } from '../../servers/slapd.ts'
+import { STORES, type TestStore } from '../../servers/stores.ts'
+import { type House, NOW, openHouse } from '../house.ts'
+import {
+  account,
+  held,
+  openSource,
+  person,
+  READER,
+  READER_PASSWORD,
+  replace,
+  SLAPD,
+  standings,
+  unit,
+  write,
+} from './ldap-house.ts'
+
+const installed = needs('slapd', ...SLAPD_FILES)
+const named = (title: string) => (installed ? title : `${title}: slapd is missing`)
+
+const LEAVERS = `ou=leavers,${SUFFIX}`
+const GUID = (n: number) => `0f5a3c1e-7b2d-4e6f-8a9b-0000000000${String(n).padStart(2, '0')}`
+
+/** 100 ns since 1601. */
+const fileTime = (at: Temporal.Instant) => String(BigInt(at.epochMilliseconds + 11_644_473_600_000) * 10_000n)
+
+function domainUser(name: string, n: number, lines: readonly string[], [ou, objectClass]: [string, string] = ['domain', 'user']) {
+  return [
+    ...[
+      `dn: cn=${name},ou=${ou},${SUFFIX}`,
+      `objectClass: ${objectClass}`,
+      `cn: ${name}`,
+      `sn: ${name}`,
+      `sAMAccountName: ${name}`,
+    ],
+    ...[`objectGUID:: ${guidBytes(GUID(n))?.toString('base64')}`, `uSNChanged: ${n}`, `displayName: Name of ${name}`, ...lines],
+  ]
+}
+
+describe.skipIf(!installed)(named('leavers of a directory'), () => {
+  const folder = mkdtempSync(join(tmpdir(), 'revenant-directory-'))
+  let slapd: Slapd
+  let test: TestStore
+  let house: House
+
+  beforeAll(async () => {
+    const root = join(folder, 'root.ldif')
+    const settings = `cn=settings,${SUFFIX}`
+    writeFileSync(
+      root,
+      [
+        ...['dn:', 'objectClass: top', 'objectClass: OpenLDAProotDSE', 'highestCommittedUSN: 5000'],
+        ...[`dsServiceName: ${settings}`, `defaultNamingContext: ${SUFFIX}`, ''],
+      ].join('\n'),
+    )
+    const many = Array.from({ length: 23 }, (_, n) => person(`many-${n}`, [], 'many'))
+    slapd = await startSlapd({
+      policy: SLAPD.policy,
+      config: [...SLAPD.config, `rootDSE ${root}`],
+      database: SLAPD.database,
+      entries: [
+        ...['staff', 'leavers', 'moves', 'many', 'hidden', 'domain', 'referred', 'ends', 'groups', 'services'].map(unit),
+        ...['reader', 'limited', 'blind', 'keyless'].map(account),
+        [`dn: ${settings}`, 'objectClass: device', 'objectClass: extensibleObject', 'cn: settings', 'invocationId: one'],
+        person('plain'),
+        person('locked-out', ['nsAccountLock: TRUE']),
+        person('not-locked', ['nsAccountLock: false']),
+        person('shadow-past', ['shadowExpire: 20000']),
+        person('shadow-never', ['shadowExpire: -1']),
+        person('shadow-later', ['shadowExpire: 30000']),
+        person('principal-past', ['krbPrincipalExpiration: 20250601120000Z', 'shadowExpire: 30000']),
+        person('typed', ['employeeType: Contractor-Left']),
+        person('daemon-1', [], 'services'),
+        person('moved', [], 'leavers'),
+        ...many,
+        ...['a', 'b', 'c'].map((name) => person(`move-${name}`, [], 'moves')),
+        ...['a', 'b', 'c', 'd'].map((name) => person(`end-${name}`, ['employeeType: staff'], 'ends')),
+        person('group-a', [], 'groups'),
+        person('hidden-a', [], 'hidden'),
+        person('referred-a', [], 'referred'),
+        [
+          ...[
+            `dn: ou=elsewhere,ou=referred,${SUFFIX}`,
+            'objectClass: referral',
+            'objectClass: extensibleObject',
+            'ou: elsewhere',
+          ],
+          `ref: ldap://127.0.0.1:9/ou=elsewhere,${SUFFIX}`,
+        ],
+        domainUser('ad-alive', 1, ['userAccountControl: 512', 'accountExpires: 9223372036854775807', 'mail: alive@example.com']),
+        domainUser('ad-disabled', 2, ['userAccountControl: 66050', 'accountExpires: 0']),
+        domainUser('ad-expired', 3, ['userAccountControl: 512', `accountExpires: ${fileTime(NOW.subtract({ hours: 30 }))}`]),
+        domainUser('ad-expires', 4, ['userAccountControl: 512', `accountExpires: ${fileTime(NOW.add({ hours: 30 }))}`]),
+        domainUser('ad-locked', 5, ['userAccountControl: 512', 'lockoutTime: 133700000000000000']),
+        domainUser('ad-silent', 6, []),
+        domainUser('ad-service$', 7, ['userAccountControl: 4096'], ['domain', 'msDS-GroupManagedServiceAccount']),
+      ],
+    })
+    test = await (STORES[0] ?? expect.fail('no store')).open()
+    house = await openHouse(test.store)
+  }, 60_000)
+  afterAll(async () => {
+    await house?.close()
+    await test?.stop()
+    await slapd?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const keys = (bases: string[], more: Record<string, unknown> = {}) => ({
+    ...{ url: `ldap://127.0.0.1:${slapd.port}`, flavour: 'openldap', bindDn: READER, password: 'env:DIRECTORY' },
+    ...{ bases: bases.map((name) => `ou=${name},${SUFFIX}`), pageSize: 4, every: '10s', full: '30d', overlap: '1s', ...more },
+  })
+  const source = (bases: string[], more: Record<string, unknown> = {}, policy: Partial<FeedPolicy> = {}) =>
+    openSource(house, test.store, keys(bases, more), policy)
+  const domain = (more: Record<string, unknown> = {}) =>
+    source(['domain'], { flavour: 'ad', filter: '(objectClass=user)', ...more })
+  const stand = (...ids: string[]) => standings(test.store, ids)
+  const dn = (uid: string, ou: string) => `uid=${uid},ou=${ou},${SUFFIX}`
+  const subjects = async (id: string) =>
+    test.store.db.selectFrom('feed_subject').select('key').where('feed_id', '=', id).orderBy('key').execute()
+
+  it('says who is here, who is disabled, who has expired or will, who was moved away, and who is a service', async () => {
+    const more = {
+      leavers: [`OU=Leavers,  ${SUFFIX.toUpperCase()}`],
+      services: { under: [`ou=services,${SUFFIX}`] },
+      inactive: { attribute: 'employeeType', values: ['contractor-left'] },
+    }
+    const staff = await source(['staff', 'services'], more)
+    expect(await staff.pull()).toEqual({ full: true, entries: 10, joined: 10 })
+    const now = house.now().toString()
+    expect(
+      await stand(
+        ...['plain', 'locked-out', 'not-locked', 'shadow-past', 'shadow-never', 'shadow-later', 'principal-past', 'typed'],
+        ...['moved', 'daemon-1'],
+      ),
+    ).toEqual({
+      plain: 'here',
+      'locked-out': now,
+      'not-locked': 'here',
+      'shadow-past': '2024-10-04T00:00:00Z',
+      'shadow-never': 'here',
+      'shadow-later': '2052-02-20T00:00:00Z',
+      'principal-past': '2025-06-01T12:00:00Z',
+      typed: now,
+      moved: now,
+      'daemon-1': 'here',
+    })
+    const rows = await test.store.db
+      .selectFrom('identity')
+      .select(['external_id', 'name', 'email', 'kind'])
+      .where('external_id', 'in', ['plain', 'daemon-1'])
+      .orderBy('external_id')
+      .execute()
+    expect(rows).toEqual([
+      { external_id: 'daemon-1', name: 'Name of daemon-1', email: 'daemon-1@example.com', kind: 'service' },
+      { external_id: 'plain', name: 'Name of plain', email: 'plain@example.com', kind: 'human' },
+    ])
+  })
+
+  it('reads all pages, then what has changed only; what was read before changes nothing', async () => {
+    const many = await source(['many'])
+    expect(await many.pull()).toEqual({ full: true, entries: 23, joined: 23 })
+    await write(slapd.port, (client) => replace(client, dn('many-7', 'many'), 'nsAccountLock', 'TRUE'))
+    expect(await many.pull()).toMatchObject({ full: false, terminated: 1 })
+    const gone = await stand('many-6', 'many-7')
+    expect(gone).toEqual({ 'many-6': 'here', 'many-7': house.now().toString() })
+    house.advance(60_000)
+    const { entries, terminated } = await many.pull()
+    expect([Number(entries) < 3, terminated, await stand('many-6', 'many-7')]).toEqual([true, undefined, gone])
+    await write(slapd.port, (client) => replace(client, dn('many-7', 'many'), 'nsAccountLock', undefined))
+    expect(await many.pull()).toMatchObject({ full: false, reinstated: 1 })
+    expect(await stand('many-7')).toEqual({ 'many-7': 'here' })
+  })
+
+  it('asks for everybody again when that is due, and when something else is asked for', async () => {
+    const first = await source(['many'], { full: '1h' })
+    expect(await first.pull()).toMatchObject({ full: true })
+    expect(await first.pull()).toMatchObject({ full: false })
+    house.advance(3_600_000)
+    expect(await first.pull()).toMatchObject({ full: true, unchanged: 23 })
+    expect(await first.with({ attributes: { name: 'sn' } }).pull()).toMatchObject({ full: true })
+    expect(await first.with({ attributes: { name: 'sn' }, pageSize: 7 }).pull()).toMatchObject({ full: false })
+  })
+
+  it('takes whoever was moved to the leavers for gone, and for back when he is', async () => {
+    const moves = await source(['moves'], { leavers: [LEAVERS] })
+    await moves.pull()
+    await write(slapd.port, (client) => client.modifyDN(dn('move-a', 'moves'), dn('move-a', 'leavers')))
+    expect(await moves.pull()).toMatchObject({ full: false, terminated: 1 })
+    expect(await stand('move-a', 'move-b')).toEqual({ 'move-a': house.now().toString(), 'move-b': 'here' })
+    await write(slapd.port, (client) => client.modifyDN(dn('move-a', 'leavers'), dn('move-a', 'moves')))
+    expect(await moves.pull()).toMatchObject({ full: false, reinstated: 1 })
+    // Another name is no other person.
+    await write(slapd.port, (client) => client.modifyDN(dn('move-b', 'moves'), dn('move-bee', 'moves')))
+    await moves.pull()
+    expect(await stand('move-a', 'move-b', 'move-bee')).toEqual({ 'move-a': 'here', 'move-b': 'here', 'move-bee': 'unknown' })
+  })
+
+  it('notices by asking for everybody who was deleted, and who is out of the filter', async () => {
+    const ends = await source(['ends'], { filter: '(&(objectClass=inetOrgPerson)(employeeType=staff))' }, { inactive: 'ask' })
+    await ends.pull()
+    await write(slapd.port, async (client) => {
+      await client.del(dn('end-a', 'ends'))
+      await replace(client, dn('end-b', 'ends'), 'employeeType', 'other')
+    })
+    // Nothing tells of either; the others' last change is as old as the newest that was seen.
+    expect(await ends.pull()).toEqual({ full: false, entries: 2, unchanged: 2 })
+    house.advance(30 * 86_400_000)
+    expect(await ends.pull()).toEqual({ full: true, entries: 4, unchanged: 2, terminated: 1, held: 1 })
+    expect(await stand('end-a', 'end-b', 'end-c')).toEqual({ 'end-a': house.now().toString(), 'end-b': 'here', 'end-c': 'here' })
+    expect(await held(test.store, ends.feed)).toEqual(['ask'])
+    const moved = await ends.position()
+    // A filter that finds nobody at all is a wrong one.
+    house.advance(30 * 86_400_000)
+    await expect(ends.with({ filter: '(uid=nobody)' }).pull()).rejects.toMatchObject({ code: 'SOURCE_REFUSED' })
+    expect([await ends.position(), (await stand('end-c'))['end-c']]).toEqual([moved, 'here'])
+  })
+
+  it('holds too many departures at once', async () => {
+    const ends = await source(['many'], {}, { mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
+    await ends.pull()
+    house.advance(30 * 86_400_000)
+    await ends.with({ filter: '(uid=many-1)' }).pull()
+    expect((await held(test.store, ends.feed)).length).toBe(22)
+    expect(await stand('many-2')).toEqual({ 'many-2': 'here' })
+  })
+
+  it('does not ask about strangers who were disabled long ago', async () => {
+    const asking = await source(['groups', 'many'], {}, { inactive: 'ask' })
+    const disable = (value: string | undefined) =>
+      write(slapd.port, async (client) => {
+        for (const who of [dn('group-a', 'groups'), dn('many-9', 'many')]) await replace(client, who, 'nsAccountLock', value)
+      })
+    await disable('TRUE')
+    expect(await asking.pull()).toMatchObject({ full: true, entries: 24 })
+    // Somebody whom another source knows is asked about.
+    expect([await stand('group-a', 'many-9'), await held(test.store, asking.feed)]).toEqual([
+      { 'group-a': 'unknown', 'many-9': 'here' },
+      ['ask'],
+    ])
+    await disable(undefined)
+  })
+
+  it('reads Active Directory’s attributes: disabled, expired, expiring, locked out, and what may not be read', async () => {
+    const ad = await domain()
+    expect(await ad.pull()).toEqual({ full: true, entries: 7, joined: 7 })
+    expect(await stand('ad-alive', 'ad-disabled', 'ad-expired', 'ad-expires', 'ad-locked', 'ad-silent', 'ad-service$')).toEqual({
+      'ad-alive': 'here',
+      'ad-disabled': house.now().toString(),
+      'ad-expired': NOW.subtract({ hours: 30 }).toString(),
+      'ad-expires': NOW.add({ hours: 30 }).toString(),
+      'ad-locked': 'here',
+      'ad-silent': 'here',
+      'ad-service$': 'here',
+    })
+    expect((await subjects(ad.feed.id)).map(({ key }) => key)).toEqual([1, 2, 3, 4, 5, 6, 7].map(GUID))
+    const service = await test.store.db
+      .selectFrom('identity')
+      .select('kind')
+      .where('external_id', '=', 'ad-service$')
+      .executeTakeFirst()
+    expect(service).toEqual({ kind: 'service' })
+  })
+
+  it('follows uSNChanged of one domain controller, and asks another one for everybody', async () => {
+    const ad = await domain()
+    await ad.pull()
+    const alive = `cn=ad-alive,ou=domain,${SUFFIX}`
+    await write(slapd.port, (client) => replace(client, alive, 'userAccountControl', '514'))
+    // Its number is as before: not a change that this server knows of.
+    expect(await ad.pull()).toEqual({ full: false, entries: 0 })
+    await write(slapd.port, (client) => replace(client, alive, 'uSNChanged', '5001'))
+    expect(await ad.pull()).toEqual({ full: false, entries: 1, terminated: 1 })
+    await write(slapd.port, (client) => replace(client, `cn=settings,${SUFFIX}`, 'invocationId', 'two'))
+    expect(await ad.pull()).toMatchObject({ full: true, entries: 7 })
+    expect(await ad.pull()).toMatchObject({ full: false })
+    await write(slapd.port, (client) => replace(client, alive, 'userAccountControl', '512'))
+  })
+
+  const REFUSED: readonly [string, string[], (slapd: Slapd) => Record<string, unknown>, string, RegExp][] = [
+    ['a wrong password', ['many'], () => ({ bindDn: `cn=nobody,${SUFFIX}` }), 'SOURCE_REFUSED', /invalidCredentials/],
+    ['a base that is not there', ['nowhere'], () => ({}), 'SOURCE_REFUSED', /noSuchObject/],
+    ['a base that may not be read', ['many', 'hidden'], () => ({ bindDn: `cn=blind,${SUFFIX}` }), 'SOURCE_REFUSED', /32/],
+    ['a size limit', ['many'], () => ({ bindDn: `cn=limited,${SUFFIX}`, pageSize: 2 }), 'SOURCE_REFUSED', /sizeLimitExceeded/],
+    ['keys that may not be read', ['many'], () => ({ bindDn: `cn=keyless,${SUFFIX}` }), 'SOURCE_REFUSED', /without entryUUID/],
+    ['a part on another server', ['referred'], () => ({}), 'SOURCE_REFUSED', /another server/],
+    ['a filter that is none', ['many'], () => ({ filter: '(uid)' }), 'INPUT_INVALID', /filter/],
+    [
+      'a certificate that nobody vouches for',
+      ['many'],
+      ({ tlsPort }) => ({ url: `ldaps://localhost:${tlsPort}` }),
+      'SOURCE_UNREACHABLE',
+      /\(\w+\)$/,
+    ],
+    ['no listener', ['many'], () => ({ url: 'ldap://127.0.0.1:1' }), 'SOURCE_UNREACHABLE', /ECONNREFUSED/],
+    ['no StartTLS that can be trusted', ['many'], () => ({ startTls: true }), 'SOURCE_UNREACHABLE', /\(\w+\)$/],
+    ['an authority that is not there', ['many'], () => ({ caFile: '/nowhere/ca.pem' }), 'INPUT_INVALID', /ENOENT/],
+    [
+      'no control for deleted objects',
+      ['domain'],
+      () => ({ flavour: 'ad', filter: '(sAMAccountName=ad-alive)', deletedObjects: true }),
+      'SOURCE_REFUSED',
+      /unavailableCriticalExtension/,
+    ],
+  ]
+  it.each(REFUSED)('takes nothing, and names the fault, where there is %s', async (_name, bases, more, code, message) => {
+    const whole = await source(
+      bases.includes('domain') ? ['domain'] : ['many'],
+      bases.includes('domain') ? { flavour: 'ad', filter: '(objectClass=user)' } : {},
+    )
+    await whole.pull()
+    const [position, before] = [await whole.position(), await stand('many-1', 'many-2', 'ad-alive')]
+    house.advance(30 * 86_400_000)
+    const asked = keys(bases, more(slapd))
+    const refused = await whole
+      .with(asked)
+      .pull()
+      .catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code, message: expect.stringMatching(message) })
+    expect(JSON.stringify([refused, String(refused)])).not.toContain(READER_PASSWORD)
+    expect([await whole.position(), await stand('many-1', 'many-2', 'ad-alive')]).toEqual([position, before])
+  })
+
+  it.each([
+    ['LDAPS', ({ tlsPort }: Slapd) => ({ url: `ldaps://127.0.0.1:${tlsPort}` })],
+    ['LDAPS by name', ({ tlsPort }: Slapd) => ({ url: `ldaps://localhost:${tlsPort}` })],
+    ['StartTLS', ({ port }: Slapd) => ({ url: `ldap://localhost:${port}`, startTls: true })],
+  ])('is asked over %s, with an authority of its own', async (_name, path) => {
+    const many = await source(['many'], { ...path(slapd), caFile: slapd.authority.file })
+    expect(await many.pull()).toMatchObject({ full: true, entries: 23 })
+  })
+})
