@@ -149,7 +149,7 @@ export function fateOf(answer: HttpAnswer, sent: string): Fate {
 
 /**
  * A refusal of a token that we hold as the last of its family, since this client has redeemed the one before itself: nobody else can have
- * spent it, and it is this client's. It was revoked, has expired, or its family was ended.
+ * spent it, it is this client's, and the ones before it have ended. It was revoked, has expired, or its family was ended.
  */
 export function provenBy(judgement: Judgement, redeemedBy: string | undefined, clientId: string): Judgement {
   const ours = redeemedBy !== undefined && redeemedBy === clientId

@@ -31,7 +31,8 @@ export async function redeem(target: Target, secret: RefreshToken, ctx: AttemptC
   const { answer, client, sent } = asked
   const judged = judgeRedeemed(answer, sent)
   if (target.redeem === 'lasting') return judged
-  return withFate(provenBy(judged, secret.redeemedBy, client.id), secret, client, fateOf(answer, secret.refreshToken))
+  const redeemedBy = target.predecessors === 'ended' ? secret.redeemedBy : undefined
+  return withFate(provenBy(judged, redeemedBy, client.id), secret, client, fateOf(answer, secret.refreshToken))
 }
 
 async function askToken(

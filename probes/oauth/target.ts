@@ -51,6 +51,11 @@ const fields = z.strictObject({
     .optional(),
   /** Refresh tokens are redeemed. `rotating`: the server gives each a successor. `lasting`: a token stays as it is. */
   redeem: z.enum(['rotating', 'lasting']).optional(),
+  /**
+   * What a rotating server does with a token that has a successor. `ended`: it is refused for good, at once or after a short leeway
+   * (RFC 9700 §4.14.2); only there the refusal of a successor proves that the token it replaced is dead as well.
+   */
+  predecessors: z.enum(['ended', 'unknown']).default('unknown'),
   /** Where an introspection or the userinfo endpoint says who this is: `/email`. */
   principal: pointerSchema.optional(),
   ...transportFields,
@@ -70,6 +75,7 @@ export const targetSchema = fields.superRefine((target, context) => {
       issue([name], 'a secret or a key: nobody may introspect without one (RFC 7662 §2.1)')
   }
   // One question for refresh tokens, and what changes nothing comes first.
+  if (target.predecessors === 'ended' && target.redeem !== 'rotating') issue(['predecessors'], 'only beside redeem: rotating')
   const harmless = target.introspect?.refreshTokens === true
   const spare = (['unregisteredScope', 'redeem'] as const).filter((name) => target[name] !== undefined)
   if (harmless) for (const name of spare) issue([name], 'not needed: refresh tokens are introspected (introspect.refreshTokens)')

@@ -15,5 +15,5 @@ try {
   await p.getByRole('heading', { name: 'Overview', level: 1 }).waitFor({timeout: 20000}).catch(e => console.log(String(e).slice(0,200)))
   console.log('took', Date.now()-t)
   console.log((await p.locator('body').innerText()).slice(0, 800))
-  await b.close()
+  await b.close(); console.log(d.said().split('\n').filter((l) => /error|Error|warn/.test(l)).slice(0,4).join('\n').slice(0,3000))
 } finally { await house.stop() }

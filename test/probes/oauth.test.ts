@@ -156,13 +156,15 @@ describe('the oauth probe against oidc-provider', () => {
     })
 
     it('prove by their own refusal that their family is dead only where they were redeemed before', async () => {
-      const target = at({ client: APP, redeem: 'rotating' })
+      const target = at({ client: APP, redeem: 'rotating', predecessors: 'ended' })
       const { refreshToken } = await server.login('anna')
       const next = await server.redeem(refreshToken)
       await server.revoke(next.refreshToken)
       const successor = { refreshToken: next.refreshToken, redeemedBy: 'app' }
       checkJudgement(await ask(target, successor), { ...DEAD, strength: 'strong' })
       checkJudgement(await ask(target, { ...successor, redeemedBy: 'other' }), DEAD)
+      // Where nobody says that the tokens before it have ended, the leaver's own may live.
+      checkJudgement(await ask(at({ client: APP, redeem: 'rotating' }), successor), DEAD)
     })
 
     it('say nothing when their client is refused', async () => {
@@ -179,7 +181,7 @@ describe('the oauth probe against oidc-provider', () => {
         [200, '{"access_token":"cut', true],
         [500, '{}', true],
         [504, '', true],
-        [503, '', undefined],
+        [503, '', true],
         [429, '{}', undefined],
         [400, '{"error":"invalid_request"}', undefined],
       ] as const) {
@@ -269,6 +271,7 @@ describe('the oauth probe against oidc-provider', () => {
     ['a literal secret', { client: { id: 'app', secret: 'hunter2hunter2' } }],
     ['an introspection client that proves nothing', { introspect: { id: 'watcher' } }],
     ['two questions for refresh tokens', { introspect: INTROSPECT, redeem: 'rotating' }],
+    ['what became of tokens that are not replaced', { redeem: 'lasting', predecessors: 'ended' }],
     ['a question that spends beside one that does not', { unregisteredScope: 'x', redeem: 'rotating' }],
     ['an endpoint in clear', { issuer: 'https://id.example', endpoints: { token: 'http://id.example/token' } }],
     ['a further origin with a path', { reaches: ['https://id.example/x'] }],

@@ -38,7 +38,7 @@ describe('a family of refresh tokens', () => {
     await server.stop()
   })
   const rotating = async (more: Parameters<typeof openOauthHouse>[2] = {}) => {
-    house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, redeem: 'rotating' }, more)
+    house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, redeem: 'rotating', predecessors: 'ended' }, more)
   }
   const token = async (label: string) => z.object({ refreshToken: z.string() }).parse(await house.sealed(label)).refreshToken
   const last = async (label: string) => (await house.seen(label)).at(-1)
@@ -188,7 +188,7 @@ describe('a family of refresh tokens', () => {
     expect(await spent()).toEqual([])
     await db().updateTable('system').set({ hold_until: null, breaker_failures: 0, controls: null }).execute()
     server.beforeAnswer = async (request) => {
-      if (request.refreshToken === refreshToken) server.spoil = { status: 503, body: '' }
+      if (request.refreshToken === refreshToken) server.spoil = { status: 429, body: '{}' }
     }
     await house.trial()
     server.beforeAnswer = undefined

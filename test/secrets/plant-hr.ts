@@ -25,15 +25,13 @@ export async function plantHr(marks: Marks, env: Record<string, string>, house: 
     // A server that says again what it was shown.
     else if (id === 'broken') response.writeHead(500, { 'x-shown': shown }).end(`${shown} ${env.HR_KEY}`)
     else
-      response
-        .writeHead(200)
-        .end(
-          JSON.stringify({
-            workEmail: 'leaver-hr',
-            status: id === 'odd' ? marks.plant('hr: a status') : 'Active',
-            ssn: marks.plant('hr: ssn'),
-          }),
-        )
+      response.writeHead(200).end(
+        JSON.stringify({
+          workEmail: 'leaver-hr',
+          status: id === 'odd' ? marks.plant('hr: a status') : 'Active',
+          ssn: marks.plant('hr: ssn'),
+        }),
+      )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -90,19 +88,17 @@ export async function plantHr(marks: Marks, env: Record<string, string>, house: 
 
     house.write('drop/people.csv', `external_id,status,terminated_at\nleaver-hr-3,${mark('cell')},${mark('instant')}\n`)
     house.write('drop/people.jsonl', `{"external_id":"leaver-hr-4","${mark('column')}":1}\n`)
+    const reportsOf = () => readdirSync(house.path('drop/rejected')).filter((name) => name.endsWith('.report.json'))
     await expect
       .poll(
-        async () =>
-          readdirSync(folder).filter((name) => name.startsWith('people')).length > 0 && (await run('sources pull hr-files')).exit,
-        {
-          timeout: 30_000,
-          interval: 1_000,
+        async () => {
+          await run('sources pull hr-files')
+          return reportsOf().length
         },
+        { timeout: 60_000, interval: 1_000 },
       )
       .toBe(2)
-    const rejected = readdirSync(house.path('drop/rejected'))
-    const reports = rejected.filter((name) => name.endsWith('.report.json'))
-    expect(reports).toHaveLength(2)
+    const [rejected, reports] = [readdirSync(house.path('drop/rejected')), reportsOf()]
     for (const name of reports) note(`report ${name}`, readFileSync(house.path(`drop/rejected/${name}`), 'utf8'))
     // What was dropped is what was dropped, wherever it lies now.
     for (const name of rejected) if (!reports.includes(name)) rmSync(house.path(`drop/rejected/${name}`))

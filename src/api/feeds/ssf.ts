@@ -6,6 +6,7 @@ import { type SsfOptions, ssfOptions } from '../../intake/ssf/options.ts'
 import { takeSet } from '../../intake/ssf/take-set.ts'
 import { openTransmitter } from '../../intake/ssf/transmitter.ts'
 import { openVerify, type VerifySet } from '../../intake/ssf/verify.ts'
+import { failedFeed } from '../../store/feed.ts'
 import { openThrottle } from '../throttle.ts'
 import { openBearers } from './bearer.ts'
 import type { FeedHttpDeps, PushedFeed } from './deps.ts'
@@ -39,7 +40,10 @@ export async function addSsf(app: FastifyInstance, deps: FeedHttpDeps): Promise<
     if (!(await receiver.mayPush(request.headers.authorization)))
       throw new SetFault('authentication_failed', 'the header Authorization is not that of this stream')
     const { feed } = pushed
-    const set = await receiver.verify(token.trim(), deps.now())
+    const set = await receiver.verify(token.trim(), deps.now()).catch(async (error: unknown) => {
+      if (isMisconfigured(error)) await failedFeed(deps.db, feed.id, `a token was not taken: ${error.message}`, deps.now())
+      throw error
+    })
     const taken = await takeSet(feed, set, receiver.options, deps.intake(feed))
     deps.logger.debug({ feed: feed.name, ...taken }, 'a security event token was taken')
   }
@@ -119,4 +123,10 @@ function answerOf(error: unknown): { status: number; err: string; description: s
 /** Its keys, and not the token, are at fault. */
 function isTransient(error: unknown): error is RevenantError {
   return error instanceof RevenantError && (error.code === 'SOURCE_UNREACHABLE' || error.code === 'SOURCE_REFUSED')
+}
+
+/** The transmitter signed it, or says what it is, and it is not what the configuration expects: whoever looks at the source is to see that. */
+function isMisconfigured(error: unknown): error is Error {
+  if (error instanceof SetFault) return error.err === 'invalid_audience' || error.err === 'invalid_issuer'
+  return error instanceof RevenantError && error.code === 'SOURCE_REFUSED'
 }

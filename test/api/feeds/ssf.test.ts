@@ -450,6 +450,17 @@ describe('shared signals', () => {
     if (who !== undefined) expect(await audits('identity.hint', who)).toHaveLength(1)
   })
 
+  it('says at its source that the transmitter and the configuration differ', async () => {
+    await send(await transmitter.sign({ ...hint, aud: 'client-1' }))
+    expect((await feedRow('hints')).fault).toBe('a token was not taken: aud is not an audience of this stream')
+    await send('junk')
+    await send(await transmitter.sign(hint))
+    expect((await feedRow('hints')).fault).toBeNull()
+    configure('hints', { issuer: 'https://other.example.com' })
+    await send('junk')
+    expect((await feedRow('hints')).fault).toContain('another issuer')
+  })
+
   it('says at its source that nothing comes by a stream', async () => {
     const updated = async (status: string) =>
       send(
