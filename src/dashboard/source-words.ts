@@ -1,4 +1,5 @@
-import type { Import, Source, Statement, Word } from '../api/schemas/source.ts'
+import type { IdentitySources } from '../api/schemas/ownership.ts'
+import type { Import, Source, Statement } from '../api/schemas/source.ts'
 import type { Look } from './words.ts'
 import { humane } from './words.ts'
 
@@ -75,6 +76,9 @@ export const REASON_LABELS: Record<NonNullable<Statement['reason']>, string> = {
   mass_event: 'Many at once',
   identifier_reuse: 'Known name, new id',
 }
+
+/** What one source says of one identity. */
+export type Word = IdentitySources['sources'][number]
 
 export const WORD_LABELS: Record<Word['standing'], Seen> = {
   active: { label: 'Is here', look: 'none', icon: 'dash' },

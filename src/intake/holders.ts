@@ -76,30 +76,43 @@ function spreadRow(
     done.faults.push({ line: row.line, field: 'holders', message })
     return
   }
-  const byName = new Map(members.map((member) => [member.externalId, member]))
-  const leftOf = (name: string) => known.get(name)?.terminated_at ?? byName.get(name)?.terminatedAt ?? null
-  // What is said to be retired is so for whom the row names.
-  const names = [...new Set([row.externalId, ...(row.holders ?? []), ...(row.retired === true ? [] : byName.keys())])]
-  const isSomebodyHere = names.some((name) => !hasLeft(leftOf(name), now))
-  const shareId = members.map((member) => member.shareId).find((id) => id !== null) ?? newId()
-  for (const name of names) {
-    const entry: HeldEntry = { ...row, externalId: name, shared: true, ...(row.retired === true ? {} : { shareId }) }
-    if (name !== row.externalId) {
-      // Whom a row of his own speaks of, another row does not.
-      const key = entryKey(entry)
-      if (taken.has(key)) continue
-      taken.add(key)
-    }
-    const before = byName.get(name)
-    const isOther = before !== undefined && before.fingerprint !== row.fingerprint
-    const has = hasLeft(leftOf(name), now)
-    if (row.retired !== true && isOther && has && isSomebodyHere) {
-      if (before.shareId !== shareId) done.joins.push({ id: before.id, shareId })
-      continue
-    }
-    done.entries.push(row.retired !== true && !has ? { ...entry, onlyHere: isSomebodyHere } : entry)
+  // Nobody knows the one that the row is about: the plan says so, and nothing of the row is taken.
+  if (!known.has(row.externalId)) {
+    done.entries.push(row)
+    return
   }
-  if (row.fingerprint !== undefined && row.retired !== true) done.values.push({ shareId, fingerprint: row.fingerprint })
+  const byName = new Map(members.map((member) => [member.externalId, member]))
+  const left = (name: string) => hasLeft(known.get(name)?.terminated_at ?? byName.get(name)?.terminatedAt ?? null, now)
+  const named = [...new Set([row.externalId, ...(row.holders ?? [])])]
+  if (row.retired === true) {
+    for (const name of named) if (isOpen(row, name, taken)) done.entries.push({ ...row, externalId: name })
+    return
+  }
+  const all = [...new Set([...named, ...byName.keys()])]
+  const isSomebodyHere = all.some((name) => !left(name))
+  const shareId = members.map((member) => member.shareId).find((id) => id !== null) ?? newId()
+  // Where all have left, a value is of those whom the row names: who knew which nobody can tell.
+  for (const name of isSomebodyHere ? all : named) {
+    if (!isOpen(row, name, taken)) continue
+    const before = byName.get(name)
+    const knewAnother = before !== undefined && before.fingerprint !== row.fingerprint
+    if (isSomebodyHere && left(name) && knewAnother) {
+      if (before.shareId !== shareId) done.joins.push({ id: before.id, shareId })
+    } else {
+      const entry: HeldEntry = { ...row, externalId: name, shared: true, shareId }
+      done.entries.push(left(name) ? entry : { ...entry, onlyHere: true })
+    }
+  }
+  if (row.fingerprint !== undefined) done.values.push({ shareId, fingerprint: row.fingerprint })
+}
+
+/** Whom a row of his own speaks of, or one before, another row does not. */
+function isOpen(row: NamedEntry, name: string, taken: Set<string>): boolean {
+  if (name === row.externalId) return true
+  const key = entryKey({ ...row, externalId: name })
+  if (taken.has(key)) return false
+  taken.add(key)
+  return true
 }
 
 /** Everybody of the share that a row's holders are in, and those of them who hold it without one. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { FeedKind, FeedStanding, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
+import type { FeedKind, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
 import type { Queryable } from './db.ts'
 import { allOf, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
 import { type IdentityRef, identityRef, told } from './told.ts'
@@ -99,28 +99,6 @@ export async function statementPage(
       ${keys} as keys
     from (select s.* from feed_statement s where ${wanted} order by ${order} limit ${ask.limit}) s
     join feed d on d.id = s.feed_id left join identity i on i.id = s.identity_id order by ${order}
-  `.execute(db)
-  return rows
-}
-
-/** What a source says of one identity today. */
-export interface ToldWord {
-  source: { id: string; name: string; kind: FeedKind }
-  /** The configuration no longer names the source: its word does not count. */
-  removed: boolean
-  key: string
-  standing: FeedStanding
-  terminatedAt: string | null
-  saidAt: string
-}
-
-/** The newest words of every source about one identity, by the name of the source. */
-export async function identityWords(db: Queryable, identityId: string, limit: number): Promise<ToldWord[]> {
-  const { rows } = await sql<ToldWord>`
-    select json_build_object('id', d.id, 'name', d.name, 'kind', d.kind) as source, d.retired_at is not null as removed, s.key, s.standing,
-      ${told(sql`s.terminated_at`)} as "terminatedAt", ${told(sql`s.said_at`)} as "saidAt"
-    from feed_subject s join feed d on d.id = s.feed_id where s.identity_id = ${identityId}::uuid
-    order by d.name collate "C", s.key collate "C" limit ${limit}
   `.execute(db)
   return rows
 }

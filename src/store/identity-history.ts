@@ -43,7 +43,8 @@ export async function identityHistory(
       (select a.id, a.at, 'operator' as type, a.action as event, a.actor, a.detail ->> 'note' as note, null::json as finding, null::uuid as system_id
         from audit a
         where a.subject in (select ${of.externalId}::text union all select ${of.id}::text
-            union all select k.id::text from credential k where k.identity_id = ${of.id}::uuid)
+            union all select k.id::text from credential k where k.identity_id = ${of.id}::uuid
+            union all select h.id::text from handover h where ${of.id}::uuid in (h.leaver_id, h.receiver_id))
           and a.action not like '%.view' and a.action not like 'finding.%' and a.action not like 'report.%' and a.action <> 'evidence.pull'
           and ${acts.past} order by ${acts.order} limit ${ask.limit})
     ) t left join system s on s.id = t.system_id

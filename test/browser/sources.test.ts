@@ -161,7 +161,7 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     await words.getByRole('link', { name: 'everything they said' }).click()
     await page.getByRole('heading', { name: 'Waiting for you', level: 1 }).waitFor()
     expect(new URL(page.url()).hash).toBe('#/waiting?state=any&identity=gil')
-    await rowOf(page, 'Has left').getByText('Taken').waitFor()
+    await rowOf(page, 'Is inactive').getByText('Taken').waitFor()
     await inspect(page, 'statements-of-one')
   })
 
@@ -266,7 +266,7 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     await page.getByRole('link', { name: 'All imports' }).click()
     await rowOf(page, 'held.jsonl.age').getByText('2 new, 0 changed').waitFor()
     expect(new URL(page.url()).hash).toBe('#/setup/sources?what=credentials')
-    await page.getByLabel('What', { exact: true }).selectOption('Workstation')
+    await page.getByRole('combobox', { name: 'What' }).selectOption('Workstation')
     await page.getByText('Nothing fits.').waitFor()
     expect(await page.content()).not.toContain('token-of-')
     expectNothingWrong(operator)

@@ -9,11 +9,14 @@ import { cancelHandover, handOver, postponeHandover } from '../../src/findings/h
 import type { OwnershipDeps } from '../../src/findings/ownership.ts'
 import { bindSystem } from '../../src/intake/credential-row.ts'
 import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
+import { checkStillHere, type HeldEntry } from '../../src/intake/holders.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
 import { terminateIdentity } from '../../src/intake/terminate.ts'
+import { Outrun } from '../../src/intake/transaction.ts'
 import type { TrialDeps } from '../../src/scan/deps.ts'
 import { runTrial } from '../../src/scan/trial.ts'
 import { findingEvents } from '../../src/store/finding.ts'
+import type { IdentityRow } from '../../src/store/identity.ts'
 import { holdersOf } from '../../src/store/share.ts'
 import { findSystem } from '../../src/store/system.ts'
 import { given } from '../intake/files.ts'
@@ -224,6 +227,36 @@ describe('what others go on with', () => {
     await leave('ben')
     await run()
     expect(seen()).toEqual(['own-one', 'own-two'])
+  })
+
+  it('keeps a leaver out of whatever is said of the others, and takes a value for whom it names where nobody is left', async () => {
+    await here('anna', 'ben')
+    const row = { identity: who('anna'), label: 'x', holders: who('ben'), secret: { token: 'own-one' } }
+    await register([row])
+    await leave('anna')
+    // Still under the name of whoever was first: he has left, and it is not his.
+    expect(await register([{ ...row, secret: { token: 'own-two' } }])).toMatchObject({ updated: 1, dueNow: 0, badTotal: 0 })
+    await run()
+    expect(seen()).toEqual(['own-one'])
+    expect(await register([{ ...row, retired: false, secret: { token: 'own-two' } }])).toMatchObject({ updated: 0 })
+    await leave('ben')
+    await run()
+    expect(seen()).toEqual(['own-one', 'own-two'])
+    const alone = { identity: who('ben'), label: 'x', secret: { token: 'own-new' } }
+    expect(await register([alone])).toMatchObject({ updated: 1, dueNow: 1 })
+    expect(await register([{ identity: who('anna'), label: 'x', holders: who('ben'), retired: true }])).toMatchObject({
+      updated: 2,
+    })
+    expect(await held('ben')).toMatchObject({ retired_reason: 'operator' })
+  })
+
+  it('has a batch read anew where somebody leaves meanwhile', () => {
+    const left = { terminated_at: intake.now().subtract({ seconds: 1 }) }
+    const entry = { externalId: 'ben', onlyHere: true } as HeldEntry
+    const known = (row: object) => new Map([['ben', row as IdentityRow]])
+    expect(() => checkStillHere([entry], known(left), intake.now())).toThrow(Outrun)
+    checkStillHere([entry], known({ terminated_at: null }), intake.now())
+    checkStillHere([{ ...entry, onlyHere: false }], known(left), intake.now())
   })
 
   it('names holders that are not known, and a row of his own counts for each', async () => {

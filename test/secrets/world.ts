@@ -6,6 +6,7 @@ import { askAsAuditor, noteBundle, readLedger } from './evidence.ts'
 import { type Leak, type Marks, openMarks } from './marks.ts'
 import { configOf, identities, rowsOf } from './plant-credentials.ts'
 import { databaseGone, openDatabase } from './plant-database.ts'
+import { plantDirectories } from './plant-directories.ts'
 import { foundThings } from './plant-found.ts'
 import { plantHr } from './plant-hr.ts'
 import { badImports } from './plant-imports.ts'
@@ -123,6 +124,8 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     closers.push(signals.stop)
     const hr = await plantHr(marks, env, house)
     closers.push(hr.stop)
+    const directories = await plantDirectories(marks, env)
+    closers.push(directories.stop)
     const rows = [...plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream)), ...managers.rows]
     const ledger = { publish: true, anchors: told.anchors }
     const auditors = plantAuditors(marks, env, house)
@@ -133,7 +136,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
       ledger,
       evidence,
       secretManagers: managers.secretManagers,
-      sources: [...plantSources(marks, env), ...signals.sources, ...hr.sources],
+      sources: [...plantSources(marks, env), ...signals.sources, ...hr.sources, ...directories.sources],
     }
     house.configure(config)
     house.write('identities.jsonl', identities())
@@ -166,6 +169,7 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     await tellSources(daemon.address, marks, env, note)
     await signals.tell(daemon.address, run, note)
     await hr.tell(daemon.address, run, note)
+    await directories.tell(run)
     await foundThings(house, marks, downstream, note, server === undefined)
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)

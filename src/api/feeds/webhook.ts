@@ -53,7 +53,7 @@ export async function addWebhook(app: FastifyInstance, deps: FeedHttpDeps): Prom
           if (throttle.waitMs(request.ip) > 0)
             return send(reply.header('retry-after', '60'), 429, { error: 'too many wrong signatures' })
           throttle.failed(request.ip)
-          deps.logger.warn({ feed: name, signature: verified.is }, 'a webhook was not signed as it must be')
+          deps.logger.warn({ feed: name, because: verified.is }, 'a webhook was not signed as it must be')
           // A secret that cannot be read may be there at the next try.
           if (secrets.length === 0) return send(reply, 503, { error: 'not ready' })
           return send(reply, 401, { error: verified.is === 'stale' ? 'the timestamp is too far from now' : 'not signed' })

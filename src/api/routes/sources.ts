@@ -3,15 +3,12 @@ import { may } from '../../domain/access.ts'
 import { HOLD_REASONS, STATEMENT_STATES } from '../../domain/feed.ts'
 import { decideHeld } from '../../intake/feed/decide.ts'
 import { AUDIT_SORTS, auditPage, type ToldAudit } from '../../store/audit-page.ts'
-import { FEED_SORTS, feedPage, identityWords, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
-import { toldIdentityRef } from '../../store/identity-page.ts'
+import { FEED_SORTS, feedPage, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
 import { intakeDeps } from '../acting.ts'
 import type { ApiDeps } from '../deps.ts'
-import { idFilter, idIn, someOf, words } from '../filters.ts'
+import { idFilter, someOf, words } from '../filters.ts'
 import { askOf, listAnswer, listQuery } from '../list.ts'
-import { look } from '../look.ts'
 import { identityNamed } from '../named.ts'
-import { Problem } from '../problem.ts'
 import { GET } from '../read.ts'
 import { NONE, NOTHING, type Route, route } from '../route.ts'
 import { sinkParams } from '../schemas/actions.ts'
@@ -25,11 +22,7 @@ import {
   type Source,
   sourcePage,
   statementPage as statements,
-  wordsAnswer,
 } from '../schemas/source.ts'
-
-/** Sources that may speak of one identity: far more than there are. */
-const MOST_WORDS = 100
 
 export const SOURCES_ROUTES: readonly Route[] = [
   route({
@@ -72,23 +65,6 @@ export const SOURCES_ROUTES: readonly Route[] = [
       const { state, reason, source, identity, delivery } = query
       const filter = { state, reason, source, identityId: await identityNamed(db, identity), deliveryId: delivery }
       return listAnswer(query, await statementPage(db, filter, askOf(query, STATEMENT_SORTS)))
-    },
-  }),
-  route({
-    ...GET,
-    path: '/v1/identities/{id}/sources',
-    id: 'listIdentitySources',
-    tag: 'sources',
-    summary: 'What each source says of one identity today',
-    params: idIn('an identity'),
-    query: NOTHING,
-    answer: wordsAnswer,
-    handle: async (context, { params: { id } }) => {
-      const { db } = context.deps
-      const of = await toldIdentityRef(db, id)
-      if (of === undefined) throw new Problem(404, 'There is no identity of this id.')
-      await look(context, 'identity.view', of.externalId)
-      return { body: { items: await identityWords(db, id, MOST_WORDS) } }
     },
   }),
   route({

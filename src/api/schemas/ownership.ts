@@ -51,6 +51,7 @@ export const identitySources = z.strictObject({
     )
     .describe('By the name of the source. None: it came from a file or from an operator'),
 })
+export type IdentitySources = z.infer<typeof identitySources>
 
 export const holders = z.strictObject({
   holders: z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DEPARTURES, FEED_KINDS, FEED_STANDINGS, HOLD_REASONS, STATEMENT_SAYS, STATEMENT_STATES } from '../../domain/feed.ts'
+import { DEPARTURES, FEED_KINDS, HOLD_REASONS, STATEMENT_SAYS, STATEMENT_STATES } from '../../domain/feed.ts'
 import { count, id, identityRef, instant, pageOf, text } from './common.ts'
 
 export const SOURCE_STATES = ['heard', 'waiting', 'failing', 'silent', 'removed'] as const
@@ -47,22 +47,6 @@ export const statement = z.strictObject({
 })
 export type Statement = z.infer<typeof statement>
 export const statementPage = pageOf(statement)
-
-/** What a source says of one identity today. */
-const word = z.strictObject({
-  source: z.strictObject({
-    id: id().describe('Of the source'),
-    name: text().describe('As the configuration names it'),
-    kind: z.enum(FEED_KINDS).describe('How it tells'),
-  }),
-  removed: z.boolean().describe('The configuration no longer names it: its word does not count'),
-  key: text().describe('Its id of the subject'),
-  standing: z.enum(FEED_STANDINGS).describe('What it says'),
-  terminatedAt: instant().nullable().describe('When they left, or will leave, by its word'),
-  saidAt: instant().describe('When it said so'),
-})
-export type Word = z.infer<typeof word>
-export const wordsAnswer = z.strictObject({ items: z.array(word).describe('By the name of the source, at most 100') })
 
 export const IMPORT_KINDS = ['identities', 'credentials', 'report', 'workstation'] as const
 

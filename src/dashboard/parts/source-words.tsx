@@ -1,9 +1,10 @@
 import type { JSX } from 'preact'
 import type { Identity } from '../../api/schemas/identity.ts'
-import type { Statement, Word } from '../../api/schemas/source.ts'
+import type { IdentitySources } from '../../api/schemas/ownership.ts'
 import { hrefOf } from '../place.ts'
 import { useRead } from '../read.ts'
-import { feedLabel, WORD_LABELS } from '../source-words.ts'
+import { feedLabel, WORD_LABELS, type Word } from '../source-words.ts'
+import { countOf } from '../words.ts'
 import { Badge } from './badge.tsx'
 import { Ago } from './moment.tsx'
 import { Panel } from './panel.tsx'
@@ -13,24 +14,13 @@ import { Table } from './table.tsx'
 /** What each source says of one identity, and whether some of it waits for a person. */
 export function SourceWords({ identity }: { identity: Identity }): JSX.Element {
   const { id, externalId, source } = identity
-  const reading = useRead<{ items: Word[] }>(`/v1/identities/${id}/sources`, { topics: ['operator'] })
-  const held = useRead<{ items: Statement[] }>('/v1/source-statements', {
-    query: { identity: id, state: 'held', limit: 1 },
-    topics: ['operator'],
-  })
+  const reading = useRead<IdentitySources>(`/v1/identities/${id}/sources`, { topics: ['operator', 'finding'] })
   const all = hrefOf('waiting', undefined, { state: 'any', identity: externalId })
   return (
     <Panel title="What sources say" note={<a href={all}>everything they said</a>} flush>
-      {held.value === undefined || held.value.items.length === 0 ? undefined : (
-        <div class="body">
-          <p class="said">
-            <a href={hrefOf('waiting', undefined, { identity: externalId })}>Something that a source said waits for a decision</a>
-          </p>
-        </div>
-      )}
       <Shown reading={reading} rows={3}>
-        {({ items }) =>
-          items.length === 0 ? (
+        {({ sources }) =>
+          sources.length === 0 ? (
             <Empty>
               <p>
                 No source that tells by itself speaks of it. It is known by <b>{source}</b>.
@@ -39,22 +29,33 @@ export function SourceWords({ identity }: { identity: Identity }): JSX.Element {
           ) : (
             <Table
               label="What sources say"
-              rows={items}
+              rows={sources}
               rowKey={(word) => `${word.source.id} ${word.key}`}
               columns={[
                 {
                   head: 'Source',
-                  cell: ({ source: { name, kind }, key, removed }) => (
+                  cell: ({ source: { name, kind, retired, silent }, key }) => (
                     <>
                       <b>{name}</b> <span class="soft">{feedLabel(kind)}</span>
-                      <span class="under wrap">
-                        {key}
-                        {removed ? ': not configured any more, does not count' : ''}
-                      </span>
+                      <span class="under wrap">{key}</span>
+                      {retired ? <span class="under">not configured any more: it does not count</span> : undefined}
+                      {silent && !retired ? <span class="under overdue">silent: it may not know better</span> : undefined}
                     </>
                   ),
                 },
-                { head: 'Says', cell: (word) => <Says word={word} /> },
+                {
+                  head: 'Says',
+                  cell: (word) => (
+                    <>
+                      <Says word={word} />
+                      {word.held === 0 ? undefined : (
+                        <a class="under" href={hrefOf('waiting', undefined, { identity: externalId })}>
+                          {countOf(word.held, 'statement')} waiting for a decision
+                        </a>
+                      )}
+                    </>
+                  ),
+                },
                 { head: 'Said', cell: ({ saidAt }) => <Ago at={saidAt} /> },
               ]}
             />
