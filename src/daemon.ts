@@ -213,8 +213,11 @@ async function everyDay(runtime: Runtime): Promise<void> {
   const dropped = await applyRetention(runtime)
   if (dropped.length > 0) runtime.telemetry.logger.info({ partitions: dropped }, 'observations past their retention dropped')
   const retired = await minimiseSecrets(runtime)
-  if (retired.proven_dead + retired.expired > 0)
-    runtime.telemetry.logger.info({ retired }, 'credentials retired: proven dead for long enough, or past their own date')
+  if (retired.proven_dead + retired.expired + retired.rotated > 0)
+    runtime.telemetry.logger.info(
+      { retired },
+      'credentials retired: proven dead for long enough, past their own date, or an old value of a shared secret',
+    )
   await dropOldBudgets(db, now.subtract({ hours: FORGET_BUDGETS_HOURS }))
   await forgetLooks(db, now.subtract({ hours: FORGET_LOOKS_HOURS }))
   await forgetRequests(db, now.subtract({ hours: KEPT_HOURS }))

@@ -41,9 +41,8 @@ const FEED_KINDS: Readonly<Record<string, string>> = {
   files: 'Folder of files',
   ssf: 'Shared Signals',
   ldap: 'Directory',
-  hr: 'HR system',
-  bamboohr: 'BambooHR',
-  hibob: 'HiBob',
+  webhook: 'HR webhooks',
+  hris: 'HR system',
 }
 
 /** What a kind of source is called; one that is newer than this list, by its own name. */

@@ -189,7 +189,7 @@ export function grantSignal(
     traceId?: string
     tier: Tier
     /** Its system's name, for the rules of the policy. */
-    system?: string
+    system: string
     identityKind: IdentityKind
     terminatedAt: Temporal.Instant
     /** Undefined: it is listed. Otherwise how many whole lists in a row without it close the finding. */

@@ -39,7 +39,15 @@ export async function recordListing(
     const signals = moved.map(({ id, seen }) =>
       grantSignal(
         {
-          ...{ ...common, grantId: id, traceId, tier: system.tier, identityKind: of.identityKind, terminatedAt },
+          ...{
+            ...common,
+            grantId: id,
+            traceId,
+            tier: system.tier,
+            system: system.name,
+            identityKind: of.identityKind,
+            terminatedAt,
+          },
           goneAfter: seen ? undefined : GONE_AFTER,
         },
         policy(),

@@ -58,7 +58,13 @@ describe.each(STORES.filter(({ available }) => available))('a finding that nobod
         const seen: ObservedCredential = {
           ...{ at, systemId, identityId, credentialId, observationId: newId(), trialId: newId(), traceId: 'f'.repeat(32) },
           ...{ verdict, reason: verdict === 'accepted' ? 'authenticated' : 'invalid_credentials', strength: 'strong' },
-          ...{ assurance: 'controlled', confirmed: verdict === 'accepted', otherPrincipal: false, tier: 'standard', system: 'payroll' },
+          ...{
+            assurance: 'controlled',
+            confirmed: verdict === 'accepted',
+            otherPrincipal: false,
+            tier: 'standard',
+            system: 'payroll',
+          },
           ...{
             identityKind: 'human',
             privilege: 'standard',

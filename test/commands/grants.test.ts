@@ -12,7 +12,8 @@ let refused = false
 
 beforeAll(async () => {
   server = await openHttp(({ url, headers }) => {
-    if (refused || headers.authorization !== `SSWS ${SECRET}`) return { status: 401, body: { errorCode: 'E0000011', said: headers.authorization } }
+    if (refused || headers.authorization !== `SSWS ${SECRET}`)
+      return { status: 401, body: { errorCode: 'E0000011', said: headers.authorization } }
     const [path = ''] = url.split('?')
     if (path === '/api/v1/users/erin%40corp.example') return { status: 200, body: { id: '00u1' } }
     if (path === '/api/v1/api-tokens')
@@ -36,7 +37,14 @@ it('lists what a leaver still has, and the finding about it', { timeout: 120_000
   const ran = await run('run', 'api', '--json')
   expect(documents(ran)).toMatchObject([{ system: 'api', outcome: 'completed', people: 1, grants: 1, fault: null }])
   expect(documents(await run('list', '--json'))).toMatchObject([
-    { kind: 'api_key', key: 't1', state: 'standing', list: 'api_tokens', identity: { externalId: 'erin' }, system: { name: 'api' } },
+    {
+      kind: 'api_key',
+      key: 't1',
+      state: 'standing',
+      list: 'api_tokens',
+      identity: { externalId: 'erin' },
+      system: { name: 'api' },
+    },
   ])
   expect((await run('list', '--identity', 'erin')).stdout).toMatch(/erin +.*api_key/)
   expect(documents(await house.run(['findings', 'list', '--kind', 'standing_grant', '--json']))).toHaveLength(1)
@@ -63,25 +71,32 @@ it.each([
   expect(ran.stderr).toMatch(message)
 })
 
-it.each<[string, Record<string, unknown>, RegExp]>([
-  ['an unknown inventory', { kind: 'oktta' }, /is no inventory of this build/],
-  ['a target that does not fit', { target: { baseUrl: 'x' } }, /target/],
-  ['a literal secret', { credential: { token: SECRET } }, /must be a reference/],
-  ['a list that there is not', { without: ['sessions'] }, /is no list of okta/],
-  ['another name', { by: 'nickname' }, /by/],
-])('the configuration is refused with %s', { timeout: 60_000 }, async (_name, changes, message) => {
-  const inventory = { kind: 'okta', target: { baseUrl: server.origin }, credential: { token: 'env:OKTA_TOKEN' }, ...changes }
-  house.write('bad.json', JSON.stringify({ systems: [house.system({ inventory })] }))
+it('refuses a configuration with faults, and quotes no secret', { timeout: 60_000 }, async () => {
+  const faults: [Record<string, unknown>, RegExp][] = [
+    [{ kind: 'oktta' }, /is no inventory of this build/],
+    [{ target: { baseUrl: 'x' } }, /inventory\.target\.baseUrl/],
+    [{ credential: { token: SECRET } }, /must be a reference/],
+    [{ without: ['sessions'] }, /is no list of okta/],
+    [{ by: 'nickname' }, /inventory\.by/],
+  ]
+  const systems = faults.map(([changes], n) => {
+    const inventory = { kind: 'okta', target: { baseUrl: server.origin }, credential: { token: 'env:OKTA_TOKEN' }, ...changes }
+    return house.system({ name: `bad-${n}`, inventory })
+  })
+  house.write('bad.json', JSON.stringify({ systems }))
   const ran = await house.run(['-c', house.path('bad.json'), 'config', 'check'])
   expect(ran.exit).toBe(2)
   const said = `${ran.stdout}${ran.stderr}`
-  expect(said).toMatch(message)
+  for (const [, message] of faults) expect(said).toMatch(message)
   expect(said).not.toContain('PLANTED')
 })
 
 it('keeps the credential out of everything that is on the disk', () => {
   const folder = house.path('.')
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile() && each.name !== 'bad.json')
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (each) => each.isFile() && each.name !== 'bad.json',
+  )
   expect(files.length).toBeGreaterThan(10)
-  for (const { parentPath, name } of files) expect([name, readFileSync(join(parentPath, name)).includes(SECRET)]).toEqual([name, false])
+  for (const { parentPath, name } of files)
+    expect([name, readFileSync(join(parentPath, name)).includes(SECRET)]).toEqual([name, false])
 })

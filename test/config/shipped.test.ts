@@ -29,6 +29,7 @@ describe('the shipped file', () => {
     const config = await parseConfig(text, SHIPPED, {
       ...checks,
       checkSink: () => [],
+      checkSource: () => [],
     })
     expect(config.systems.map((system) => system.name)).toEqual(['payroll-db', 'github'])
     expect(config.alerts.map((sink) => sink.name)).toEqual(['soc', 'hook'])

@@ -150,7 +150,7 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
     for (const [label, stood] of cases) ids.set(label, await add(label, stood))
     const expected = (reason: string) => cases.filter(([, , each]) => each === reason).length
     expect(await countSealed(db())).toEqual([{ system, count: cases.length - 1 }])
-    expect(await minimise()).toEqual({ proven_dead: expected('proven_dead'), expired: expected('expired') })
+    expect(await minimise()).toEqual({ proven_dead: expected('proven_dead'), expired: expected('expired'), rotated: 0 })
     const found = await Promise.all(cases.map(async ([label]) => [label, await reasonOf(ids.get(label) ?? '')]))
     expect(found).toEqual(cases.map(([label, , reason]) => [label, reason]))
     expect(await countSealed(db())).toEqual([{ system, count: cases.length - 1 - expected('proven_dead') - expected('expired') }])
@@ -172,7 +172,7 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
     const entries = await db().selectFrom('ledger_outbox').select('refs').where('kind', '=', 'operator').execute()
     expect(entries.flatMap(({ refs }) => refs)).toContain(logged?.id)
     // A second pass, and a second replica, find nothing left to do.
-    expect(await minimise()).toEqual({ proven_dead: 0, expired: 0 })
+    expect(await minimise()).toEqual({ proven_dead: 0, expired: 0, rotated: 0 })
   })
 
   it('is many at a time, and none twice', async () => {
@@ -193,7 +193,7 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
         observed_at: judged,
       })
       .execute()
-    expect(await minimise()).toEqual({ proven_dead: 450, expired: 0 })
+    expect(await minimise()).toEqual({ proven_dead: 450, expired: 0, rotated: 0 })
     expect(await db().selectFrom('audit').select('id').where('action', '=', 'credential.retire').execute()).toHaveLength(450)
   })
 
@@ -206,10 +206,10 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
       .set({ cloud_key_since: ago(400).toString() })
       .where('credential_id', '=', key)
       .execute()
-    expect(await minimise({ custody: {} })).toEqual({ proven_dead: 0, expired: 0 })
+    expect(await minimise({ custody: {} })).toEqual({ proven_dead: 0, expired: 0, rotated: 0 })
     for (const id of [dead, old, key]) expect(await reasonOf(id)).toBeNull()
-    expect(await minimise({ custody: { cloudKeyMaxAgeMs: 500 * DAY_MS } })).toEqual({ proven_dead: 0, expired: 0 })
-    expect(await minimise({ custody: { cloudKeyMaxAgeMs: 365 * DAY_MS } })).toEqual({ proven_dead: 0, expired: 1 })
+    expect(await minimise({ custody: { cloudKeyMaxAgeMs: 500 * DAY_MS } })).toEqual({ proven_dead: 0, expired: 0, rotated: 0 })
+    expect(await minimise({ custody: { cloudKeyMaxAgeMs: 365 * DAY_MS } })).toEqual({ proven_dead: 0, expired: 1, rotated: 0 })
     expect(await reasonOf(key)).toBe('expired')
   })
 

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { House } from '../servers/revenant.ts'
 import type { Marks } from './marks.ts'
 import type { Note } from './receivers.ts'
@@ -89,15 +89,13 @@ export async function plantHr(marks: Marks, env: Record<string, string>, house: 
     house.write('drop/people.csv', `external_id,status,terminated_at\nleaver-hr-3,${mark('cell')},${mark('instant')}\n`)
     house.write('drop/people.jsonl', `{"external_id":"leaver-hr-4","${mark('column')}":1}\n`)
     const reportsOf = () => readdirSync(house.path('drop/rejected')).filter((name) => name.endsWith('.report.json'))
-    await expect
-      .poll(
-        async () => {
-          await run('sources pull hr-files')
-          return reportsOf().length
-        },
-        { timeout: 60_000, interval: 1_000 },
-      )
-      .toBe(2)
+    await vi.waitFor(
+      async () => {
+        await run('sources pull hr-files')
+        expect(reportsOf()).toHaveLength(2)
+      },
+      { timeout: 60_000, interval: 1_000 },
+    )
     const [rejected, reports] = [readdirSync(house.path('drop/rejected')), reportsOf()]
     for (const name of reports) note(`report ${name}`, readFileSync(house.path(`drop/rejected/${name}`), 'utf8'))
     // What was dropped is what was dropped, wherever it lies now.

@@ -10,6 +10,7 @@ import { plantDirectories } from './plant-directories.ts'
 import { foundThings } from './plant-found.ts'
 import { plantHr } from './plant-hr.ts'
 import { badImports } from './plant-imports.ts'
+import { plantInventory } from './plant-inventory.ts'
 import { literalSecrets } from './plant-literals.ts'
 import { plantManagers } from './plant-managers.ts'
 import { reloads } from './plant-reloads.ts'
@@ -124,14 +125,18 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     closers.push(signals.stop)
     const hr = await plantHr(marks, env, house)
     closers.push(hr.stop)
+    const inventory = await plantInventory(marks, env)
+    closers.push(inventory.stop)
     const directories = await plantDirectories(marks, env)
     closers.push(directories.stop)
     const rows = [...plants.flatMap((plant) => rowsOf(plant, marks, env, house, downstream)), ...managers.rows]
     const ledger = { publish: true, anchors: told.anchors }
     const auditors = plantAuditors(marks, env, house)
     const evidence = { auditorTokens: auditors.auditorTokens }
+    const planted = configOf(plants, server, marks, env, downstream)
     const config = {
-      ...configOf(plants, server, marks, env, downstream),
+      ...planted,
+      systems: [...planted.systems, inventory.system],
       alerts: told.alerts,
       ledger,
       evidence,
@@ -164,12 +169,16 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     await ask(daemon, note, 'while all is well')
     await everyCommand(run, server === undefined ? ' --json' : '')
     await readLedger(daemon.address, note)
-    await pullEvidence(daemon.address, auditors, marks, note)
+    await pullEvidence(daemon.address, auditors, marks, note).catch((error: unknown) => {
+      // The daemon's log says why.
+      throw new Error(daemon.said().slice(-3_000), { cause: error })
+    })
     await askAsAuditor({ house, run, note, receivers: told, marks, inDaemon: server === undefined })
     await tellSources(daemon.address, marks, env, note)
     await signals.tell(daemon.address, run, note)
-    await hr.tell(daemon.address, run, note)
     await directories.tell(run)
+    await hr.tell(daemon.address, run, note)
+    await inventory.tell(run)
     await foundThings(house, marks, downstream, note, server === undefined)
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)

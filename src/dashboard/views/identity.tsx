@@ -5,16 +5,20 @@ import type { HistoryItem, Identity } from '../../api/schemas/identity.ts'
 import { act } from '../act.ts'
 import { IdentityKindMark } from '../parts/badge.tsx'
 import { eventLook } from '../parts/events.tsx'
+import { Handovers } from '../parts/handovers.tsx'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Matrix } from '../parts/matrix.tsx'
 import { Ago, At } from '../parts/moment.tsx'
+import { OwnedTree } from '../parts/owned-tree.tsx'
+import { AskHandOver, AskTransfer } from '../parts/ownership-actions.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { SourceWords } from '../parts/source-words.tsx'
 import { AskStanding } from '../parts/standing-actions.tsx'
+import { StandingGrants } from '../parts/standing-grants.tsx'
 import { Stands } from '../parts/stands.tsx'
 import { Empty, Ghosts, Problem, Shown } from '../parts/states.tsx'
-import { List, More } from '../parts/table.tsx'
+import { More } from '../parts/table.tsx'
 import { hrefOf } from '../place.ts'
 import { useList, useRead } from '../read.ts'
 import { scanned } from '../scanned.ts'
@@ -24,7 +28,7 @@ import { eventLabel, humane, KIND_LABELS } from '../words.ts'
 /** One person, service account or agent. */
 export function IdentityView({ id }: { id: string }): JSX.Element {
   const reading = useRead<Identity>(`/v1/identities/${id}`, { topics: ['finding', 'operator', 'trial'] })
-  const [asking, setAsking] = useState<'terminate' | 'reinstate'>()
+  const [asking, setAsking] = useState<'terminate' | 'reinstate' | 'transfer' | 'hand-over'>()
   const identity = reading.value
   const scan = () => act<ScanAnswer>(`/v1/identities/${id}/scan`, scanned)
   return (
@@ -39,6 +43,16 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
             Statement
           </a>
         ) : undefined}
+        {identity === undefined || !may('operate') || identity.kind === 'human' ? undefined : (
+          <button type="button" class="button" onClick={() => setAsking('transfer')}>
+            Transfer
+          </button>
+        )}
+        {identity === undefined || !may('operate') || identity.terminatedAt === null ? undefined : (
+          <button type="button" class="button" onClick={() => setAsking('hand-over')}>
+            Hand over
+          </button>
+        )}
         {identity === undefined || !may('operate') ? undefined : identity.state === 'terminated' ? (
           <>
             <button type="button" class="button first" onClick={scan}>
@@ -70,17 +84,31 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
               <div class="stack">
                 <About identity={value} />
                 <SourceWords identity={value} />
-                <Owned id={id} />
+                <OwnedTree id={id} />
+                <Handovers id={id} />
+                <StandingGrants id={id} />
               </div>
             </div>
           </div>
         )}
       </Shown>
       {asking === undefined || identity === undefined ? undefined : (
-        <AskStanding identity={identity} what={asking} onClose={() => setAsking(undefined)} onDone={reading.reload} />
+        <Asking what={asking} identity={identity} onClose={() => setAsking(undefined)} onDone={reading.reload} />
       )}
     </>
   )
+}
+
+interface AskingProps {
+  what: 'terminate' | 'reinstate' | 'transfer' | 'hand-over'
+  identity: Identity
+  onClose(): void
+  onDone(): void
+}
+
+function Asking({ what, ...props }: AskingProps): JSX.Element {
+  if (what === 'transfer') return <AskTransfer {...props} />
+  return what === 'hand-over' ? <AskHandOver {...props} /> : <AskStanding what={what} {...props} />
 }
 
 function Lead({ identity }: { identity: Identity }): JSX.Element {
@@ -141,37 +169,6 @@ function About({ identity }: { identity: Identity }): JSX.Element {
           <At at={identity.updatedAt} />
         </dd>
       </dl>
-    </Panel>
-  )
-}
-
-/** What outlives its owner: service accounts and agents that it answers for. */
-function Owned({ id }: { id: string }): JSX.Element {
-  const list = useList<Identity>(`/v1/identities/${id}/owned`, { topics: ['finding', 'operator'] })
-  return (
-    <Panel title="Answers for" flush>
-      <List
-        label="Owned identities"
-        list={list}
-        rowKey={(owned) => owned.id}
-        columns={[
-          {
-            head: 'Name',
-            cell: (owned) => (
-              <>
-                <a class="primary" href={hrefOf('identities', owned.id)}>
-                  {owned.name}
-                </a>
-                <span class="under">
-                  <IdentityKindMark kind={owned.kind} />
-                </span>
-              </>
-            ),
-          },
-          { head: 'Stands', cell: (owned) => <Stands identity={owned} /> },
-        ]}
-        empty={<p>No service account and no agent.</p>}
-      />
     </Panel>
   )
 }

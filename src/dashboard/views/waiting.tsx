@@ -181,10 +181,10 @@ function MassEvent(props: { group: MassGroup; more: boolean; ask(asking: Asking)
           <>
             <div class="row">
               <button type="button" class="button harm" disabled={busy} onClick={() => askAll('apply')}>
-                Apply all<span class="unseen"> of {source}</span> …
+                Apply all<span class="unseen"> of {source}</span>
               </button>
               <button type="button" class="button" disabled={busy} onClick={() => askAll('dismiss')}>
-                Dismiss all<span class="unseen"> of {source}</span> …
+                Dismiss all<span class="unseen"> of {source}</span>
               </button>
             </div>
             <details>
@@ -197,7 +197,7 @@ function MassEvent(props: { group: MassGroup; more: boolean; ask(asking: Asking)
                       <b>{whomOf(statement)}</b> <span class="soft">{statement.called}</span>
                     </span>
                     <button type="button" class="button" onClick={() => ask({ statement })}>
-                      Decide<span class="unseen"> about {whomOf(statement)}</span> …
+                      Decide<span class="unseen"> about {whomOf(statement)}</span>
                     </button>
                   </li>
                 ))}
@@ -270,7 +270,7 @@ function columnsOf(decide: (statement: Statement) => void): readonly Column<Stat
       cell: (statement) =>
         isOpen(statement) ? (
           <button type="button" class="button" onClick={() => decide(statement)}>
-            Decide<span class="unseen"> about {whomOf(statement)}</span> …
+            Decide<span class="unseen"> about {whomOf(statement)}</span>
           </button>
         ) : undefined,
     },

@@ -45,6 +45,8 @@ export async function openDirectory(
   signal: AbortSignal,
 ): Promise<Directory> {
   const [ldapts, password, tls] = await Promise.all([import('ldapts'), readReference(options.password), tlsOptions(options)])
+  // Without a password the bind would be an anonymous one that looks like a success (RFC 4513 §5.1.2).
+  if (password === '') throw new RevenantError('SECRET_EMPTY', `${options.password} is empty`)
   const secure = hostOf(options.url)?.scheme === 'ldaps'
   const client = new ldapts.Client({
     ...{ url: options.url, timeout: options.timeout, connectTimeout: options.timeout },

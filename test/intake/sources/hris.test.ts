@@ -156,7 +156,9 @@ describe('a report of an HR system', () => {
     answer = report()
     await expect(pull()).rejects.toThrow('everybody would be gone')
     answer = report(all[2], { ...all[1], Worker_Status: 's3cret' })
-    await expect(pull()).rejects.toThrow('some people of the report were passed over: status is a word that statuses does not explain')
+    await expect(pull()).rejects.toThrow(
+      'some people of the report were passed over: status is a word that statuses does not explain',
+    )
     expect(await Promise.all(['c2', 'c4'].map(left))).toEqual([null, null])
     answer = report(all[2])
     await pull()
