@@ -26,7 +26,7 @@ export function Handovers({ id }: { id: string }): JSX.Element {
   return (
     <Panel title="Handovers" flush>
       <List
-        label="Handovers"
+        label="Agreements"
         list={list}
         rowKey={(handover) => handover.id}
         columns={[

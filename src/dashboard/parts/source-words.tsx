@@ -28,7 +28,7 @@ export function SourceWords({ identity }: { identity: Identity }): JSX.Element {
             </Empty>
           ) : (
             <Table
-              label="What sources say"
+              label="By source"
               rows={sources}
               rowKey={(word) => `${word.source.id} ${word.key}`}
               columns={[

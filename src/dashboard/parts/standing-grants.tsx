@@ -14,7 +14,7 @@ export function StandingGrants({ id }: { id: string }): JSX.Element {
   return (
     <Panel title="Standing grants" note="listed, not authenticated" flush>
       <List
-        label="Standing grants"
+        label="Listed for it"
         list={list}
         rowKey={(grant) => grant.id}
         columns={[

@@ -80,13 +80,15 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
           <div class="stack">
             <Matrix id={id} identity={value} />
             <div class="columns">
-              <History id={id} />
+              <div class="stack">
+                <Handovers id={id} />
+                <StandingGrants id={id} />
+                <History id={id} />
+              </div>
               <div class="stack">
                 <About identity={value} />
                 <SourceWords identity={value} />
                 <OwnedTree id={id} />
-                <Handovers id={id} />
-                <StandingGrants id={id} />
               </div>
             </div>
           </div>

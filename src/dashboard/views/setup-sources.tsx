@@ -47,7 +47,7 @@ function ToldBySources(): JSX.Element {
   return (
     <Panel title="Sources" note="heard while the daemon runs" flush>
       <List
-        label="Sources"
+        label="Heard by the daemon"
         list={list}
         rowKey={({ id }) => id}
         columns={columnsOf(pulling, pull)}
@@ -167,7 +167,7 @@ function Imports(): JSX.Element {
         <FilterSelect name="what" label="What" choices={IMPORT_LABELS} />
       </search>
       <List
-        label="Imports"
+        label="Files brought in"
         list={list}
         rowKey={({ id }) => id}
         columns={[

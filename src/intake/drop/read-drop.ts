@@ -83,7 +83,9 @@ async function readAll(
       signal.throwIfAborted()
       for (const row of rows) {
         read.rows++
-        const entry = 'message' in row ? row : readIdentity(row, dayEnd)
+        // Kept in the database and in a log, unlike what an import says: the name of a column may be a slip that is none.
+        const entry =
+          'message' in row ? { ...row, message: row.message.replace(/^"[^"]*"/, 'a column') } : readIdentity(row, dayEnd)
         const said = 'message' in entry ? entry : (repeated(entry, seen) ?? saidOf(entry))
         if ('message' in said) fault(said)
         else if (isOverdue(entry, now)) read.overdue.push({ line: row.line, said, at: entry.standing.at })
@@ -93,7 +95,7 @@ async function readAll(
   } catch (error) {
     if (!(error instanceof RevenantError)) throw error
     // The file as a whole: no header, an unknown column. What is not read on is no sign that somebody writes.
-    fault({ line: 0, message: error.message })
+    fault({ line: 0, message: error.message.replace(/"[^"]*" (?=is unknown)/, 'a column ') })
     counts.bytes = source.totalBytes ?? 0
   }
 }
