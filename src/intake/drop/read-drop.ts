@@ -95,7 +95,7 @@ async function readAll(
   } catch (error) {
     if (!(error instanceof RevenantError)) throw error
     // The file as a whole: no header, an unknown column. What is not read on is no sign that somebody writes.
-    fault({ line: 0, message: error.message.replace(/"[^"]*" (?=is unknown)/, 'a column ') })
+    fault({ line: 0, message: error.message })
     counts.bytes = source.totalBytes ?? 0
   }
 }
