@@ -19,6 +19,10 @@ export const REVOKE_STEPS: Readonly<Record<string, readonly [string, ...string[]
     'In the application, revoke the credential and end its sessions.',
     'Gateways and caches in front may keep accepting it for a while: purge them, or wait for their lifetime.',
   ],
+  oauth: [
+    "At the authorisation server, remove the user's consent to the application (the grant): that ends its refresh tokens and whatever came of them.",
+    'Access tokens already issued live until they expire where resource servers check them by themselves; for a client, replace its secret or key and delete the old one.',
+  ],
   'docker-registry': [
     'At the registry, delete the access token, robot account or user; tokens already issued live until they expire.',
     'Look for the same credential in build systems and image pull secrets, and replace it there.',

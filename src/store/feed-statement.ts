@@ -77,6 +77,20 @@ export async function lockHeldById(tx: Queryable, ids: readonly string[]): Promi
   return rows
 }
 
+/** When the departures of these subjects take effect that a person is still asked about, by key. */
+export async function heldDepartures(
+  db: Queryable,
+  feedId: string,
+  keys: readonly string[],
+): Promise<Map<string, Temporal.Instant>> {
+  if (keys.length === 0) return new Map()
+  const { rows } = await sql<{ key: string; at: Temporal.Instant }>`
+    select key, effective_at as at from feed_statement where state = 'held' and effective_at is not null and feed_id = ${feedId}::uuid
+      and key in (select json_array_elements_text(${JSON.stringify(keys)}::json))
+  `.execute(db)
+  return new Map(rows.map(({ key, at }) => [key, at]))
+}
+
 export async function decideStatements(
   tx: Queryable,
   ids: readonly string[],

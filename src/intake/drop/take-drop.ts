@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { RevenantError } from '../../domain/error.ts'
+import { heldDepartures } from '../../store/feed-statement.ts'
 import { findSubjects, presentKeys } from '../../store/feed-subject.ts'
 import type { Said, Taken } from '../feed/said.ts'
 import { takeStatements } from '../feed/take.ts'
@@ -104,8 +105,13 @@ async function checkWhole(read: ReadDrop, { complete }: FilesOptions, { feed, de
     feed.id,
     read.overdue.map(({ said }) => said.key),
   )
+  const asked = await heldDepartures(
+    deps.db,
+    feed.id,
+    read.overdue.map(({ said }) => said.key),
+  )
   for (const { line, said, at } of read.overdue) {
-    const before = known.get(said.key)?.terminated_at ?? null
+    const before = known.get(said.key)?.terminated_at ?? asked.get(said.key) ?? null
     // Set in advance, and passed since: the file says the same as before.
     if (before !== null && Temporal.Instant.compare(before, at) === 0) read.said.push(said)
     else

@@ -134,6 +134,23 @@ describe('a watched folder', () => {
     }
   })
 
+  it('takes a list on whose departures a person has not decided yet, also once their day has passed', async () => {
+    const { pull, feed } = await watch()
+    const people = ['k1', 'k2', 'k3', 'k4']
+    const day = house.now().add({ hours: 48 }).toString()
+    const rows = (at: string) => `external_id,status,terminated_at\n${people.map((who) => `${who},active,${at}\n`).join('')}`
+    drop('k.csv', rows(''), 900)
+    await pull()
+    drop('k.csv', rows(day), 600)
+    await pull()
+    expect(await Promise.all(people.map(left))).toEqual(people.map(() => null))
+    house.advance(72 * 3_600_000)
+    drop('k.csv', rows(day), 300)
+    expect(await pull()).toBe(true)
+    const held = await store.db.selectFrom('feed_statement').select('state').where('feed_id', '=', feed.id).where('state', '=', 'held').execute()
+    expect(held).toHaveLength(4)
+  })
+
   it('takes nothing of a file with one bad row, puts it aside and says why', async () => {
     const { pull } = await watch()
     drop('good.csv', 'external_id,status\nh0,active\n', 7_200)
