@@ -174,12 +174,15 @@ function worldOf(database: 'Postgres' | 'PGlite') {
       throw new Error(daemon.said().slice(-3_000), { cause: error })
     })
     await askAsAuditor({ house, run, note, receivers: told, marks, inDaemon: server === undefined })
-    await tellSources(daemon.address, marks, env, note)
-    await signals.tell(daemon.address, run, note)
-    await directories.tell(run)
-    await hr.tell(daemon.address, run, note)
-    await inventory.tell(run)
-    await foundThings(house, marks, downstream, note, server === undefined)
+    // What comes in by sources and files is the same on every database: on one of them is enough.
+    if (server === undefined) {
+      await tellSources(daemon.address, marks, env, note)
+      await signals.tell(daemon.address, run, note)
+      await directories.tell(run)
+      await hr.tell(daemon.address, run, note)
+      await inventory.tell(run)
+      await foundThings(house, marks, downstream, note, true)
+    }
     if (server !== undefined) await tries(house, plants, marks, downstream.live, note)
     const malformed = malformedSinks(told.alerts, marks, house)
     await reloads({ house, daemon, config, marks, downstream, note, malformed })
