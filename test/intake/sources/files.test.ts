@@ -147,7 +147,12 @@ describe('a watched folder', () => {
     house.advance(72 * 3_600_000)
     drop('k.csv', rows(day), 300)
     expect(await pull()).toBe(true)
-    const held = await store.db.selectFrom('feed_statement').select('state').where('feed_id', '=', feed.id).where('state', '=', 'held').execute()
+    const held = await store.db
+      .selectFrom('feed_statement')
+      .select('state')
+      .where('feed_id', '=', feed.id)
+      .where('state', '=', 'held')
+      .execute()
     expect(held).toHaveLength(4)
   })
 
