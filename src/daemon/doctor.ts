@@ -12,6 +12,7 @@ import { isPaused } from '../store/pause.ts'
 import { serverFacts } from '../store/server.ts'
 import { findSystem, isHeld } from '../store/system.ts'
 import { examineAccess } from './doctor-access.ts'
+import { examineSources } from './doctor-sources.ts'
 import type { Runtime } from './runtime.ts'
 import type { OpenedSystem } from './systems.ts'
 
@@ -47,6 +48,7 @@ export async function* examine(runtime: Runtime, configName: string): AsyncGener
       mend: `add one to ${configName}; docs/configuration.md shows how`,
     }
   for (const sink of runtime.config.alerts) yield sinkCheck(runtime, sink)
+  yield* examineSources(runtime)
   yield* examineAccess(runtime)
   if (runtime.config.alerts.length === 0)
     yield {

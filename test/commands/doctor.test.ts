@@ -125,6 +125,16 @@ describe('doctor', { timeout: 120_000 }, () => {
     })
   })
 
+  it('names the source that cannot have its token: it would hear nobody and not say so', async () => {
+    const source = (name: string, token: string) => ({ name, source: 'scim', tokens: [token] })
+    const { exit, checks } = await check([house.system(canary)], {
+      sources: [source('okta', 'env:UNSET'), source('entra', 'env:PAGER')],
+    })
+    expect(exit).toBe(1)
+    expect(checks.get('source okta')).toMatchObject({ level: 'fail', detail: 'env:UNSET is not set' })
+    expect(checks.get('source entra')).toMatchObject({ level: 'ok' })
+  })
+
   it("names auditors' tokens, which nobody's leaving ends, and the hour of their last use", async () => {
     const evidence = { auditorTokens: [{ name: 'grc', token: 'env:PAGER' }] }
     const { exit, checks } = await check([house.system(canary)], { evidence })

@@ -13,7 +13,7 @@ const KEPT_MS = 30_000
 
 /** Finds the source of a bearer token among many, each with tokens by reference. A reference that cannot be read opens nothing. */
 export function openBearers<Options>(
-  deps: FeedHttpDeps,
+  deps: Pick<FeedHttpDeps, 'readReference' | 'logger'>,
   feeds: () => readonly BearerFeed<Options>[],
 ): (authorization: string | undefined) => Promise<BearerFeed<Options> | undefined> {
   const kept = new Map<string, { digest: Buffer | undefined; until: number }>()

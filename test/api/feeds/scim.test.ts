@@ -318,6 +318,21 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ name: database, open }) =
     }
   })
 
+  it('sends back nothing that was sent where it refuses', async () => {
+    const { id } = await add(someone())
+    const secret = 'hunter2-in-the-wrong-place'
+    for (const operation of [
+      { op: 'replace', path: 'active', value: secret },
+      { op: 'replace', path: secret, value: 1 },
+      { op: 'replace', path: `emails[type eq "${secret}"].nonsense`, value: 1 },
+      { op: 'replace', path: 'name', value: secret },
+      { op: secret, path: 'active', value: 1 },
+    ]) {
+      const { status, body } = await patch(id, [operation])
+      expect([status, JSON.stringify(body).includes(secret)]).toEqual([400, false])
+    }
+  })
+
   it('says that a write was refused until one is taken, and checks what is asked for before it writes', async () => {
     const fault = async () =>
       (await store.db.selectFrom('feed').select('fault').where('name', '=', 'okta').executeTakeFirst())?.fault

@@ -350,6 +350,14 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     expect(silent).not.toContain(feed.id)
   })
 
+  it('counts those who leave at the same moment one after the other', async () => {
+    const feed = await one({ mass: { share: 0.1, least: 3, windowMs: 3_600_000 } })
+    const people = Array.from({ length: 8 }, somebody)
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    const outcomes = (await Promise.all(people.map((who) => take(feed, say(who, { is: 'inactive' }))))).flat()
+    expect(outcomes.filter((outcome) => outcome === 'terminated')).toHaveLength(3)
+  })
+
   it('agrees with a simple model over any history of two sources', async () => {
     const word = fc.record({
       feed: fc.integer({ min: 0, max: 1 }),
