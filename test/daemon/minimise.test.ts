@@ -213,6 +213,18 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
     expect(await reasonOf(key)).toBe('expired')
   })
 
+  it('keeps a cloud key that nobody has judged, however old: its age is a policy and no date of its own', async () => {
+    const keys = [await add('of somebody here', { identity: 'here', awsKey: true }), await add('untried', { awsKey: true })]
+    await db()
+      .updateTable('secret')
+      .set({ cloud_key_since: ago(2_000).toString() })
+      .execute()
+    expect(await minimise({ custody: { shredAfterDeadMs: 90 * DAY_MS, cloudKeyMaxAgeMs: 365 * DAY_MS } })).toEqual({
+      ...{ proven_dead: 0, expired: 0, rotated: 0 },
+    })
+    for (const id of keys) expect(await reasonOf(id)).toBeNull()
+  })
+
   it('is not undone by the same file; another secret of that name begins anew', async () => {
     const id = await add('spent', { deadFor: 100, judged: 3 })
     await minimise()
