@@ -79,6 +79,13 @@ const CLIENT: readonly Rule[] = [
   ...entraRules('client'),
   says('invalid_grant', 'accepted', 'authenticated'),
   says('invalid_client', 'rejected', 'invalid_credentials', 'weak'),
+  // Keycloak says so of a wrong secret, and of nothing else with 401: unknown clients are told something else.
+  {
+    when: { status: 401, json: { '/error': 'unauthorized_client' } },
+    verdict: 'rejected',
+    reason: 'invalid_credentials',
+    strength: 'weak',
+  },
   // Whoever is told what he may not do has been recognised; the decoys show where a server says so to strangers, too.
   says(['unauthorized_client', 'invalid_scope', 'invalid_target'], 'accepted', 'insufficient_scope'),
   ...COMMON,

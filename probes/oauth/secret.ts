@@ -66,6 +66,8 @@ export function clientIn(secret: Client | Record<string, never>): ClientProof | 
 export function formOf(secret: Secret, target: Target): string | undefined {
   if (isAccessToken(secret)) {
     const question = target.introspect === undefined ? 'userinfo' : 'introspect'
+    // Nobody can tell whose it is: the canary of another client proves nothing of it.
+    if (question === 'introspect' && secret.clientId === undefined && tokenKind(secret.accessToken) === 'opaque') return undefined
     return [question, secret.clientId ?? '', tokenKind(secret.accessToken)].join(':')
   }
   if (isRefreshToken(secret)) {

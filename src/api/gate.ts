@@ -4,6 +4,9 @@ import { Problem } from './problem.ts'
 import { type Rate, rateHeaders } from './rate.ts'
 import { networkOf } from './throttle.ts'
 
+/** What of a request says who asks. */
+type Asker = Pick<FastifyRequest, 'ip' | 'headers'>
+
 /** Credentials remembered as good. Beyond that the one that asked least lately goes: it is then asked like a new one. */
 const MOST_KNOWN = 10_000
 
@@ -16,28 +19,39 @@ export function openGate(rate: Rate) {
   const good = new Set<string>()
   const keep = (key: string | undefined) => {
     if (key === undefined) return
+    good.delete(key)
     good.add(key)
     const [oldest] = good
     if (good.size > MOST_KNOWN && oldest !== undefined) good.delete(oldest)
   }
-  const refuse = (request: FastifyRequest, take: 0 | 1) => {
+  const refuse = (request: Asker, take: 0 | 1) => {
     const taken = rate('anybody', networkOf(request.ip), take)
     if (!taken.ok) throw tooMany(rateHeaders('anybody', taken))
   }
   /** @param find who asks; undefined: nobody. What it throws is thrown on */
-  return async <Found>(request: FastifyRequest, find: () => Promise<Found | undefined>): Promise<Found | undefined> => {
+  return async <Found>(request: Asker, find: () => Promise<Found | undefined>): Promise<Found | undefined> => {
     const key = keyOf(request)
-    if (key === undefined || !good.delete(key)) refuse(request, 0)
+    // It stays while it is asked about: others of the same caller come meanwhile.
+    if (key === undefined || !good.has(key)) refuse(request, 0)
+    const forget = () => {
+      if (key !== undefined) good.delete(key)
+    }
     try {
       const found = await find()
-      if (found === undefined) refuse(request, 1)
-      else keep(key)
+      if (found !== undefined) keep(key)
+      else {
+        forget()
+        refuse(request, 1)
+      }
       return found
     } catch (error) {
       const isRefused = error instanceof Problem
       // It was good, and may not do this.
       if (isRefused && error.status === 403) keep(key)
-      if (isRefused && error.status === 401) refuse(request, 1)
+      if (isRefused && error.status === 401) {
+        forget()
+        refuse(request, 1)
+      }
       throw error
     }
   }
@@ -48,7 +62,7 @@ export function tooMany(headers: Record<string, string>): Problem {
 }
 
 /** By what a request may be known, as a digest; undefined where it brings nothing. */
-function keyOf({ headers: { authorization, cookie } }: FastifyRequest): string | undefined {
+function keyOf({ headers: { authorization, cookie } }: Asker): string | undefined {
   if (authorization === undefined && cookie === undefined) return undefined
   return hash('sha256', JSON.stringify([authorization, cookie]), 'base64url')
 }

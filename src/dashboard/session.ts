@@ -25,7 +25,8 @@ export function may(permission: Permission): boolean {
 /** Asks who is signed in. A daemon that does not answer is asked again: nobody is sent away for that. */
 export async function askSession(): Promise<void> {
   const response = await fetch('/v1/session', { headers: { accept: 'application/json' } }).catch(() => undefined)
-  if (response === undefined || response.status >= 500) {
+  // Too many requests from one address say nothing of who is signed in.
+  if (response === undefined || response.status === 429 || response.status >= 500) {
     setTimeout(askSession, AGAIN_MS)
     return
   }

@@ -36,6 +36,9 @@ function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy):
     const handoverBy = row.handoverBy ?? undefined
     return severity({ at, tier, system, identityKind, privilege, credentialKind, terminatedAt, handoverBy }, kind, policy)
   }
+  // A grant has a system and a leaver, and no credential.
+  if (kind === 'standing_grant' && tier !== null && system !== null && identityKind !== null && terminatedAt !== null)
+    return severity({ at, tier, system, identityKind, privilege: 'standard', terminatedAt }, kind, policy)
   // What is about no credential has no deadline, so it does not age.
   return row.severity
 }

@@ -39,6 +39,8 @@ export interface Listed {
   known: boolean | undefined
   grants: ListedGrant[]
   parts: Record<string, 'complete' | ListingFault>
+  /** Of lists that hang on another one: what begins the keys of those that were read. Of the rest nobody has looked. */
+  under: Record<string, string[]>
   /** The first fault; undefined: complete. */
   fault: ListingFault | undefined
   /** The system asks to be left alone for so long. */
@@ -78,7 +80,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
     let header: Promise<readonly [string, string]> | undefined
     return {
       list: async ({ by, name }, context) => {
-        const listed: Listed = { known: undefined, grants: [], parts: {}, fault: undefined, retryAfterMs: undefined }
+        const listed: Listed = { known: undefined, grants: [], parts: {}, under: {}, fault: undefined, retryAfterMs: undefined }
         const wanted = lists.filter(({ list: { id } }) => !context.without.has(id))
         const failed = (fault: ListingFault): Listed => {
           for (const { list } of wanted) listed.parts[list.id] ??= fault
@@ -133,6 +135,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
           const grants = 'grants' in got ? got.grants : []
           listed.grants.push(...grants)
           listed.parts[list.id] = got.fault ?? 'complete'
+          if ('under' in got && got.under !== undefined) listed.under[list.id] = got.under
           if (got.fault === undefined) continue
           listed.fault ??= got.fault
           if (STOPS.has(got.fault)) return failed(got.fault)
@@ -173,10 +176,12 @@ function compileList(list: InventoryList, prefix: string) {
   const make = compileGrant(list)
   return async (ask: Ask, faultOf: FaultOf, scope: PersonScope, isQuote: (text: string) => boolean) => {
     const grants = new Map<string, ListedGrant>()
+    const under: string[] = []
     let fault: ListingFault | undefined
     const readOne = async (item: Record<string, string>) => {
       const got = await read(ask, faultOf, { ...scope, item })
       const apart = Object.values(item).join(' ')
+      under.push(apart)
       for (const each of got.items) {
         const grant = make(each, apart, isQuote)
         if (grant === undefined) fault ??= 'unexpected_answer'
@@ -196,7 +201,7 @@ function compileList(list: InventoryList, prefix: string) {
         else await readOne(Object.fromEntries(words.map(([name, word]) => [name, word ?? ''])))
       }
     }
-    return { grants: [...grants.values()], fault }
+    return { grants: [...grants.values()], fault, under: outer === undefined ? undefined : under }
   }
 }
 
@@ -244,7 +249,9 @@ function compileReading(
         return { items, answer, fault: 'unexpected_answer' }
       const listed: unknown[] = Array.isArray(found) ? found : []
       soFar += listed.length
-      items.push(...listed.filter((item) => meant(item, scope)))
+      const told = listed.map((item) => ({ item, meant: meant(item, scope) }))
+      if (told.some((each) => each.meant === undefined)) return { items, answer, fault: 'unexpected_answer' }
+      items.push(...told.flatMap(({ item, meant: is }) => (is === true ? [item] : [])))
       const asked = new URL(at, answer.asked.origin)
       first ??= asked
       const goesOn = next({ first, asked, answer, items: listed.length, soFar })

@@ -20,20 +20,27 @@ const LONGEST_TEXT = 200
 const LONGEST_KEY = 400
 const MOST_SCOPES = 100
 
-/** What tells whether an item of a list is meant: it is this person's, and it stands. */
-export function compileMeant(of: Pick<InventoryList, 'match' | 'only'>): (item: unknown, scope: PersonScope) => boolean {
+/**
+ * What tells whether an item of a list is meant: it is this person's, and it stands. Undefined where it does not say whose it is: a system
+ * that leaves that out for whoever may see less would otherwise show nothing of anybody.
+ */
+export function compileMeant(
+  of: Pick<InventoryList, 'match' | 'only'>,
+): (item: unknown, scope: PersonScope) => boolean | undefined {
   const matches = Object.entries(of.match ?? {}).map(([pointer, text]) => {
     return { find: compilePointer(pointer), template: INVENTORY_TEMPLATES.compile(text) }
   })
   const tests = Object.entries(of.only ?? {}).map(([pointer, test]) => {
     return { find: compilePointer(pointer), holds: compileValue(test) }
   })
-  return (item, scope) =>
-    tests.every(({ find, holds }) => holds(find(item))) &&
-    matches.every(({ find, template }) => {
+  return (item, scope) => {
+    if (!tests.every(({ find, holds }) => holds(find(item)))) return false
+    if (matches.some(({ find }) => find(item) === undefined)) return undefined
+    return matches.every(({ find, template }) => {
       const [is, wanted] = [wordOf(find(item)), template.render(scope)]
       return is !== undefined && wanted !== undefined && is.toLowerCase() === wanted.toLowerCase()
     })
+  }
 }
 
 /**
@@ -68,7 +75,7 @@ export function compileGrant(
       const at = instantOf(find(item))
       if (at !== undefined) facts[name] = at
     }
-    const kind = kinds.find(({ holds }) => holds(item, NOBODY))?.kind ?? list.kind
+    const kind = kinds.find(({ holds }) => holds(item, NOBODY) === true)?.kind ?? list.kind
     return { list: list.id, kind, key, title: title ?? list.label, facts }
   }
 }

@@ -34,7 +34,7 @@ export async function recordListing(
     const moved = await saveListing(tx, {
       ...{ ...common, id: newId(), inventory: system.kind, traceId, assurance },
       outcome: listed.fault === undefined ? 'complete' : 'inconclusive',
-      ...{ reason: listed.fault, known: listed.known, parts: listed.parts, grants: listed.grants },
+      ...{ reason: listed.fault, known: listed.known, parts: listed.parts, under: listed.under, grants: listed.grants },
     })
     const signals = moved.map(({ id, seen }) =>
       grantSignal(
@@ -77,12 +77,15 @@ export function together(all: readonly Listed[]): Listed {
   const parts: Record<string, 'complete' | ListingFault> = {}
   for (const each of all)
     for (const [list, part] of Object.entries(each.parts)) if ((parts[list] ?? 'complete') === 'complete') parts[list] = part
+  const under: Record<string, string[]> = {}
+  for (const each of all) for (const [list, read] of Object.entries(each.under)) under[list] = [...(under[list] ?? []), ...read]
   const known = all.some((each) => each.known === true) ? true : all.every((each) => each.known === false) ? false : undefined
   const waits = all.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
   return {
     known,
     grants: [...grants.values()],
     parts,
+    under,
     fault: all.find(({ fault }) => fault !== undefined)?.fault,
     retryAfterMs: waits.length === 0 ? undefined : Math.max(...waits),
   }

@@ -52,7 +52,7 @@ export async function runInventory(
   const summary: InventorySummary = { outcome: 'skipped', fault: undefined, people: 0, complete: 0, inconclusive: 0, grants: 0 }
   const begun = Temporal.Instant.fromEpochMilliseconds(deps.now().epochMilliseconds)
   if (await mayNotAsk(system, deps)) return summary
-  const until = begun.add({ milliseconds: deps.budgetMs + LEASE_GRACE_MS })
+  const until = leaseFrom(deps)
   const rest = only === undefined ? REST : { ms: 0, faultMs: 0 }
   if (!(await takeTurn(deps.db, system.id, begun, until, rest))) return summary
   const ask = { systemId: system.id, by: system.by, everyMs: only === undefined ? system.everyMs : 0, now: begun, limit: PAGE }
@@ -63,7 +63,7 @@ export async function runInventory(
   }
   const trace = deps.trace({ system: system.name, probe: `inventory ${system.kind}`, zone: system.zone, shard: 0 })
   const stop = new AbortController()
-  const turn: Turn = { system, deps, summary, signal: AbortSignal.any([signal, stop.signal]), stop, trace, failures: 0 }
+  const turn: Turn = { system, deps, summary, signal: AbortSignal.any([signal, stop.signal]), stop, trace, begun, failures: 0 }
   try {
     await conduct(turn, due, signal)
   } finally {
@@ -78,6 +78,10 @@ export async function runInventory(
   return summary
 }
 
+function leaseFrom({ now, budgetMs }: InventoryDeps): Temporal.Instant {
+  return now().add({ milliseconds: budgetMs + LEASE_GRACE_MS })
+}
+
 interface Turn {
   system: InventorySystem
   deps: InventoryDeps
@@ -85,6 +89,8 @@ interface Turn {
   signal: AbortSignal
   stop: AbortController
   trace: Trace
+  /** What its turn is known by. */
+  begun: Temporal.Instant
   /** Faults of the way in a row. */
   failures: number
 }
@@ -184,11 +190,14 @@ async function people(
     for (let of = queue.shift(); of !== undefined; of = queue.shift()) {
       if (signal.aborted) return end('stopped')
       if (performance.now() > ends) return end('unfinished')
+      // Whose turn it is not any more must not record what a second reading at the same time would.
+      if (!(await keepTurn(deps.db, system.id, turn.begun, leaseFrom(deps)))) return end('unfinished')
       if (await isPaused(deps.db, system.id)) return end('paused')
       if (await isHeld(deps.db, system.id, deps.now())) return end('held')
       const listed = await listPerson(system, lister, context, of)
       // What a stop cut short is no listing.
-      if (context.signal.aborted) return end(signal.aborted ? 'stopped' : summary.outcome)
+      if (context.signal.aborted)
+        return end(signal.aborted ? 'stopped' : summary.outcome === 'completed' ? 'unfinished' : summary.outcome)
       await record(turn, of, listed)
       const { fault } = listed
       turn.failures = fault !== undefined && OF_THE_WAY.has(fault) ? turn.failures + 1 : 0
@@ -200,13 +209,29 @@ async function people(
       stop.abort(new Error('the system is left alone'))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(system.concurrency, MOST_LANES) }, lane))
+  const overtime = setTimeout(() => stop.abort(new Error('the turn has taken its time')), deps.budgetMs)
+  try {
+    const lanes = Array.from({ length: Math.min(system.concurrency, MOST_LANES) }, lane)
+    // Of one that fails the others must have ended before the turn does.
+    const ended = await Promise.allSettled(
+      lanes.map((each) =>
+        each.catch((error: unknown) => {
+          stop.abort(new Error('the turn has failed'))
+          throw error
+        }),
+      ),
+    )
+    const failed = ended.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  } finally {
+    clearTimeout(overtime)
+  }
   if (summary.outcome === 'completed' && due.length === PAGE) summary.outcome = 'unfinished'
 }
 
 async function listPerson(system: InventorySystem, lister: Lister, context: ListingContext, of: DueListing): Promise<Listed> {
   if (of.names.length === 0) {
-    return { known: undefined, grants: [], parts: {}, fault: 'no_name', retryAfterMs: undefined }
+    return { known: undefined, grants: [], parts: {}, under: {}, fault: 'no_name', retryAfterMs: undefined }
   }
   const all: Listed[] = []
   for (const name of of.names) all.push(await lister.list({ by: system.by, name }, context))

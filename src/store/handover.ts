@@ -136,7 +136,7 @@ export async function handoverPage(
   now: Temporal.Instant,
 ): Promise<(ToldHandover & { keys: string[] })[]> {
   const { past, order, keys } = keyset(HANDOVER_SORTS, ask)
-  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.total = n.refused then 'done'
+  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.total > 0 and n.total = n.refused then 'done'
     when h.by_at < ${at(now)} then 'overdue' else 'running' end`
   const { id, identityId, state: states } = filter
   const wanted = allOf([

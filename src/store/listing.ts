@@ -107,6 +107,8 @@ export interface NewListing {
   reason: ListingFault | undefined
   known: boolean | undefined
   parts: Record<string, 'complete' | ListingFault>
+  /** Of lists that hang on another one: what begins the keys of those that were read. */
+  under: Record<string, readonly string[]>
   assurance: 'controlled' | 'explicit'
   traceId: string
   grants: readonly { list: string; kind: GrantKind; key: string; title: string; facts: GrantFacts }[]
@@ -120,7 +122,8 @@ export interface MovedGrant {
 
 /**
  * Writes a listing and what it says of grants, in the caller's transaction. Missing are those that a complete list of it does not show;
- * after the second in a row they are gone. Of a list with a fault nothing is missing.
+ * after the second in a row they are gone. Of a list with a fault nothing is missing; nor where the account is not found any more: it may
+ * go by another name. Of a list that hangs on another one, only what lies where this listing has looked.
  */
 export async function saveListing(tx: Queryable, listing: NewListing): Promise<MovedGrant[]> {
   const at = listing.at.toString()
@@ -152,12 +155,17 @@ export async function saveListing(tx: Queryable, listing: NewListing): Promise<M
       last_seen_at = excluded.last_seen_at, missed = 0, gone_at = null, listing_id = excluded.listing_id, inventory = excluded.inventory
     returning id
   `.execute(tx)
-  const whole = Object.entries(listing.parts).flatMap(([list, part]) => (part === 'complete' ? [list] : []))
+  const whole = (listing.known === false ? [] : Object.entries(listing.parts)).flatMap(([list, part]) =>
+    part === 'complete' ? [list] : [],
+  )
   const { rows: missing } = await sql<{ id: string }>`
     update standing_grant set missed = missed + 1,
       gone_at = case when missed + 1 >= ${GONE_AFTER}::int then ${at}::timestamptz end
     where system_id = ${listing.systemId}::uuid and identity_id = ${listing.identityId}::uuid and gone_at is null
       and listing_id <> ${listing.id}::uuid and list in (select json_array_elements_text(${JSON.stringify(whole)}::json))
+      and (list not in (select json_object_keys(${JSON.stringify(listing.under)}::json)) or exists (
+        select 1 from json_each(${JSON.stringify(listing.under)}::json) u, json_array_elements_text(u.value) a (begins)
+        where u.key = list and starts_with(standing_grant.key, a.begins || ' ')))
     returning id
   `.execute(tx)
   return [...there.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]

@@ -57,6 +57,7 @@ describe('a listing', () => {
     expect(listed).toEqual({
       known: true,
       parts: { tokens: 'complete' },
+      under: {},
       fault: undefined,
       retryAfterMs: undefined,
       grants: [
@@ -166,6 +167,19 @@ describe('a listing', () => {
     )
     expect(listed).toMatchObject({ parts: { tokens: 'paging_cut' }, fault: 'paging_cut' })
     expect(listed.grants).toHaveLength(3)
+  })
+
+  it("takes an item that does not say whose it is for no answer, and one that is nobody's for another's", async () => {
+    const mine = list('{ kind: none }', 'match: { /owner: "{person.id}" }')
+    const of = (items: object[]) =>
+      drive(LOOKUP + mine, ({ url }) => (url === '/api/users/anna' ? user : { status: 200, body: { items } }))
+    const { listed } = await of([
+      { id: 1, owner: 7 },
+      { id: 2, owner: null },
+      { id: 3, owner: 8 },
+    ])
+    expect(listed).toMatchObject({ fault: undefined, grants: [{ key: '1' }] })
+    expect((await of([{ id: 1 }])).listed).toMatchObject({ parts: { tokens: 'unexpected_answer' }, grants: [] })
   })
 
   it('never takes an item without a key for nothing', async () => {

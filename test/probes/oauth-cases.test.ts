@@ -224,3 +224,8 @@ describe.skipIf(!existsSync(FILE))('Entra ID’s codes', () => {
     expect(judged).toBeGreaterThan(15)
   })
 })
+
+it('takes Keycloak’s answer to a wrong client secret for the refusal that it is', async () => {
+  const { judgement } = await drive('oauth', own, CLIENT, () => says('unauthorized_client', 401))
+  checkJudgement(judgement, { verdict: 'rejected', reason: 'invalid_credentials', strength: 'weak' })
+})

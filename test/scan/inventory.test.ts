@@ -11,6 +11,7 @@ import { openRateLimiter } from '../../src/scan/rate.ts'
 import { findingContext } from '../../src/store/alert.ts'
 import { isStillTried } from '../../src/store/finding.ts'
 import { grantPage, listingTurns } from '../../src/store/grant-page.ts'
+import { saveListing } from '../../src/store/listing.ts'
 import { pause, resume } from '../../src/store/pause.ts'
 import { takePlaces } from '../../src/store/rate.ts'
 import { findSystem, syncSystems } from '../../src/store/system.ts'
@@ -183,6 +184,50 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('an inventor
       ...{ outcome: 'inconclusive', reason: 'unexpected_answer', known: true },
       parts: { consents: 'complete', refresh_tokens: 'complete', api_tokens: 'unexpected_answer' },
     })
+  })
+
+  it('takes an account that is not found any more for no proof: it may go by another name', async () => {
+    await leaver('anna@corp.example')
+    held.set('anna@corp.example', ['t1'])
+    await run()
+    held.delete('anna@corp.example')
+    for (let n = 0; n < 3; n++) {
+      day()
+      expect(await run()).toMatchObject({ people: 1, complete: 1 })
+    }
+    expect(await grants()).toEqual(['t1 standing'])
+    expect((await findings()).map(({ state }) => state)).toEqual(['open'])
+  })
+
+  it('misses nothing where it has not looked: below an item of another list that is not shown any more', async () => {
+    const identityId = await leaver('anna@corp.example')
+    const save = (under: string[], keys: string[]) =>
+      db()
+        .transaction()
+        .execute((tx) =>
+          saveListing(tx, {
+            ...{
+              id: newId(),
+              systemId: system.id,
+              identityId,
+              inventory: 'okta',
+              at: now(),
+              outcome: 'complete',
+              reason: undefined,
+            },
+            ...{
+              known: true,
+              parts: { hooks: 'complete' },
+              under: { hooks: under },
+              assurance: 'explicit',
+              traceId: 'c'.repeat(32),
+            },
+            grants: keys.map((key) => ({ list: 'hooks', kind: 'webhook', key, title: 'Hook', facts: {} })),
+          }),
+        )
+    await save(['p1', 'p2'], ['p1 7', 'p2 8'])
+    for (let n = 0; n < 2; n++) await save(['p1'], [])
+    expect(await grants()).toEqual(['p1 7 gone', 'p2 8 standing'])
   })
 
   it('looks at each leaver once a period, at nobody who is here, and again within the hour where nothing was proven', async () => {

@@ -8,8 +8,12 @@ import { Ago } from './moment.tsx'
 import { Panel } from './panel.tsx'
 import { List } from './table.tsx'
 
-/** What administrators' lists show of one identity: nobody tried whether it works. */
-export function StandingGrants({ id }: { id: string }): JSX.Element {
+/**
+ * What administrators' lists show of one identity: nobody tried whether it works.
+ *
+ * @param left false: it is here, so that nobody looks what it has; what stood is over without a proof
+ */
+export function StandingGrants({ id, left }: { id: string; left: boolean }): JSX.Element {
   const list = useList<Grant>('/v1/grants', { query: { identity: id }, topics: ['finding', 'operator'] })
   return (
     <Panel title="Standing grants" note="listed, not authenticated" flush>
@@ -38,7 +42,13 @@ export function StandingGrants({ id }: { id: string }): JSX.Element {
             head: 'State',
             cell: ({ state, lastSeenAt, goneAt }) => (
               <>
-                {state === 'standing' ? <Badge look="open" label="Still listed" /> : <Badge look="closed" label="Gone" />}
+                {state === 'standing' ? (
+                  <Badge look="open" label="Still listed" />
+                ) : left ? (
+                  <Badge look="closed" label="Gone" />
+                ) : (
+                  <Badge look="none" label="Not watched" />
+                )}
                 <span class="under">
                   <Ago at={goneAt ?? lastSeenAt} />
                 </span>

@@ -82,7 +82,7 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
             <div class="columns">
               <div class="stack">
                 <Handovers id={id} />
-                <StandingGrants id={id} />
+                <StandingGrants id={id} left={value.state === 'terminated'} />
                 <History id={id} />
               </div>
               <div class="stack">
