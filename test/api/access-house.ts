@@ -21,6 +21,7 @@ import { reportDeps } from '../../src/daemon/report-deps.ts'
 import { openRuntime, type Runtime } from '../../src/daemon/runtime.ts'
 import type { Role } from '../../src/domain/access.ts'
 import { startTelemetry } from '../../src/telemetry/start.ts'
+import { furnish } from '../servers/furnish.ts'
 
 /** A cookie jar of one browser, and what it knows of its session. */
 export interface Browser {
@@ -67,7 +68,7 @@ export async function openAccessHouse(options: Partial<ServerOptions> & HouseOpt
   const folder = mkdtempSync(join(tmpdir(), 'revenant-access-'))
   const { config: written = {}, routes = ROUTES, rate, auditors, ...server } = options
   const counted = rate === undefined ? {} : { rate }
-  const own = { database: { dataDir: folder }, keyRing: join(folder, 'keys.json'), listen: '127.0.0.1:0' }
+  const own = { database: { dataDir: furnish(folder) }, keyRing: join(folder, 'keys.json'), listen: '127.0.0.1:0' }
   const text = JSON.stringify({ ...own, ...written })
   let config = await parseConfig(text, 'test', CONFIG_CHECKS)
   let said = ''

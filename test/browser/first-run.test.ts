@@ -16,7 +16,7 @@ describe.skipIf(!hasBrowser)('the first run (chromium)', { timeout: 120_000 }, (
   let link: string
   beforeAll(async () => {
     await builtPage()
-    house = await openTokenHouse({ OIDC_SECRET: CLIENT.secret })
+    house = await openTokenHouse({ OIDC_SECRET: CLIENT.secret }, { unfurnished: true })
     house.api.live.set('token-of-anna', 'anna')
     daemon = await house.daemon()
     browser = await openBrowser(daemon.address)

@@ -1,3 +1,4 @@
+import { furnish } from '../servers/furnish.ts'
 import { type House, openHouse, type Ran } from '../servers/revenant.ts'
 import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
 
@@ -10,10 +11,17 @@ export interface TokenHouse extends House {
 /** The instant at which everybody of these tests left: an hour ago. */
 export const LEFT = new Date(Date.now() - 3_600_000).toISOString()
 
-/** A house with one system, a real HTTP API with tokens, on the embedded database. */
-export async function openTokenHouse(env: Readonly<Record<string, string>> = {}): Promise<TokenHouse> {
+/**
+ * A house with one system, a real HTTP API with tokens, on the embedded database. `unfurnished`: the first command makes the database,
+ * as it does for a user; otherwise it is there, and empty.
+ */
+export async function openTokenHouse(
+  env: Readonly<Record<string, string>> = {},
+  { unfurnished = false } = {},
+): Promise<TokenHouse> {
   const api = await startTokenApi()
   const house = openHouse(env)
+  if (!unfurnished) furnish(house.path('data'))
   const system = (changes: Readonly<Record<string, unknown>> = {}) => ({
     name: 'api',
     probe: 'http',

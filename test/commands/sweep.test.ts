@@ -7,7 +7,7 @@ import { documents, importTokens, lines, openTokenHouse, QUICK, type TokenHouse 
 describe('from an import to the findings, command by command', { timeout: 120_000 }, () => {
   let house: TokenHouse
   beforeAll(async () => {
-    house = await openTokenHouse()
+    house = await openTokenHouse({}, { unfurnished: true })
   })
   afterAll(() => house.stop())
 

@@ -5,6 +5,7 @@ import { newId } from '../../src/domain/id.ts'
 import type { Db } from '../../src/store/db.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { putSecret, type SecretRow } from '../../src/store/secret.ts'
+import { furnish } from '../servers/furnish.ts'
 import { startPostgres } from '../servers/postgres.ts'
 
 export interface TestStore {
@@ -24,7 +25,7 @@ export const STORES: [name: string, open: () => Promise<TestStore>][] = [
 
 async function openEmbedded(): Promise<TestStore> {
   const folder = await mkdtemp(join(tmpdir(), 'revenant-custody-'))
-  const store = await openStore({ dataDir: join(folder, 'data') })
+  const store = await openStore({ dataDir: furnish(join(folder, 'data')) })
   return {
     db: store.db,
     url: undefined,

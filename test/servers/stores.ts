@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Store } from '../../src/store/db.ts'
 import { openStore } from '../../src/store/open-store.ts'
+import { furnish } from './furnish.ts'
 import { type PostgresServer, postgres15, startPostgres } from './postgres.ts'
 import { needs } from './require.ts'
 
@@ -28,7 +29,7 @@ export const STORES: readonly StoreKind[] = [
 
 async function openEmbedded(): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'revenant-store-'))
-  const store = await openStore({ dataDir: folder })
+  const store = await openStore({ dataDir: furnish(folder) })
   return {
     store,
     again: undefined,

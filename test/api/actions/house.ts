@@ -16,6 +16,7 @@ import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
 import { openRuntime, type Runtime } from '../../../src/daemon/runtime.ts'
 import { type Actor, ROLES } from '../../../src/domain/access.ts'
 import { startTelemetry } from '../../../src/telemetry/start.ts'
+import { furnish } from '../../servers/furnish.ts'
 import { startTokenApi, type TokenApi } from '../../servers/token-api.ts'
 import { startWebhookReceiver, type WebhookReceiver } from '../../servers/webhook-receiver.ts'
 
@@ -147,7 +148,7 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 
 function fileOf(folder: string, api: TokenApi, hook: WebhookReceiver, alerts: readonly object[]) {
   return {
-    database: { dataDir: folder },
+    database: { dataDir: furnish(folder) },
     listen: '127.0.0.1:0',
     keyRing: join(folder, 'keyring.json'),
     policy: { confirmRejections: 1 },
