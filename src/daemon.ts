@@ -28,7 +28,7 @@ import { forgetFeedEvents, silences } from './store/feed.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { forgetRequests } from './store/idempotency.ts'
 import { listOrphans } from './store/identity.ts'
-import { endThoseOfLeavers } from './store/leaver.ts'
+import { endThoseAway } from './store/leaver.ts'
 import { forgetListings } from './store/listing.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { forgetLooks } from './store/looks.ts'
@@ -173,7 +173,7 @@ async function endSessionsOfOtherRoles({ store, config, instance, now, telemetry
 
 /** A departure that was known in advance falls due by the clock: no import says so. */
 async function endThoseWhoLeft({ store, instance, now, telemetry }: Runtime): Promise<void> {
-  const ended = await transact(store.db, (tx) => endThoseOfLeavers(tx, `daemon ${instance}`, now()))
+  const ended = await transact(store.db, (tx) => endThoseAway(tx, `daemon ${instance}`, now()))
   if (ended > 0) telemetry.logger.info({ ended }, 'sessions and tokens ended: those they belong to have left')
 }
 

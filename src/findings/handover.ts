@@ -15,7 +15,7 @@ import {
   moveHandover,
   takeBack,
 } from '../store/handover.ts'
-import { type IdentityRow, lockIdentities } from '../store/identity.ts'
+import { type IdentityRow, identityById, lockIdentities } from '../store/identity.ts'
 import { transact } from '../store/transact.ts'
 import { operatorEvent } from './act.ts'
 import { changeOwner, checkOwner, hasLeft, identityOf, type OwnershipDeps } from './ownership.ts'
@@ -78,7 +78,10 @@ export async function handOver(agreement: Agreement, deps: OwnershipDeps): Promi
   })
 }
 
-/** Sets another date. Throws `NOT_FOUND`, `CONFLICT` where it was cancelled, `INPUT_INVALID` where the date has passed. */
+/**
+ * Sets another date. Throws `NOT_FOUND`, `CONFLICT` where it was cancelled, `INPUT_INVALID` where the date has passed, or whoever takes over
+ * will have left by then.
+ */
 export async function postponeHandover(
   id: string,
   by: Temporal.Instant,
@@ -89,6 +92,8 @@ export async function postponeHandover(
     const now = toMs(deps.now())
     const handover = await openOne(tx, id)
     checkDate(by, now)
+    const receiver = await identityById(tx, handover.receiver_id)
+    if (receiver !== undefined) checkReceiver(receiver, by)
     await moveHandover(tx, id, by)
     const given = await giveOver(tx, { handoverId: id }, { id, by }, now)
     await ease(tx, given, { by, ...(note === undefined ? {} : { note }) }, deps.actor, now)
@@ -129,12 +134,15 @@ async function parties(tx: Queryable, agreement: Agreement, now: Temporal.Instan
   const [leaver, receiver] = [identityOf(known, agreement.leaver), identityOf(known, agreement.receiver)]
   if (leaver.id === receiver.id) throw new RevenantError('INPUT_INVALID', 'nobody can hand over to himself')
   checkDate(agreement.by, now)
-  if (hasLeft(receiver, agreement.by))
-    throw new RevenantError('INPUT_INVALID', 'whoever takes over has left, or will have by the date')
+  checkReceiver(receiver, agreement.by)
   const owner =
     agreement.owner === undefined ? (receiver.kind === 'human' ? receiver : undefined) : identityOf(known, agreement.owner)
   if (owner?.id === leaver.id) throw new RevenantError('INPUT_INVALID', 'the new owner is the leaver')
   return { leaver, receiver, owner: owner === undefined ? undefined : checkOwner(owner, now) }
+}
+
+function checkReceiver(receiver: IdentityRow, by: Temporal.Instant): void {
+  if (hasLeft(receiver, by)) throw new RevenantError('INPUT_INVALID', 'whoever takes over has left, or will have by the date')
 }
 
 function checkDate(by: Temporal.Instant, now: Temporal.Instant): void {

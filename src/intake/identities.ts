@@ -1,6 +1,6 @@
 import { releaseSubjects } from '../store/feed-subject.ts'
 import { findIdentities, insertIdentities, lockIdentities, ownershipsOf, updateIdentities } from '../store/identity.ts'
-import { endThoseOfLeavers } from '../store/leaver.ts'
+import { endThoseAway } from '../store/leaver.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
 import { type IdentityPlan, planIdentities } from './identity-plan.ts'
 import { IDENTITY_COLUMNS, type IdentityEntry, readIdentity } from './identity-row.ts'
@@ -60,11 +60,11 @@ function write(deps: IntakeDeps, entries: readonly IdentityEntry[], label: strin
 /** Writes a plan in the transaction that its identities are locked in; answers how many credentials fell due. */
 export async function writePlan(tx: Tx, deps: IntakeDeps, plan: IdentityPlan, now: Temporal.Instant): Promise<number> {
   // Before too: whoever is taken back now, or gets another address, may have left by the clock a moment ago.
-  if (plan.updates.length > 0) await endThoseOfLeavers(tx, deps.actor, now)
+  if (plan.updates.length > 0) await endThoseAway(tx, deps.actor, now)
   await insertIdentities(tx, plan.inserts, now)
   await updateIdentities(tx, plan.updates, now)
   if ([...plan.inserts, ...plan.updates].some((write) => hasPassed(write.terminated_at, now)))
-    await endThoseOfLeavers(tx, deps.actor, now)
+    await endThoseAway(tx, deps.actor, now)
   const back = plan.standings.filter(({ terminatedAt }) => terminatedAt === null)
   await releaseSubjects(
     tx,

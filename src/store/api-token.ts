@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Role } from '../domain/access.ts'
 import type { Queryable } from './db.ts'
-import { hasLeft } from './leaver.ts'
+import { type Away, awayness } from './leaver.ts'
 import type { ApiTokenTable } from './tables.ts'
 
 export type ApiTokenRow = Omit<Selectable<ApiTokenTable>, 'digest'>
@@ -39,16 +39,16 @@ export async function insertApiToken(tx: Queryable, token: NewApiToken, now: Tem
   return (done.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-/** The token of this digest, revoked ones included, and whether one of those it belongs to has left. */
+/** The token of this digest, revoked ones included, and whether one of those it belongs to is away. */
 export async function findApiToken(
   db: Queryable,
   digest: Uint8Array,
   now: Temporal.Instant,
-): Promise<(ApiTokenRow & { left: boolean }) | undefined> {
+): Promise<(ApiTokenRow & { away: Away | null }) | undefined> {
   return db
     .selectFrom('api_token')
     .select(COLUMNS)
-    .select(hasLeft(sql.ref('api_token.bearers'), now).as('left'))
+    .select(awayness(sql.ref('api_token.bearers'), now).as('away'))
     .where('digest', '=', digest)
     .executeTakeFirst()
 }
@@ -70,7 +70,7 @@ export async function touchApiToken(db: Queryable, { id, used_at }: ApiTokenRow,
     .execute()
 }
 
-/** Revokes a token; undefined where there is none that lives. @param by whoever did, or `terminated`: its owner has left */
+/** Revokes a token; undefined where there is none that lives. @param by whoever did, or why its owner is away */
 export async function endApiToken(
   tx: Queryable,
   id: string,

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Role } from '../domain/access.ts'
 import type { Queryable } from './db.ts'
-import { hasLeft } from './leaver.ts'
+import { type Away, awayness } from './leaver.ts'
 import type { SessionTable } from './tables.ts'
 
 export type SessionRow = Omit<Selectable<SessionTable>, 'digest'>
@@ -32,16 +32,16 @@ export async function insertSession(tx: Queryable, session: NewSession, now: Tem
     .execute()
 }
 
-/** The session of this cookie, ended ones included, and whether whoever it belongs to has left. */
+/** The session of this cookie, ended ones included, and whether whoever it belongs to is away. */
 export async function findSession(
   db: Queryable,
   digest: Uint8Array,
   now: Temporal.Instant,
-): Promise<(SessionRow & { left: boolean }) | undefined> {
+): Promise<(SessionRow & { away: Away | null }) | undefined> {
   return db
     .selectFrom('session')
     .select(COLUMNS)
-    .select(hasLeft(sql.ref('session.bearers'), now).as('left'))
+    .select(awayness(sql.ref('session.bearers'), now).as('away'))
     .where('digest', '=', digest)
     .executeTakeFirst()
 }
@@ -61,7 +61,7 @@ export async function touchSession(db: Queryable, { id, seen_at }: SessionRow, n
     .execute()
 }
 
-/** Ends a session; undefined where there is none that lives. @param by whoever ended it, or `terminated`: its owner has left */
+/** Ends a session; undefined where there is none that lives. @param by whoever ended it, or why its owner is away */
 export async function endSession(
   tx: Queryable,
   id: string,

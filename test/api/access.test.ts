@@ -9,7 +9,7 @@ import { EVIDENCE_PULLED } from '../../src/api/evidence-tokens.ts'
 import { openThrottle } from '../../src/api/throttle.ts'
 import { examineAccess } from '../../src/daemon/doctor-access.ts'
 import { newId } from '../../src/domain/id.ts'
-import { hasLeft } from '../../src/store/leaver.ts'
+import { awayness } from '../../src/store/leaver.ts'
 import { recordLook } from '../../src/store/looks.ts'
 import { type AccessHouse, type Browser, bearer, json, NO_RATE, openAccessHouse, openBrowser, signIn } from './access-house.ts'
 
@@ -334,8 +334,8 @@ describe('access', () => {
       const { db } = house.deps
       await sql`insert into identity (id, external_id, kind, name, email, source) select gen_random_uuid(), 'e' || n, 'human', 'x',
         'p' || n || '@example.com', 'bulk' from generate_series(1, 20000) n`.execute(db)
-      const left = hasLeft(sql.ref('s.bearers'), house.clock.now)
-      const { rows } = await sql<{ 'QUERY PLAN': string }>`explain select ${left} from session s`.execute(db)
+      const away = awayness(sql.ref('s.bearers'), house.clock.now)
+      const { rows } = await sql<{ 'QUERY PLAN': string }>`explain select ${away} from session s`.execute(db)
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
       expect(plan).toContain('identity_email')
       expect(plan).toContain('identity_external_id_key')

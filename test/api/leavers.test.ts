@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openThrottle } from '../../src/api/throttle.ts'
-import { endThoseOfLeavers } from '../../src/store/leaver.ts'
+import { endThoseAway } from '../../src/store/leaver.ts'
 import { transact } from '../../src/store/transact.ts'
 import { type AccessHouse, type Browser, bearer, json, NO_RATE, openAccessHouse } from './access-house.ts'
 
@@ -110,7 +110,7 @@ describe('whoever leaves and comes back', () => {
   it('keeps it until a day that is known in advance, and has lost it then by the clock', async () => {
     const { name, email, id, held } = await arrive()
     await post(`/v1/identities/${id}/terminate`, { reason: 'x', at: start.add({ hours: 1 }).toString() })
-    const minute = () => transact(house.deps.db, (tx) => endThoseOfLeavers(tx, 'daemon test', house.clock.now))
+    const minute = () => transact(house.deps.db, (tx) => endThoseAway(tx, 'daemon test', house.clock.now))
     expect(await minute()).toBe(0)
     expect(await statusesOf(held)).toEqual([200, 200])
     house.clock.now = start.add({ hours: 1 })
@@ -129,6 +129,26 @@ describe('whoever leaves and comes back', () => {
     await post(`/v1/identities/${id}/reinstate`, { reason: 'x' })
     expect(await audited(name, email)).toEqual(BOTH)
     expect(await statusesOf(held)).toEqual([401, 401])
+  })
+
+  it('may do nothing while it is suspended, and has to sign in again after', async () => {
+    const { name, email, id, held } = await arrive()
+    const suspended = (at: string | null) =>
+      house.deps.db.updateTable('identity').set({ suspended_at: at }).where('id', '=', id).execute()
+    await suspended(start.toString())
+    expect(await statusesOf(held)).toEqual([401, 401])
+    expect(await audited(name, email)).toEqual([
+      ['session.end', 'suspended'],
+      ['token.revoke', 'suspended'],
+    ])
+    const again = await house.ask('/v1/tokens', bearer(admin, json({ name: 'again', role: 'viewer', owner: email })))
+    expect([again.status, await again.text()]).toEqual([422, expect.stringContaining('the owner of this token is suspended')])
+    await suspended(null)
+    expect(await statusesOf(held)).toEqual([401, 401])
+    const browser = await house.browser('viewer', email)
+    expect((await browser.ask('/v1/session')).status).toBe(200)
+    await suspended(start.toString())
+    expect(await transact(house.deps.db, (tx) => endThoseAway(tx, 'daemon test', house.clock.now))).toBe(1)
   })
 
   it('has lost nothing where it never left', async () => {

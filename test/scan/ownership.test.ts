@@ -169,6 +169,10 @@ describe('what others go on with', () => {
     expect(told().at(-1)).toEqual(['escalated', 'handover_overdue', 'medium'])
     expect(await postponeHandover(id, deps.now().add({ hours: 24 }), 'one more day', acting)).toEqual({ credentials: 1 })
     expect(await findingOf('lea')).toMatchObject({ severity: 'info' })
+    // Rob leaves in two days: until then he takes over, and no longer.
+    await terminateIdentity(who('rob'), deps.now().add({ hours: 48 }), intake)
+    const beyond = postponeHandover(id, deps.now().add({ hours: 72 }), undefined, acting)
+    await expect(beyond).rejects.toMatchObject({ code: 'INPUT_INVALID', message: expect.stringContaining('will have by the date') })
     expect(await cancelHandover(id, undefined, acting)).toEqual({ credentials: 1 })
     await expect(cancelHandover(id, undefined, acting)).rejects.toMatchObject({ code: 'CONFLICT' })
     await run()
@@ -199,7 +203,7 @@ describe('what others go on with', () => {
     expect(await register([second])).toMatchObject({ updated: 0, unchanged: 2 })
     const cleo = await held('cleo')
     expect(cleo).toMatchObject({ rotated_at: expect.anything(), retired_reason: null })
-    const now = await holdersOf(db(), cleo.id, 10)
+    const now = await holdersOf(db(), cleo.id, 10, { within: POLICY.revokeWithinMs, now: deps.now() })
     expect(now.map(({ identity, current }) => [identity.externalId, current])).toEqual([
       [who('anna'), true],
       [who('ben'), true],

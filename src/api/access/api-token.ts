@@ -4,7 +4,7 @@ import { newId } from '../../domain/id.ts'
 import { type ApiTokenRow, apiTokenNamed, endApiToken, insertApiToken } from '../../store/api-token.ts'
 import { audit } from '../../store/audit.ts'
 import type { Db } from '../../store/db.ts'
-import { anyLeft } from '../../store/leaver.ts'
+import { anyAway } from '../../store/leaver.ts'
 import { transact } from '../../store/transact.ts'
 import { digestOf, newOpaque, TOKEN_PREFIX } from './opaque.ts'
 
@@ -34,7 +34,7 @@ export interface MadeToken {
 
 /**
  * Makes a token. Throws `CONFLICT` where another one has its name, `INPUT_INVALID` for one that would outlive `MOST_DAYS`, that would belong
- * to nobody, so that nobody's leaving would end it, or whose owner has left.
+ * to nobody, so that nobody's leaving would end it, or whose owner has left or is suspended.
  *
  * @param taken names that mean somebody else in the audit: the auditors of the configuration
  */
@@ -53,7 +53,9 @@ export async function makeApiToken(
   if (all.length === 0)
     throw new RevenantError('INPUT_INVALID', 'name an owner: e-mail address or external id of whoever answers for the token')
   await transact(db, async (tx) => {
-    if (await anyLeft(tx, all, now)) throw new RevenantError('INPUT_INVALID', 'the owner of this token has left')
+    const away = await anyAway(tx, all, now)
+    if (away !== undefined)
+      throw new RevenantError('INPUT_INVALID', `the owner of this token ${away === 'terminated' ? 'has left' : 'is suspended'}`)
     const row = { id, digest: digestOf(token), name, role, owner: owner ?? null, bearers: all, createdBy: by, expiresAt }
     if (!(await insertApiToken(tx, row, now))) throw new RevenantError('CONFLICT', 'another token has this name: revoke it first')
     const detail = { id, role, ...(owner === undefined ? {} : { owner }), expires: expiresAt.toString() }

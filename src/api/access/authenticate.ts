@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { endApiToken, findApiToken, touchApiToken } from '../../store/api-token.ts'
 import { audit } from '../../store/audit.ts'
-import { TERMINATED } from '../../store/leaver.ts'
+import type { Away } from '../../store/leaver.ts'
 import { endSession, findSession, touchSession } from '../../store/session.ts'
 import { transact } from '../../store/transact.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -18,7 +18,7 @@ export type Authenticate = (request: FastifyRequest, again?: boolean) => Promise
 
 /**
  * Tells who asks: by a token in `Authorization: Bearer`, else by the session's cookie; undefined for nobody, and for one whose session
- * is over. Whoever has left is nobody, and what he held is revoked in this moment. Throws a `Problem` for a wrong token (401), too many
+ * is over. Whoever has left or is suspended is nobody, and what he held is revoked in this moment. Throws a `Problem` for a wrong token (401), too many
  * of them (429) and a session's change without its CSRF token (403). A good token is heard however many wrong ones come from its address.
  */
 export function openAuthenticate(deps: AuthenticateDeps): Authenticate {
@@ -54,8 +54,9 @@ async function byToken(
 ): Promise<Caller | undefined> {
   const now = deps.now()
   const row = isOpaque(token, TOKEN_PREFIX) ? await findApiToken(deps.db, digestOf(token), now) : undefined
-  if (row?.left === true && row.ended_at === null) await endToken(row.id, deps)
-  if (row === undefined || row.left || row.ended_at !== null || Temporal.Instant.compare(row.expires_at, now) <= 0) {
+  const away = row?.away ?? undefined
+  if (row !== undefined && away !== undefined && row.ended_at === null) await endToken(row.id, away, deps)
+  if (row === undefined || away !== undefined || row.ended_at !== null || Temporal.Instant.compare(row.expires_at, now) <= 0) {
     if (again) return undefined
     const { tokens } = deps.access
     const waitMs = tokens.waitMs(request.ip)
@@ -82,8 +83,8 @@ async function bySession(cookie: string, deps: AuthenticateDeps, again: boolean)
   const now = deps.now()
   const row = await findSession(deps.db, digestOf(cookie), now)
   if (row === undefined || row.ended_at !== null) return undefined
-  if (row.left) {
-    await endOwn(row.id, deps)
+  if (row.away !== null) {
+    await endOwn(row.id, row.away, deps)
     return undefined
   }
   const idleUntil = row.seen_at.add({ milliseconds: deps.config().access.sessions.idleMs })
@@ -95,20 +96,20 @@ async function bySession(cookie: string, deps: AuthenticateDeps, again: boolean)
   return { name: actor, role, via: 'session', credential }
 }
 
-async function endOwn(id: string, { db, now, instance }: AuthenticateDeps): Promise<void> {
+async function endOwn(id: string, because: Away, { db, now, instance }: AuthenticateDeps): Promise<void> {
   await transact(db, async (tx) => {
-    const ended = await endSession(tx, id, TERMINATED, now())
+    const ended = await endSession(tx, id, because, now())
     if (ended === undefined) return
     const entry = { actor: `daemon ${instance}`, action: 'session.end', subject: id, at: now() }
-    await audit(tx, { ...entry, detail: { of: ended.actor, because: TERMINATED } })
+    await audit(tx, { ...entry, detail: { of: ended.actor, because } })
   })
 }
 
-async function endToken(id: string, { db, now, instance }: AuthenticateDeps): Promise<void> {
+async function endToken(id: string, because: Away, { db, now, instance }: AuthenticateDeps): Promise<void> {
   await transact(db, async (tx) => {
-    const ended = await endApiToken(tx, id, TERMINATED, now())
+    const ended = await endApiToken(tx, id, because, now())
     if (ended === undefined) return
     const entry = { actor: `daemon ${instance}`, action: 'token.revoke', subject: ended.name, at: now() }
-    await audit(tx, { ...entry, detail: { id, because: TERMINATED } })
+    await audit(tx, { ...entry, detail: { id, because } })
   })
 }

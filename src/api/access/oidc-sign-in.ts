@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { errorCode, RevenantError, toError } from '../../domain/error.ts'
-import { anyLeft } from '../../store/leaver.ts'
+import { anyAway } from '../../store/leaver.ts'
 import { transact } from '../../store/transact.ts'
 import type { ApiDeps } from '../deps.ts'
 import { Problem } from '../problem.ts'
@@ -32,7 +32,7 @@ export async function startOidc(client: Client, deps: Deps): Promise<{ redirect:
 
 /**
  * Signs in whoever comes back from the provider. Throws a `Problem` where what he brings does not fit how this browser was sent there,
- * where the provider says no, where no role is his, and for whoever has left.
+ * where the provider says no, where no role is his, and for whoever has left or is suspended.
  *
  * @param query as it came
  */
@@ -85,8 +85,8 @@ async function signIn(person: OidcPerson, client: Client, deps: Deps): Promise<O
   const { name, role, bearers, subject, roleMap } = person
   const detail = { subject }
   if (role === undefined) throw await refusal({ via: 'oidc', actor: name, because: 'no_role', detail }, client, deps)
-  if (await anyLeft(deps.db, bearers, deps.now()))
-    throw await refusal({ via: 'oidc', actor: name, because: 'terminated', detail }, client, deps)
+  const away = await anyAway(deps.db, bearers, deps.now())
+  if (away !== undefined) throw await refusal({ via: 'oidc', actor: name, because: away, detail }, client, deps)
   const opening = { actor: name, role, via: 'oidc', bearers, detail: { ...detail, roleMap } } as const
   return transact(deps.db, (tx) => openSession(tx, opening, client, deps))
 }

@@ -3,6 +3,7 @@ import type { Actor, Role } from '../../domain/access.ts'
 import { newId } from '../../domain/id.ts'
 import { isLoopback } from '../../domain/loopback.ts'
 import { audit } from '../../store/audit.ts'
+import type { Away } from '../../store/leaver.ts'
 import { recordLook } from '../../store/looks.ts'
 import { endSession, insertSession } from '../../store/session.ts'
 import type { Tables } from '../../store/tables.ts'
@@ -94,7 +95,7 @@ export function refuseInClear(
 }
 
 /** Why somebody was not signed in, for the audit. */
-export type Refusal = 'unknown_code' | 'terminated' | 'no_role' | 'provider'
+export type Refusal = 'unknown_code' | Away | 'no_role' | 'provider'
 
 /** Counts and records a sign-in that is refused, once an hour for each address, and answers the problem to throw. */
 export async function refusal(
@@ -117,6 +118,7 @@ const REFUSALS: Readonly<Record<Refusal, { status: 401 | 403; code: ProblemCode;
     words: 'This link was used or is too old. `revenant access link` prints another.',
   },
   terminated: { status: 403, code: 'SIGN_IN_REFUSED', words: 'Whoever this is has left.' },
+  suspended: { status: 403, code: 'SIGN_IN_REFUSED', words: 'Whoever this is is suspended.' },
   no_role: {
     status: 403,
     code: 'NO_ROLE',

@@ -2,7 +2,7 @@ import type { Role } from '../../domain/access.ts'
 import { newId } from '../../domain/id.ts'
 import { audit } from '../../store/audit.ts'
 import type { Db } from '../../store/db.ts'
-import { anyLeft } from '../../store/leaver.ts'
+import { type Away, anyAway } from '../../store/leaver.ts'
 import { insertSignInLink, takeSignInLink } from '../../store/sign-in-link.ts'
 import { transact } from '../../store/transact.ts'
 import type { Client } from './client.ts'
@@ -40,14 +40,14 @@ export async function makeSignInLink(
   return { url: `${new URL('/', page).href}#/sign-in?code=${code}`, expiresAt }
 }
 
-/** Trades the code of a link for a session. Throws a `Problem` for one that is unknown, used or too old, and for whoever has left. */
+/** Trades the code of a link for a session. Throws a `Problem` for one that is unknown, used or too old, and for whoever has left or is suspended. */
 export async function useSignInLink(code: string, client: Client, deps: SessionDeps): Promise<OpenedSession> {
   refuseInClear(client, deps)
   // What is right is right, however many wrong ones came from its address.
   const opened = isCode(code) ? await transact(deps.db, (tx) => trade(tx, code, client, deps)) : undefined
-  if (opened === undefined || 'left' in opened) refuseHasty(client, deps)
+  if (opened === undefined || 'away' in opened) refuseHasty(client, deps)
   if (opened === undefined) throw await refusal({ via: 'link', because: 'unknown_code' }, client, deps)
-  if ('left' in opened) throw await refusal({ via: 'link', actor: opened.left, because: 'terminated' }, client, deps)
+  if ('away' in opened) throw await refusal({ via: 'link', actor: opened.of, because: opened.away }, client, deps)
   return opened
 }
 
@@ -56,12 +56,13 @@ async function trade(
   code: string,
   client: Client,
   deps: SessionDeps,
-): Promise<OpenedSession | { left: string } | undefined> {
+): Promise<OpenedSession | { of: string; away: Away } | undefined> {
   const link = await takeSignInLink(tx, digestOf(code), deps.now())
   if (link === undefined) return undefined
   const { id, role, email, created_by } = link
   const bearers = email === null ? [] : [email]
-  if (email !== null && (await anyLeft(tx, bearers, deps.now()))) return { left: email }
+  const away = await anyAway(tx, bearers, deps.now())
+  if (email !== null && away !== undefined) return { of: email, away }
   const detail = { link: id, by: created_by }
   return openSession(tx, { actor: email ?? 'link', role, via: 'link', bearers, detail }, client, deps)
 }

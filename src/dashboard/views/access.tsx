@@ -154,7 +154,12 @@ function TokenState({ token: { state, endedAt, endedBy } }: { token: TokenItem }
       <Badge look="none" label={state === 'expired' ? 'Expired' : 'Revoked'} />
       {endedAt === null ? undefined : (
         <span class="under">
-          <Ago at={endedAt} /> {endedBy === 'terminated' ? 'because its owner left' : `by ${endedBy}`}
+          <Ago at={endedAt} />{' '}
+          {endedBy === 'terminated'
+            ? 'because its owner left'
+            : endedBy === 'suspended'
+              ? 'because its owner was suspended'
+              : `by ${endedBy}`}
         </span>
       )}
     </>

@@ -9,6 +9,7 @@ import {
   insertStatements,
 } from '../../store/feed-statement.ts'
 import { type FeedSubjectWrite, saveSubjects, suspendIdentities } from '../../store/feed-subject.ts'
+import { endThoseAway } from '../../store/leaver.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { writePlan } from '../identities.ts'
 import { planIdentities } from '../identity-plan.ts'
@@ -67,15 +68,13 @@ export async function writeSaid(tx: Tx, feed: Feed, planned: readonly PlannedSai
     results.flatMap((each) => subjectAt(feed, each, now)),
     now,
   )
-  await suspendIdentities(
-    tx,
-    results.flatMap(({ plan: { suspendedAt }, outcome, identityId, fault }) =>
-      !outcome.apply || suspendedAt === undefined || identityId === undefined || fault !== undefined
-        ? []
-        : [{ id: identityId, suspended_at: suspendedAt?.toString() ?? null }],
-    ),
-    now,
+  const suspensions = results.flatMap(({ plan: { suspendedAt }, outcome, identityId, fault }) =>
+    !outcome.apply || suspendedAt === undefined || identityId === undefined || fault !== undefined
+      ? []
+      : [{ id: identityId, suspended_at: suspendedAt?.toString() ?? null }],
   )
+  await suspendIdentities(tx, suspensions, now)
+  if (suspensions.some(({ suspended_at }) => suspended_at !== null)) await endThoseAway(tx, deps.actor, now)
   const over = results.flatMap(({ said, outcome }) => (outcome.ends ? (open.get(said.key) ?? []).map(({ id }) => id) : []))
   await decideStatements(tx, over, { state: 'superseded', by: deps.actor, at: now })
   await insertStatements(
@@ -119,12 +118,14 @@ interface Result extends Settled {
 
 const NOTHING = { apply: false, hold: undefined, waits: false, ends: false, amends: undefined } as const
 
-function outcomeOf({ said, plan, doubled }: PlannedSaid, { open, mass, decided }: WriteContext): Outcome {
+function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, decided }: WriteContext): Outcome {
   if (plan.ignored) return NOTHING
   const before = open.get(said.key) ?? []
   const question = before.find(({ state }) => state === 'held')
   const isMass = decided !== true && ((mass.departures && isDeparture(plan.says)) || (mass.returns && plan.says === 'reinstated'))
-  const hold = doubled ? 'identifier_reuse' : (plan.hold ?? (isMass ? 'mass_event' : undefined))
+  // Nobody has said yet that the subject is whom its name means: neither is anything else that it says.
+  const unproven = decided !== true && known.subject === undefined && before.some(({ reason }) => reason === 'identifier_reuse')
+  const hold = doubled || unproven ? 'identifier_reuse' : (plan.hold ?? (isMass ? 'mass_event' : undefined))
   const again = before.find((each) => isSameWord(keptSaid(said.key, each.said).standing, said.standing))
   // A question stands as long as the feed says the same; about a name that is used twice the last word is what is asked.
   if (hold !== undefined && question !== undefined)
