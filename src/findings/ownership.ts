@@ -22,7 +22,7 @@ export async function settleOwnership(
   { policy, raise }: Pick<OwnershipDeps, 'policy' | 'raise'>,
 ): Promise<void> {
   const signals = ownerships.map(({ identityId, kind, orphaned }) =>
-    orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }),
+    orphanSignal({ at, identityId, identityKind: kind, holds: orphaned }, policy),
   )
   await applySignals(tx, signals, policy, raise)
 }

@@ -5,7 +5,7 @@ import { type Policy, type PolicyFacts, policyFor, withinMs } from '../domain/po
 import type { Reason } from '../domain/reason.ts'
 import type { Tier } from '../domain/system.ts'
 import { type Assurance, isProvenRejection, type Strength, type Verdict } from '../domain/verdict.ts'
-import { severityOf } from './severity.ts'
+import { type SeverityFacts, severityOf } from './severity.ts'
 import type { Signal } from './transition.ts'
 
 /** A signal and the finding it is about. */
@@ -136,10 +136,11 @@ export function unverifiedSignal(
 /** A system whose decoys were accepted, or whose controls tell nothing; `holds: false` when its controls passed. */
 export function systemSignal(
   scope: 'open' | 'blind',
-  of: { at: Temporal.Instant; systemId: string; tier: Tier; trialId?: string; traceId?: string; holds: boolean },
+  of: { at: Temporal.Instant; systemId: string; system: string; tier: Tier; trialId?: string; traceId?: string; holds: boolean },
+  policy: Policy,
 ): KeyedSignal {
   const kind: FindingKind = scope === 'open' ? 'open_system' : 'blind_system'
-  const severity = severityOf({ kind, tier: of.tier, overdueMs: 0, withinMs: 1 })
+  const severity = severityOf({ kind, tier: of.tier, overdueMs: 0, withinMs: 1, ...ruledOf(policy, of) })
   return {
     key: findingKey(scope, of.systemId),
     systemId: of.systemId,
@@ -150,14 +151,20 @@ export function systemSignal(
 }
 
 /** A service or an agent whose owner has left, or has one again. */
-export function orphanSignal(of: {
-  at: Temporal.Instant
-  identityId: string
-  identityKind: IdentityKind
-  holds: boolean
-}): KeyedSignal {
+export function orphanSignal(
+  of: { at: Temporal.Instant; identityId: string; identityKind: IdentityKind; holds: boolean },
+  policy: Policy,
+): KeyedSignal {
   const kind = 'orphaned_identity'
-  const severity = severityOf({ kind, tier: 'standard', identityKind: of.identityKind, overdueMs: 0, withinMs: 1 })
+  const { identityKind } = of
+  const severity = severityOf({
+    kind,
+    tier: 'standard',
+    identityKind,
+    overdueMs: 0,
+    withinMs: 1,
+    ...ruledOf(policy, { identityKind }),
+  })
   return {
     key: findingKey('orphan', of.identityId),
     identityId: of.identityId,
@@ -233,7 +240,6 @@ export function severity(
   policy: Policy,
 ) {
   const deadline = revokeBy({ ...of, handoverBy: of.handoverBy }, policy)
-  const { severity: ruled } = policyFor(policy, of)
   return severityOf({
     kind,
     tier: of.tier,
@@ -241,8 +247,13 @@ export function severity(
     privilege: of.privilege,
     overdueMs: of.at.epochMilliseconds - deadline.epochMilliseconds,
     withinMs: withinMs(policy.revokeWithinMs, of),
-    ...(ruled === undefined ? {} : { ruled }),
+    ...ruledOf(policy, of),
   })
+}
+
+function ruledOf(policy: Policy, of: PolicyFacts): Pick<SeverityFacts, 'ruled'> {
+  const { severity: ruled } = policyFor(policy, of)
+  return ruled === undefined ? {} : { ruled }
 }
 
 function keyed(seen: ObservedCredential, scope: Scope, signal: Signal): KeyedSignal {

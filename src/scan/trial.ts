@@ -241,13 +241,15 @@ async function askControls(
 
 async function signalControls(session: Session, controls: ControlsOutcome, row: SystemRow): Promise<void> {
   const { system, deps } = session
-  const of = { at: deps.now(), systemId: system.id, tier: system.tier, trialId: session.trialId, traceId: session.trace.traceId }
+  const { trialId, trace } = session
+  const of = { at: deps.now(), systemId: system.id, system: system.name, tier: system.tier, trialId, traceId: trace.traceId }
+  const policy = deps.policy()
   const signals: KeyedSignal[] = []
   if (controls.kind === 'unfit') return
-  if (controls.kind !== 'unjudged') signals.push(systemSignal('open', { ...of, holds: controls.kind === 'open' }))
+  if (controls.kind !== 'unjudged') signals.push(systemSignal('open', { ...of, holds: controls.kind === 'open' }, policy))
   const blind = controls.kind === 'canary-failed' || (controls.kind === 'unjudged' && row.breaker_failures + 1 >= BLIND_AFTER)
-  if (blind || controls.kind === 'passed') signals.push(systemSignal('blind', { ...of, holds: blind }))
-  await transact(deps.db, (tx) => applySignals(tx, signals, deps.policy(), deps.raise))
+  if (blind || controls.kind === 'passed') signals.push(systemSignal('blind', { ...of, holds: blind }, policy))
+  await transact(deps.db, (tx) => applySignals(tx, signals, policy, deps.raise))
 }
 
 /** Says the same of everything that is due, without a word to the system. */

@@ -52,10 +52,10 @@ async function goBlind({ backing, deps, system, trialId, trace }: Session): Prom
   backing.canaryFailed = true
   backing.assurance = 'none'
   const at = deps.now()
-  const of = { at, systemId: system.id, tier: system.tier, trialId, traceId: trace.traceId, holds: true }
+  const of = { at, systemId: system.id, system: system.name, tier: system.tier, trialId, traceId: trace.traceId, holds: true }
   await transact(deps.db, async (tx) => {
     // They serve no further trial, which asks anew.
     if (controls !== undefined) await saveControls(tx, system.id, { ...controls, validUntil: at.toString() })
-    await applySignals(tx, [systemSignal('blind', of)], deps.policy(), deps.raise)
+    await applySignals(tx, [systemSignal('blind', of, deps.policy())], deps.policy(), deps.raise)
   })
 }

@@ -66,7 +66,13 @@ describe.each(STORES.filter(({ available }) => available))('alerts on $name', ({
     return ids
   }
   const blind = async (name: string) =>
-    raise(systemSignal('blind', { at: now, systemId: await addSystem(test.store.db, name), tier: 'low', holds: true }))
+    raise(
+      systemSignal(
+        'blind',
+        { at: now, systemId: await addSystem(test.store.db, name), system: name, tier: 'low', holds: true },
+        POLICY,
+      ),
+    )
   const send = async (ids: readonly string[]) => {
     for (const id of ids) await deliver(id, AbortSignal.timeout(10_000), deps())
   }
@@ -119,7 +125,7 @@ describe.each(STORES.filter(({ available }) => available))('alerts on $name', ({
         source: 'test',
       })
       .execute()
-    const [orphan] = await raise(orphanSignal({ at: now, identityId, identityKind: 'service', holds: true }))
+    const [orphan] = await raise(orphanSignal({ at: now, identityId, identityKind: 'service', holds: true }, POLICY))
     const body = await bodyOf(orphan)
     expect(body).not.toHaveProperty('system')
     expect(body).toMatchObject({

@@ -94,8 +94,8 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('reminders o
         key: `access:${id}`,
         signal: { holds: true, kind: 'residual_access', severity: 'info', at: now, exempt: false },
       },
-      systemSignal('blind', { at: now, systemId: system, tier: 'standard', holds: true }),
-      orphanSignal({ at: now, identityId, identityKind: 'service', holds: true }),
+      systemSignal('blind', { at: now, systemId: system, system: 's', tier: 'standard', holds: true }, POLICY),
+      orphanSignal({ at: now, identityId, identityKind: 'service', holds: true }, POLICY),
     )
     expect((await hoursLater(24)).toSorted()).toEqual(['escalated medium', 'reminded medium', 'reminded medium'])
     expect(await hoursLater(24.5)).toEqual([])

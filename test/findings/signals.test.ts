@@ -6,6 +6,7 @@ import {
   findingKey,
   type KeyedSignal,
   type ObservedCredential,
+  orphanSignal,
   revokeBy,
   signalsOf,
   systemSignal,
@@ -156,8 +157,27 @@ describe('revokeBy', () => {
 
 describe('the other signals', () => {
   it('speak of the system, and of the credential that nobody could judge', () => {
-    expect(said([systemSignal('open', { at: AT, systemId: 's', tier: 'low', holds: true })])).toEqual({ open: 'open_system' })
-    expect(said([systemSignal('blind', { at: AT, systemId: 's', tier: 'low', holds: false })])).toEqual({ blind: 'gone/1' })
+    const system = { at: AT, systemId: 's', system: 'payroll', tier: 'low' } as const
+    expect(said([systemSignal('open', { ...system, holds: true }, POLICY)])).toEqual({ open: 'open_system' })
+    expect(said([systemSignal('blind', { ...system, holds: false }, POLICY)])).toEqual({ blind: 'gone/1' })
     expect(said([unverifiedSignal(SEEN, POLICY)])).toEqual({ unverified: 'unverified_past_deadline' })
+  })
+
+  it('have the severity that the rules of the policy give systems and orphans', () => {
+    const severityOf = ({ signal }: KeyedSignal) => (signal.holds ? signal.severity : undefined)
+    const system = { at: AT, systemId: 's', system: 'payroll', tier: 'low', holds: true } as const
+    const orphan = { at: AT, identityId: 'i', identityKind: 'service', holds: true } as const
+    expect([severityOf(systemSignal('open', system, POLICY)), severityOf(orphanSignal(orphan, POLICY))]).toEqual([
+      'medium',
+      'medium',
+    ])
+    const rules = [
+      { when: { systems: ['payroll'] }, severity: { severity: 'critical', exactly: false } },
+      { when: { identityKinds: ['service'] }, severity: { severity: 'info', exactly: true } },
+    ] as const
+    expect(severityOf(systemSignal('open', system, { ...POLICY, rules }))).toBe('critical')
+    expect(severityOf(systemSignal('open', { ...system, system: 'wiki' }, { ...POLICY, rules }))).toBe('medium')
+    expect(severityOf(orphanSignal(orphan, { ...POLICY, rules }))).toBe('info')
+    expect(severityOf(orphanSignal({ ...orphan, identityKind: 'agent' }, { ...POLICY, rules }))).toBe('medium')
   })
 })
