@@ -2,6 +2,7 @@ import type { OpenedSink } from '../alerts/delivery.ts'
 import type { FormatContext } from '../alerts/formats/format.ts'
 import type { RedriveDeps } from '../alerts/redrive.ts'
 import type { RevenantError } from '../domain/error.ts'
+import type { PersonName } from '../domain/grant.ts'
 import type { ReportDeps } from '../evidence/bundle/request.ts'
 import type { Sequencer } from '../evidence/sequencer.ts'
 import type { Binding } from '../intake/credential-row.ts'
@@ -26,6 +27,8 @@ export interface ActionDeps {
     faultOf(name: string): RevenantError | undefined
     routes(): readonly { name: string }[]
   }
+  /** By which names an inventory looks for people, the usual one first. */
+  inventoryNames(kind: string): Promise<readonly PersonName[]>
   /** The sources of leavers in force. */
   feeds(): readonly { feed: Feed; source: OpenedSource }[]
   /** Asks a source now. Throws `NOT_FOUND`, `CONFLICT` for one that tells by itself, and whatever keeps it from answering. */

@@ -1,5 +1,5 @@
 import type { Db } from '../store/db.ts'
-import { type LiveKey, type LiveType, liveActs, liveDeliveries, liveFindings, liveTrials } from '../store/live.ts'
+import { type LiveKey, type LiveType, liveActs, liveDeliveries, liveFindings, liveListings, liveTrials } from '../store/live.ts'
 import type { LiveEvent } from './schemas/live.ts'
 
 /** What is told of some rows, in their order; of those that are gone already nothing. */
@@ -19,6 +19,8 @@ export async function liveEvents(db: Db, keys: readonly LiveKey[]): Promise<Live
     })
   for (const row of await liveActs(db, ids('operator'))) tell({ type: 'operator', data: { ...row, at: row.at.toString() } })
   for (const row of await liveDeliveries(db, ids('delivery'))) tell({ type: 'delivery', data: { ...row, at: row.at.toString() } })
+  for (const { at, system, ...rest } of await liveListings(db, ids('listing')))
+    tell({ type: 'listing', data: { ...rest, at: at.toString(), system: { id: rest.id, name: system } } })
   return keys.flatMap((key) => told.get(`${key.type} ${key.id}`) ?? [])
 }
 

@@ -78,6 +78,8 @@ function adviceOf({ ring, secrets, systems, dataKeys, lost, ledgerKeysMissing }:
       `Until then ${counted(secrets.lost, 'credential')} at ${counted(systems.length, 'system')} cannot be judged: their trials say inconclusive / secret_unavailable, never rejected. What cannot be restored has to be imported again or, at its system, be taken away by hand.`,
     )
   if (ledgerKeysMissing)
-    advice.push('The ledger cannot be signed: restore the ring, or give the log a new origin and tell those who verify it why.')
+    advice.push(
+      'The ledger cannot be signed: restore the ring, or go on with a new key (revenant ledger rotate-key), and tell those who verify the log why.',
+    )
   return advice
 }

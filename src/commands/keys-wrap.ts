@@ -15,7 +15,7 @@ export async function changeWrap(context: CommandContext, change: Change, option
     const before = (await lookAtKeyRing(path))?.wrappedWith
     const fault = faultOf(change, before, keyRingWrap.wrap !== undefined)
     if (fault !== undefined) throw new RevenantError('CONFLICT', `the key ring ${path} ${fault}`)
-    await runtime.custody.rewrap()
+    await runtime.custody.rewrap({ unwrap: change === 'unwrap' })
     const after = (await lookAtKeyRing(path))?.wrappedWith
     const told = { before: before ?? null, after: after ?? null }
     await recordAction(runtime, `keys.${change}`, 'key ring', told)

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { errnoWords } from '../domain/errno.ts'
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { openBundle } from '../evidence/verify/open-bundle.ts'
+import { plainText } from '../evidence/verify/plain-text.ts'
 import { spellFirstFalse, spellProblem } from '../evidence/verify/spell.ts'
 import { isChosen, type VerifyResult, verifyBundle } from '../evidence/verify/verify.ts'
 import type { CommandContext } from './context.ts'
@@ -52,12 +53,12 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
   const { manifest, checks, firstFalse, signedBy, keysGiven } = result
   if (manifest !== undefined) {
     const { period, log } = manifest
-    line(io, `${path}: ${log.origin}, ${period.from} to ${period.to}, made ${manifest.madeAt}`)
+    line(io, plainText(`${path}: ${log.origin}, ${period.from} to ${period.to}, made ${manifest.madeAt}`))
   }
   for (const check of checks) {
     line(
       io,
-      `  ${check.holds ? style(io, 'green', 'holds') : check.open ? 'open ' : style(io, 'red', 'FALSE')}  ${check.name.padEnd(13)}${check.count === 0 ? check.detail : `${check.count} false`}`,
+      `  ${check.holds ? style(io, 'green', 'holds') : check.open ? 'open ' : style(io, 'red', 'FALSE')}  ${check.name.padEnd(13)}${check.count === 0 ? plainText(check.detail) : `${check.count} false`}`,
     )
     for (const problem of check.problems) line(io, `           ${spellProblem(problem)}`)
     if (check.count > check.problems.length) line(io, `           and ${check.count - check.problems.length} more`)
@@ -71,6 +72,6 @@ function print({ io }: CommandContext, path: string, result: VerifyResult): void
   if (!keysGiven)
     line(
       io,
-      `The key is the bundle's own (${signedBy.join(', ') || 'none'}): compare it with the one that you were told, or give that one with --vkey.`,
+      `The key is the bundle's own (${plainText(signedBy.join(', ')) || 'none'}): compare it with the one that you were told, or give that one with --vkey.`,
     )
 }

@@ -1,11 +1,12 @@
+import { createPublicKey } from 'node:crypto'
 import { RevenantError } from '../domain/error.ts'
 import { listDataKeys } from '../store/data-key.ts'
 import type { Db } from '../store/db.ts'
 import { type HeldSecret, pageHeldSecrets } from '../store/held-secret.ts'
-import { listLedgerKeys } from '../store/ledger-key.ts'
+import { type LedgerKeyRow, listLedgerKeys } from '../store/ledger-key.ts'
 import type { Place } from './binding.ts'
 import { unwrapDataKey } from './data-keys.ts'
-import { type KeyRing, lookAtKeyRing, type RingOutside, readKeyRing } from './key-ring.ts'
+import { type KeyRing, lookAtKeyRing, type RingKey, type RingOutside, readKeyRing } from './key-ring.ts'
 import { checkReference } from './reference-seal.ts'
 import type { RingWraps } from './ring-wrap.ts'
 import { type DataKey, dataKeyIdOf, openSealed } from './seal.ts'
@@ -40,7 +41,7 @@ export interface KeysReport {
   /** Systems with what is lost at each, the worst first. */
   systems: { system: string; lost: number }[]
   lost: LostSecret[]
-  /** The ring holds no key that could sign the ledger, though the ledger has been signed. */
+  /** The ledger has been signed, and the ring holds no key that it would go on with. */
   ledgerKeysMissing: boolean
 }
 
@@ -80,8 +81,27 @@ export async function checkKeys({ db, keyRingPath, wraps, progress }: CheckKeysO
     secrets: { held, open: held - lost.length, lost: lost.length },
     systems: countBySystem(lost),
     lost,
-    ledgerKeysMissing: (ring === undefined || ring.ledgerKeys.length === 0) && (await listLedgerKeys(db)).length > 0,
+    ledgerKeysMissing: !goesOn(ring?.ledgerKeys ?? [], await listLedgerKeys(db)),
   }
+}
+
+/**
+ * Whether the log goes on with these keys, as `openSigners` of the evidence has it: the ring's newest key is new to the log, which knows
+ * another of the ring's (a rotation was cut short); or the ring holds the newest that the log knows.
+ */
+function goesOn(ring: readonly RingKey[], known: readonly LedgerKeyRow[]): boolean {
+  const newest = known.at(-1)
+  if (newest === undefined) return true
+  const isOf = (row: LedgerKeyRow) => (key: RingKey) => row.vkey.endsWith(vkeyEnd(key))
+  const isKnown = (key: RingKey) => known.some((row) => isOf(row)(key))
+  const last = ring.at(-1)
+  return last !== undefined && !isKnown(last) ? ring.some(isKnown) : ring.some(isOf(newest))
+}
+
+/** How the vkeys of an Ed25519 key end, `name+id+base64` (C2SP signed-note): its type and its 32 bytes. */
+function vkeyEnd({ key }: RingKey): string {
+  const raw = createPublicKey(key).export({ type: 'spki', format: 'der' }).subarray(-32)
+  return `+${Buffer.concat([Buffer.of(0x01), raw]).toString('base64')}`
 }
 
 async function openedRing(path: string, wraps: RingWraps): Promise<{ ring: KeyRing | undefined; report: KeysReport['ring'] }> {

@@ -75,7 +75,7 @@ export interface Custody {
   /** Forgets a credential's secret; its fingerprint stays. False: there was none. */
   shred(credentialId: string): Promise<boolean>
   /** Writes the ring's file again as it is configured to be wrapped; its keys stay what they are. Throws `KEY_RING_INVALID`. */
-  rewrap(): Promise<void>
+  rewrap(may: { unwrap: boolean }): Promise<void>
   /** The keys, without what they are made of. */
   describe(): Promise<CustodyKeys>
 }
@@ -166,8 +166,8 @@ export async function openCustody({
     finishRotation: (progress) => finishRotation(options(progress)),
     rebind: (systemId, origin, progress) => rebindSecrets(options(progress), systemId, origin),
     shred: (credentialId) => shredSecret(db, credentialId, clock()),
-    rewrap: async () => {
-      await rewrapRing(options())
+    rewrap: async (may) => {
+      await rewrapRing(options(), may)
     },
     describe: async () => describeKeys(db, keys.ring()),
   }

@@ -77,9 +77,9 @@ export async function lookAtKeyRing(path: string): Promise<RingOutside | undefin
  * Writes the ring's file again as it is to be wrapped; its keys stay what they are. The caller sees to it that one process does so at a
  * time. Throws `KEY_RING_INVALID`, and leaves the file as it was.
  */
-export async function rewriteKeyRing(place: RingPlace): Promise<KeyRing> {
+export async function rewriteKeyRing(place: RingPlace, may: { unwrap: boolean }): Promise<KeyRing> {
   const file = await needFile(place)
-  await replaceFile(place, file)
+  await replaceFile(place, file, may)
   return ringOf(pathOf(place), file)
 }
 
@@ -242,8 +242,9 @@ async function createFile(place: RingPlace, ring: RingFile): Promise<void> {
   await syncFolder(path)
 }
 
-async function replaceFile(place: RingPlace, ring: RingFile): Promise<void> {
+async function replaceFile(place: RingPlace, ring: RingFile, may = { unwrap: false }): Promise<void> {
   const path = pathOf(place)
+  if (!may.unwrap) await checkStaysWrapped(place)
   const draft = await writeDraft(path, await envelopeOf(place, ring))
   try {
     await rename(draft, path)
@@ -252,6 +253,18 @@ async function replaceFile(place: RingPlace, ring: RingFile): Promise<void> {
     throw invalid(path, `cannot be replaced (${errorCode(error) ?? 'unknown error'}): rotation needs a writable folder`)
   }
   await syncFolder(path)
+}
+
+/** A ring that is wrapped stays so, whatever the configuration has lost, until somebody says that it shall not. */
+async function checkStaysWrapped(place: RingPlace): Promise<void> {
+  if (wrapsOf(place).wrap !== undefined) return
+  const path = pathOf(place)
+  const before = (await lookAtKeyRing(path))?.wrappedWith
+  if (before !== undefined)
+    throw invalid(
+      path,
+      `is wrapped with ${before}, and the configuration names no keyRing.wrap: put it back, or run revenant keys unwrap first`,
+    )
 }
 
 async function envelopeOf(place: RingPlace, ring: RingFile): Promise<RingFile | Envelope> {

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { RevenantError, toError } from '../domain/error.ts'
-import { isLocal, type ManagedReference, parseReference, REFERENCE_FORMS, REFERENCES } from '../domain/reference.ts'
+import { isLocal, isNameField, type ManagedReference, parseReference, REFERENCE_FORMS, REFERENCES } from '../domain/reference.ts'
 import type { SecretValue } from './box.ts'
 import { type ReadReference, readLocal } from './local-reference.ts'
+import { isMalformedReference, MALFORMED_REFERENCE } from './malformed-reference.ts'
 import { ManagerError } from './managers/manager.ts'
 import type { SecretManagers } from './managers/open.ts'
 import { pickField } from './pick-field.ts'
-import { parseSecretValue } from './secret-value.ts'
+import { parseSecretValue, spellField } from './secret-value.ts'
 
 /** Reads references to the environment and to files, and those to a configuration's secret managers. */
 export function openReferences(managers: SecretManagers): ReadReference {
@@ -40,12 +42,12 @@ async function readManaged(text: string, reference: ManagedReference, managers: 
   } catch (error) {
     // Of anything else the message may quote what was read.
     const why = error instanceof ManagerError ? error.message : `failed (${toError(error).name})`
-    throw unavailable(text, `${reference.manager} ${why}`)
+    throw unavailable(text, `${reference.manager} ${why}`, error instanceof ManagerError ? error : undefined)
   }
 }
 
-function unavailable(text: string, why: string): RevenantError {
-  return new RevenantError('SECRET_UNAVAILABLE', `${text} cannot be read: ${why}`)
+function unavailable(text: string, why: string, cause?: ManagerError): RevenantError {
+  return new RevenantError('SECRET_UNAVAILABLE', `${text} cannot be read: ${why}`, { cause })
 }
 
 /**
@@ -64,29 +66,70 @@ export async function readSecret(of: string | SecretValue, reader: ReadReference
   }
 }
 
-/** Fields of one place are read at once, so that they are of one version; nothing is kept for the next secret. */
+/** What a field of the secret is called, and the reference that it is given by. */
+type Field = readonly [key: string, text: string]
+
+/** Fields of one place are of one version of it; nothing is kept for the next secret. */
 async function readFields(fields: SecretValue, reader: ReadReference): Promise<SecretValue> {
-  const places = new Map<string, Promise<string>>()
-  const readField = async (text: string): Promise<string> => {
-    const reference = parseReference(text)
-    if (reference === undefined) return text
-    if (reference.field === undefined || isLocal(reference)) return reader(text)
-    const place = text.slice(0, text.indexOf('#'))
-    const content = places.get(place) ?? reader(place)
-    places.set(place, content)
-    return pickField(text, reference.field, await content)
+  checkLiterals(fields)
+  const referenced = Object.entries(fields).filter(([, text]) => parseReference(text) !== undefined)
+  const places = Map.groupBy(referenced, ([, text]) => placeOf(text))
+  const read = await Promise.all([...places].map(([place, at]) => readPlace(place, at, reader)))
+  return parseSecretValue({ ...fields, ...Object.fromEntries(read.flat()) })
+}
+
+/** Beside references only names stand as they are. Anything else would be sent, and its refusal would count. */
+function checkLiterals(fields: SecretValue): void {
+  for (const [key, text] of Object.entries(fields)) {
+    const fault = literalFault(key, text)
+    if (fault !== undefined)
+      throw new RevenantError('SECRET_INVALID', `the field ${spellField(key)} of a secret reference ${fault}`)
   }
-  const read = Object.entries(fields).map(async ([key, value]) => [key, await readField(value)] as const)
-  return parseSecretValue(Object.fromEntries(await Promise.all(read)))
+}
+
+function literalFault(key: string, text: string): string | undefined {
+  if (parseReference(text) !== undefined) return undefined
+  if (isMalformedReference(text)) return MALFORMED_REFERENCE
+  return isNameField(key) ? undefined : 'holds a secret itself: give the secret, or references only'
+}
+
+/** A well-formed reference has one `#` at most, before the field. */
+function placeOf(text: string): string {
+  return text.split('#')[0] ?? text
 }
 
 /**
- * The `reference` of a stored credential: a reference to a JSON object, or a JSON object of fields with at least one reference
- * among them. Throws `SECRET_INVALID` for anything else, a literal secret included, and quotes none of it.
+ * A place that several fields share is read whole, so that they are of one version. Where the whole of it is not to be had (another key of
+ * it is no text) or names them otherwise, each field is read by itself.
+ */
+async function readPlace(place: string, fields: readonly Field[], reader: ReadReference): Promise<Field[]> {
+  if (fields.length === 1) return readSingly(fields, reader)
+  try {
+    const content = await reader(place)
+    return fields.map(([key, text]) => [key, pickField(text, parseReference(text)?.field, content)])
+  } catch (error) {
+    const cause = error instanceof RevenantError ? error.cause : undefined
+    if (!(error instanceof RevenantError) || (cause instanceof ManagerError && cause.fault === 'unreachable')) throw error
+  }
+  const first = await readSingly(fields, reader)
+  // Of two versions they would be no secret at all, and be refused.
+  if (!isDeepStrictEqual(await readSingly(fields, reader), first))
+    throw new RevenantError('SECRET_UNAVAILABLE', `${place} changed while its fields were read`)
+  return first
+}
+
+async function readSingly(fields: readonly Field[], reader: ReadReference): Promise<Field[]> {
+  return Promise.all(fields.map(async ([key, text]) => [key, await reader(text)] as const))
+}
+
+/**
+ * The `reference` of a stored credential: a reference to a JSON object, or a JSON object of fields, references and names, with at least
+ * one reference among them. Throws `SECRET_INVALID` for anything else, a literal secret included, and quotes none of it.
  */
 export function parseSecretReference(text: string): string | SecretValue {
   if (parseReference(text) !== undefined) return text
   const fields = text.startsWith('{') ? parseFields(text) : undefined
+  if (fields !== undefined) checkLiterals(fields)
   if (fields !== undefined && Object.values(fields).some((value) => parseReference(value) !== undefined)) return fields
   throw new RevenantError(
     'SECRET_INVALID',

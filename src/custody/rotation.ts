@@ -91,10 +91,10 @@ export async function dropOldRingKeys({ db, place, keys }: ResealOptions): Promi
 }
 
 /** Writes the ring's file as it is to be wrapped, while no other process changes it. */
-export async function rewrapRing({ db, place, keys }: ResealOptions): Promise<KeyRing> {
+export async function rewrapRing({ db, place, keys }: ResealOptions, may: { unwrap: boolean }): Promise<KeyRing> {
   return db.transaction().execute(async (tx) => {
     await lockKeys(tx)
-    const ring = await rewriteKeyRing(place())
+    const ring = await rewriteKeyRing(place(), may)
     keys.useRing(ring)
     return ring
   })

@@ -10,9 +10,10 @@ export function parseSecretValue(value: unknown): SecretValue {
     throw new RevenantError('SECRET_INVALID', 'a secret is a JSON object whose values are strings, e.g. {"token": "..."}')
   }
   const entries = Object.entries(value).map(([key, field]: [string, unknown]): [string, string] => {
-    if (typeof field !== 'string') throw new RevenantError('SECRET_INVALID', `the secret's field ${spell(key)} must be a string`)
+    if (typeof field !== 'string')
+      throw new RevenantError('SECRET_INVALID', `the secret's field ${spellField(key)} must be a string`)
     // An empty password is an anonymous bind to LDAP, and no credential anywhere.
-    if (field === '') throw new RevenantError('SECRET_EMPTY', `the secret's field ${spell(key)} is empty`)
+    if (field === '') throw new RevenantError('SECRET_EMPTY', `the secret's field ${spellField(key)} is empty`)
     return [key, field]
   })
   if (entries.length === 0) throw new RevenantError('SECRET_EMPTY', 'the secret has no fields')
@@ -20,6 +21,6 @@ export function parseSecretValue(value: unknown): SecretValue {
 }
 
 /** A slip can make a key of the secret itself: whatever does not look like a field is not quoted. */
-function spell(key: string): string {
+export function spellField(key: string): string {
   return /^[A-Za-z][A-Za-z_]{0,23}$/.test(key) ? `"${key}"` : '(a key that is no field name)'
 }

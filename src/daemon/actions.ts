@@ -1,3 +1,4 @@
+import { loadInventory } from '../../probes/inventories.ts'
 import type { ActionDeps } from '../api/action-deps.ts'
 import { openLive } from '../api/live.ts'
 import type { CatalogueEntry, DoctorCheck } from '../api/schemas/setup.ts'
@@ -22,6 +23,7 @@ export async function openActions(runtime: Runtime): Promise<ActionDeps> {
     budgets: () => budgetsOf(runtime.systems),
     tick: () => runtime.tick(),
     sinks: () => runtime.sinks,
+    inventoryNames: async (kind) => (await loadInventory(kind)).by,
     feeds: () => runtime.feeds.all(),
     pullFeed: (name) => runtime.feeds.pullNow(name, runtime.feedDeps),
     formatContext: deliveryDeps.context,

@@ -24,7 +24,10 @@ export interface Feeds {
   byId(id: string): OpenFeed | undefined
   /** Asks those whose time has come. Never throws: a fault stands at its source. */
   pullDue(deps: FeedDeps): Promise<void>
-  /** Asks one now. Throws what keeps it from answering, `CONFLICT` for one that pushes, or that is being asked. */
+  /**
+   * Asks one now; where it is being asked, once that is done: what it said then may be older than this call. Throws what keeps it from
+   * answering, `CONFLICT` for one that pushes, or where the configuration is replaced meanwhile.
+   */
   pullNow(name: string, deps: FeedDeps): Promise<void>
   /** Calls off what is being asked and waits for it. */
   close(): Promise<void>
@@ -76,8 +79,9 @@ export async function openFeeds(db: Db, config: Config, now: Temporal.Instant): 
       const each = feeds.find(({ feed }) => feed.name === name)
       if (each === undefined) throw new RevenantError('NOT_FOUND', `no source is called ${JSON.stringify(name)}`)
       if (each.source.pull === undefined) throw new RevenantError('CONFLICT', `${name} tells by itself: it cannot be asked`)
-      if (running.has(name)) throw new RevenantError('CONFLICT', `${name} is being asked`)
-      await pull(each, deps)
+      for (let before = running.get(name); before !== undefined; before = running.get(name)) await before.catch(() => {})
+      if (!stop.signal.aborted) await pull(each, deps)
+      if (stop.signal.aborted) throw new RevenantError('CONFLICT', `${name} is read with another configuration now: ask again`)
     },
     close: async () => {
       stop.abort()

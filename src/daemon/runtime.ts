@@ -93,10 +93,7 @@ export async function openConfiguredStore(config: Config, instance: string, read
 
 export async function openRuntime(config: Config, telemetry: Telemetry): Promise<Runtime> {
   const closers: (() => Promise<void>)[] = []
-  const unwind = async () => {
-    for (const close of closers.reverse())
-      await close().catch((error: unknown) => telemetry.logger.error({ err: error }, 'closing failed'))
-  }
+  const unwind = () => closeAll(closers, telemetry)
   try {
     return await assemble(config, telemetry, closers, unwind)
   } catch (error) {
@@ -271,24 +268,28 @@ async function assemble(
     reload: async (next) => {
       const nextFrameworks = await loadFrameworks(next.frameworks)
       const nextSecrets = secrets.prepare(next)
-      const nextSinks = await openSinks(next.alerts, context, sinks, nextSecrets.read)
-      const nextSystems = await opened(nextSinks, () => openSystems(store.db, next, now(), secrets.read)).catch(
-        async (error: unknown) => {
-          await nextSinks.close()
-          await nextSecrets.drop()
-          throw error
-        },
-      )
-      await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
-      const nextFeeds = await openFeeds(store.db, next, now())
-      const nextInventories = await openInventories(next, nextSystems, nextSecrets.read)
+      const undo = [() => nextSecrets.drop()]
       const old = { systems, sinks, feeds, inventories }
-      config = next
-      frameworks = nextFrameworks
-      systems = nextSystems
-      feeds = nextFeeds
-      inventories = nextInventories
-      sinks = nextSinks
+      try {
+        const nextSinks = await openSinks(next.alerts, context, sinks, nextSecrets.read)
+        undo.push(() => nextSinks.close())
+        allOpened(nextSinks)
+        const nextSystems = await openSystems(store.db, next, now(), secrets.read)
+        undo.push(() => nextSystems.close())
+        await jobs.prepareDeliveries(nextSinks.routes().map((route) => route.name))
+        const nextFeeds = await openFeeds(store.db, next, now())
+        undo.push(() => nextFeeds.close())
+        const nextInventories = await openInventories(next, nextSystems, nextSecrets.read)
+        config = next
+        frameworks = nextFrameworks
+        systems = nextSystems
+        feeds = nextFeeds
+        inventories = nextInventories
+        sinks = nextSinks
+      } catch (error) {
+        await closeAll(undo, telemetry)
+        throw error
+      }
       await nextSecrets.take()
       if (working) await workSinks()
       // What still runs on the old ones may finish: closing waits for requests in flight.
@@ -301,10 +302,9 @@ async function assemble(
   }
 }
 
-/** Goes on where every receiver could be opened. */
-async function opened<T>(sinks: Sinks, next: () => Promise<T>): Promise<T> {
-  allOpened(sinks)
-  return next()
+/** Closes what was opened, the last first. */
+async function closeAll(closers: (() => Promise<void>)[], { logger }: Telemetry): Promise<void> {
+  for (const close of closers.reverse()) await close().catch((error: unknown) => logger.error({ err: error }, 'closing failed'))
 }
 
 /** Opens a stored secret for the origin it is about to be sent to. */

@@ -8,7 +8,7 @@ import type { Topic } from './topic.ts'
 export const live = signal<StreamState | 'off'>('off')
 
 /** Counts what came of each topic: whoever shows it reads again when it grows. */
-export const changes = signal<Readonly<Record<Topic, number>>>({ finding: 0, trial: 0, operator: 0, delivery: 0 })
+export const changes = signal<Readonly<Record<Topic, number>>>({ finding: 0, trial: 0, operator: 0, delivery: 0, listing: 0 })
 
 /** What comes within this is one change: a trial of thousands is not thousands of reads. */
 const GATHER_MS = 1_000

@@ -100,6 +100,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   acknowledged: 'acknowledged',
   exempted: 'exempted',
   closed: 'closed by an operator',
+  handed_over: 'handed over',
 }
 
 export function eventLabel(event: string): string {

@@ -52,6 +52,17 @@ export const LISTING_FAULTS = [
 ] as const
 export type ListingFault = (typeof LISTING_FAULTS)[number]
 
+/**
+ * What came of a turn of an inventory. `completed`: everybody who was due was looked at. `unfinished`: its time was over before. `blind`:
+ * nobody could be looked at: the decoy, the canary or the credential failed. `held`: the system asked to be left alone, or its way failed.
+ * `failed`: it broke off by a fault of ours.
+ */
+export const TURN_OUTCOMES = ['completed', 'unfinished', 'blind', 'held', 'paused', 'stopped', 'failed'] as const
+export type TurnOutcome = (typeof TURN_OUTCOMES)[number]
+
+/** A turn begins so long after the one before; one that could not ask is not repeated sooner than the second. */
+export const TURN_REST = { ms: 60_000, faultMs: 900_000 } as const
+
 /** What is told of a grant, never a secret. */
 export interface GrantFacts {
   scopes?: string[]

@@ -1,10 +1,11 @@
 import { suggest } from '../config/nearest.ts'
 import type { SecretValue } from '../custody/box.ts'
+import { isMalformedReference, MALFORMED_REFERENCE } from '../custody/malformed-reference.ts'
 import { parseSecretReference } from '../custody/references.ts'
-import { parseSecretValue } from '../custody/secret-value.ts'
+import { parseSecretValue, spellField } from '../custody/secret-value.ts'
 import { PRIVILEGES, type Privilege } from '../domain/credential.ts'
 import { RevenantError } from '../domain/error.ts'
-import { isNameField, parseReference } from '../domain/reference.ts'
+import { parseReference } from '../domain/reference.ts'
 import type { SystemRow } from '../store/system.ts'
 import { CellFault, flag, instant, limited, oneOf, readRow, required } from './cells.ts'
 import type { Columns } from './columns.ts'
@@ -157,30 +158,23 @@ function givenOf(row: Row, binding: Binding): Given {
   if (reference !== undefined && row.secret !== undefined)
     throw new CellFault('secret_ref', 'is given beside a secret: give one of them')
   if (reference !== undefined) {
-    checkReference(parseSecretReference(reference))
+    parseSecretReference(reference)
     return { form: 'reference', reference }
   }
   if (row.secret === undefined)
     throw new CellFault('secret', 'is missing: give secret (in CSV secret.FIELD columns) or secret_ref')
   const value = parseSecretValue(row.secret)
   for (const [field, text] of Object.entries(value)) {
-    // Replayed as it stands it would be refused, and look like a door that is closed.
-    if (parseReference(text) !== undefined) {
-      throw new RevenantError(
-        'SECRET_INVALID',
-        `the secret's field ${field} is a reference: give all its fields in secret_ref, as a JSON object`,
-      )
-    }
-    if (!text.isWellFormed()) throw new RevenantError('SECRET_INVALID', `the secret's field ${field} is not well-formed Unicode`)
+    const fault = literalFault(text)
+    if (fault !== undefined) throw new RevenantError('SECRET_INVALID', `the secret's field ${spellField(field)} ${fault}`)
   }
   binding.secret(value)
   return { form: 'sealed', value }
 }
 
-/** A reference is kept as it is: beside references only names may stand. */
-function checkReference(reference: string | SecretValue): void {
-  if (typeof reference === 'string') return
-  const literal = Object.entries(reference).find(([field, text]) => !isNameField(field) && parseReference(text) === undefined)
-  if (literal === undefined) return
-  throw new RevenantError('SECRET_INVALID', 'a field of secret_ref holds a secret itself: give the secret, or references only')
+/** Replayed as it stands a reference would be refused, and look like a door that is closed. */
+function literalFault(text: string): string | undefined {
+  if (parseReference(text) !== undefined) return 'is a reference: give all its fields in secret_ref, as a JSON object'
+  if (isMalformedReference(text)) return MALFORMED_REFERENCE
+  return text.isWellFormed() ? undefined : 'is not well-formed Unicode'
 }

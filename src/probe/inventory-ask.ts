@@ -6,10 +6,11 @@ import { exchange, type HttpRequest } from './exchange.ts'
 import { judgeFailure } from './failure.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import { type AdminScope, type InventoryAuthenticator, TokenRefusedError } from './inventory-auth.ts'
-import { compileGrant, compileMeant, type ListedGrant, type PersonScope, wordOf } from './inventory-items.ts'
-import { compilePaging } from './inventory-paging.ts'
+import { compileGrant, compileOver, type ListedGrant, type PersonScope, pointersOf, wordOf } from './inventory-items.ts'
+import { compileLog } from './inventory-log.ts'
+import { type Asking, compileReading, type Reading, type Refusal } from './inventory-reading.ts'
 import { INVENTORY_TEMPLATES, type InventoryEntry, type InventoryList, type Lookup } from './inventory-schema.ts'
-import { compileWhen, type Predicate } from './predicate.ts'
+import { compileWhen } from './predicate.ts'
 import { quotesOf } from './quotes.ts'
 import { retryAfterMs } from './retry-after.ts'
 
@@ -53,12 +54,6 @@ export interface Lister {
   list(person: Person, context: ListingContext): Promise<Listed>
 }
 
-type Reading = Pick<Lookup, 'request' | 'paging' | 'pages' | 'items' | 'when' | 'empty' | 'unknown' | 'match' | 'only'>
-
-/** What a list came to: `unknown`: the system says that it does not know the person. */
-type Read = { items: unknown[]; answer: HttpAnswer | undefined; fault?: ListingFault; unknown?: true }
-type Ask = (path: string, of: Reading, scope: PersonScope) => Promise<HttpAnswer>
-
 /** A fault of one listing after which no other list of it is asked: it would come to the same, and harm. */
 const STOPS: ReadonlySet<ListingFault> = new Set<ListingFault>([
   'rate_limited',
@@ -71,12 +66,17 @@ const OUTER_MOST = 500
 
 /** Compiles a file once; what is answered begins a turn with a credential. */
 export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, base: URL): (admin: AdminScope) => Lister {
-  const limited = entry.limited.map(compileWhen)
+  const told = [
+    ...entry.limited.map((when) => ({ holds: compileWhen(when), fault: 'rate_limited' as const })),
+    ...entry.unauthenticated.map((when) => ({ holds: compileWhen(when), fault: 'unauthenticated' as const })),
+    ...entry.forbidden.map((when) => ({ holds: compileWhen(when), fault: 'forbidden' as const })),
+  ]
   const prefix = base.pathname.replace(/\/$/, '')
   const lookups = entry.lookups.map((lookup) => ({ lookup, find: compileLookup(lookup, prefix) }))
   const lists = entry.lists.map((list) => ({ list, read: compileList(list, prefix) }))
   return (admin) => {
     const isQuote = quotesOf(admin.secret)
+    const shared: Asking['shared'] = new Map()
     let header: Promise<readonly [string, string]> | undefined
     return {
       list: async ({ by, name }, context) => {
@@ -88,7 +88,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
           return listed
         }
         const send = (request: HttpRequest) => sendOne(request, context)
-        const ask: Ask = async (path, of, scope) => {
+        const ask: Asking['ask'] = async (path, of, scope) => {
           header ??= auth.header(admin, send, context.attribution)
           const carried = await header.catch((error: unknown) => {
             // Asked for again with the next listing: a secret gets mended.
@@ -97,31 +97,39 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
           })
           return send(requestOf(entry, base, path, of, scope, carried, context.attribution))
         }
-        const faultOf = (answer: HttpAnswer): ListingFault => {
-          const fault = limited.some((holds) => holds(answer)) ? 'rate_limited' : statusFault(answer.status)
-          if (fault === 'rate_limited' || fault === 'server_error') {
-            const wait = retryAfterMs(answer.headers, context.nowMs(), entry.resetHeader)
-            if (wait !== undefined) listed.retryAfterMs = Math.max(wait, listed.retryAfterMs ?? 0)
+        const refusalOf = (answer: HttpAnswer): Refusal => {
+          const fault = told.find(({ holds }) => holds(answer))?.fault ?? statusFault(answer.status)
+          const mayWait = fault === 'rate_limited' || fault === 'server_error'
+          return {
+            fault,
+            retryAfterMs: mayWait ? retryAfterMs(answer.headers, context.nowMs(), entry.resetHeader) : undefined,
           }
-          return fault
         }
-        const guarded = async <T>(work: () => Promise<T>): Promise<T | { fault: ListingFault }> => {
+        const asking: Asking = { ask, refusalOf, shared }
+        const wait = (ms: number | undefined) => {
+          if (ms !== undefined) listed.retryAfterMs = Math.max(ms, listed.retryAfterMs ?? 0)
+        }
+        const guarded = async <T>(work: () => Promise<T>): Promise<T | Refusal> => {
           try {
             return await work()
           } catch (error) {
             if (error instanceof TokenRefusedError) {
-              const fault = faultOf(error.answer)
-              return { fault: fault === 'unexpected_answer' || fault === 'forbidden' ? 'unauthenticated' : fault }
+              const refusal = refusalOf(error.answer)
+              const isOurs = refusal.fault === 'unexpected_answer' || refusal.fault === 'forbidden'
+              return isOurs ? { ...refusal, fault: 'unauthenticated' } : refusal
             }
-            return { fault: thrownFault(error, context.signal) }
+            return { fault: thrownFault(error, context.signal), retryAfterMs: undefined }
           }
         }
         const person: Record<string, string> = { name }
         const scope: PersonScope = { target: admin.target, person, item: {} }
         for (const { lookup, find } of lookups) {
           if (lookup.by !== undefined && !lookup.by.includes(by)) continue
-          const found = await guarded(() => find(ask, faultOf, scope))
-          if ('fault' in found) return failed(found.fault)
+          const found = await guarded(() => find(asking, scope))
+          if ('fault' in found) {
+            wait(found.retryAfterMs)
+            return failed(found.fault)
+          }
           if ('unknown' in found) {
             listed.known = false
             for (const { list } of wanted) listed.parts[list.id] = 'complete'
@@ -131,7 +139,8 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
           listed.known = true
         }
         for (const { list, read } of wanted) {
-          const got = await guarded(() => read(ask, faultOf, scope, isQuote))
+          const got = await guarded(() => read(asking, scope, context.nowMs(), isQuote))
+          wait(got.retryAfterMs)
           const grants = 'grants' in got ? got.grants : []
           listed.grants.push(...grants)
           listed.parts[list.id] = got.fault ?? 'complete'
@@ -146,53 +155,64 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
   }
 }
 
-type FaultOf = (answer: HttpAnswer) => ListingFault
-
 function compileLookup(lookup: Lookup, prefix: string) {
-  const read = compileReading(lookup, lookup.list, prefix)
+  const read = compileReading(`lookup ${lookup.id}`, lookup, lookup.list, prefix, Object.values(lookup.find))
   const finds = Object.entries(lookup.find).map(([name, pointer]) => ({ name, find: compilePointer(pointer) }))
-  return async (
-    ask: Ask,
-    faultOf: FaultOf,
-    scope: PersonScope,
-  ): Promise<{ fault: ListingFault } | { unknown: true } | { found: Record<string, string> }> => {
-    const got = await read(ask, faultOf, scope)
-    if (got.fault !== undefined) return { fault: got.fault }
-    if (got.unknown === true) return { unknown: true }
+  return async (asking: Asking, scope: PersonScope): Promise<Refusal | { unknown: true } | { found: Record<string, string> }> => {
+    const { items, fault, retryAfterMs, unknown } = await read(asking, scope)
+    if (fault !== undefined) return { fault, retryAfterMs }
+    if (unknown === true) return { unknown: true }
     // Two accounts, and nobody says which is meant.
-    if (got.items.length > 1) return { fault: 'several_accounts' }
-    const [item] = got.items
+    if (items.length > 1) return { fault: 'several_accounts', retryAfterMs: undefined }
+    const [item] = items
     if (item === undefined) return { unknown: true }
     const found = finds.map(({ name, find }) => [name, wordOf(find(item))] as const)
-    if (found.some(([, word]) => word === undefined || word === '')) return { fault: 'unexpected_answer' }
+    if (found.some(([, word]) => word === undefined || word === ''))
+      return { fault: 'unexpected_answer', retryAfterMs: undefined }
     return { found: Object.fromEntries(found.map(([name, word]) => [name, word ?? ''])) }
   }
 }
 
 function compileList(list: InventoryList, prefix: string) {
-  const read = compileReading(list, true, prefix)
-  const outer = list.over === undefined ? undefined : compileReading(list.over, true, prefix)
-  const outerFinds = Object.entries(list.over?.find ?? {}).map(([name, pointer]) => ({ name, find: compilePointer(pointer) }))
+  const read = compileReading(`list ${list.id}`, list, true, prefix, pointersOf(list))
+  const finds = list.over?.find ?? {}
+  const outer =
+    list.over === undefined ? undefined : compileReading(`over ${list.id}`, list.over, true, prefix, Object.values(finds))
+  const outerFinds = Object.entries(finds).map(([name, pointer]) => ({ name, find: compilePointer(pointer) }))
   const make = compileGrant(list)
-  return async (ask: Ask, faultOf: FaultOf, scope: PersonScope, isQuote: (text: string) => boolean) => {
+  const isOver = compileOver(list)
+  const log = list.log === undefined ? undefined : compileLog(list.log)
+  return async (asking: Asking, scope: PersonScope, nowMs: number, isQuote: (text: string) => boolean) => {
     const grants = new Map<string, ListedGrant>()
     const under: string[] = []
     let fault: ListingFault | undefined
+    let retryAfterMs: number | undefined
+    const add = (item: unknown, apart: string) => {
+      if (isOver(item, nowMs)) return
+      const grant = make(item, apart, isQuote)
+      if (grant === undefined) fault ??= 'unexpected_answer'
+      else if (grants.size >= GRANTS_MOST) fault ??= 'paging_cut'
+      else grants.set(grant.key, grant)
+    }
     const readOne = async (item: Record<string, string>) => {
-      const got = await read(ask, faultOf, { ...scope, item })
+      const got = await read(asking, { ...scope, item })
       const apart = Object.values(item).join(' ')
       under.push(apart)
-      for (const each of got.items) {
-        const grant = make(each, apart, isQuote)
-        if (grant === undefined) fault ??= 'unexpected_answer'
-        else grants.set(grant.key, grant)
+      if (log === undefined) for (const each of got.items) add(each, apart)
+      // What began may have ended further on: of a part of a log nothing is known.
+      else if (got.fault === undefined) {
+        const told = log(got.items, scope)
+        for (const each of told.standing) add(each.item, each.thing)
+        if (told.fault) fault ??= 'unexpected_answer'
       }
       fault ??= got.fault
+      retryAfterMs ??= got.retryAfterMs
     }
     if (outer === undefined) await readOne({})
     else {
-      const got = await outer(ask, faultOf, scope)
+      const got = await outer(asking, scope)
       fault = got.fault
+      retryAfterMs = got.retryAfterMs
       if (got.items.length > OUTER_MOST) fault ??= 'paging_cut'
       for (const each of got.items.slice(0, OUTER_MOST)) {
         if (fault !== undefined && STOPS.has(fault)) break
@@ -201,65 +221,7 @@ function compileList(list: InventoryList, prefix: string) {
         else await readOne(Object.fromEntries(words.map(([name, word]) => [name, word ?? ''])))
       }
     }
-    return { grants: [...grants.values()], fault, under: outer === undefined ? undefined : under }
-  }
-}
-
-/** What reads a list to its end. What was read before a fault is in the answer. */
-function compileReading(
-  of: Reading,
-  isList: boolean,
-  prefix: string,
-): (ask: Ask, faultOf: FaultOf, scope: PersonScope) => Promise<Read> {
-  const path = INVENTORY_TEMPLATES.compile(of.request.path)
-  const query = Object.entries(of.request.query ?? {}).map(([name, text]) => ({
-    name,
-    template: INVENTORY_TEMPLATES.compile(text),
-  }))
-  const itemsOf = compilePointer(of.items)
-  const holds: Predicate | undefined = of.when === undefined ? undefined : compileWhen(of.when)
-  const [empty, unknown] = [of.empty.map(compileWhen), of.unknown.map(compileWhen)]
-  const meant = compileMeant(of)
-  const next = compilePaging(of.paging)
-  return async (ask, faultOf, scope) => {
-    const items: unknown[] = []
-    const seen = new Set<string>()
-    const parts = query.flatMap(({ name, template }) => {
-      const value = template.render(scope)
-      return value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`]
-    })
-    const bare = path.render(scope, segment)
-    if (bare === undefined) return { items, answer: undefined, fault: 'unexpected_answer' }
-    let at = prefix + (parts.length === 0 ? bare : `${bare}?${parts.join('&')}`)
-    let first: URL | undefined
-    let soFar = 0
-    for (let page = 0; ; page++) {
-      if (seen.has(at)) return { items, answer: undefined, fault: 'paging_loop' }
-      seen.add(at)
-      const answer = await ask(at, of, scope)
-      if (empty.some((each) => each(answer))) return { items, answer }
-      if (page === 0 && unknown.some((each) => each(answer))) return { items: [], answer, unknown: true }
-      const document = answer.json()
-      const found = document === undefined ? undefined : itemsOf(document)
-      const isIt = holds === undefined ? answer.status === 200 && document !== undefined : holds(answer)
-      if (!isIt) return { items, answer, fault: faultOf(answer) }
-      if (!isList) return found === undefined ? { items, answer, fault: 'unexpected_answer' } : { items: [found], answer }
-      // A list that a rule has recognised may leave its items out where there are none.
-      if (!Array.isArray(found) && !(found === undefined && holds !== undefined))
-        return { items, answer, fault: 'unexpected_answer' }
-      const listed: unknown[] = Array.isArray(found) ? found : []
-      soFar += listed.length
-      const told = listed.map((item) => ({ item, meant: meant(item, scope) }))
-      if (told.some((each) => each.meant === undefined)) return { items, answer, fault: 'unexpected_answer' }
-      items.push(...told.flatMap(({ item, meant: is }) => (is === true ? [item] : [])))
-      const asked = new URL(at, answer.asked.origin)
-      first ??= asked
-      const goesOn = next({ first, asked, answer, items: listed.length, soFar })
-      if (goesOn === undefined) return { items, answer }
-      if ('fault' in goesOn) return { items, answer, fault: goesOn.fault }
-      if (page + 1 >= of.pages || soFar > GRANTS_MOST) return { items, answer, fault: 'paging_cut' }
-      at = goesOn.path
-    }
+    return { grants: [...grants.values()], fault, retryAfterMs, under: outer === undefined ? undefined : under }
   }
 }
 
@@ -321,10 +283,4 @@ function thrownFault(error: unknown, signal: AbortSignal): ListingFault {
   const { reason } = judgeFailure(error, timedOut)
   if (reason === 'timeout' || reason === 'unreachable' || reason === 'tls_error') return reason
   return 'unexpected_answer'
-}
-
-/** A path segment: `.` and `..` would climb even when percent-encoded by some servers. */
-function segment(value: string): string {
-  if (value === '.' || value === '..') throw new RevenantError('INPUT_INVALID', 'a name that goes into the path is "." or ".."')
-  return encodeURIComponent(value)
 }

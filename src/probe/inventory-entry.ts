@@ -17,6 +17,7 @@ export function parseInventoryEntry(yamlText: string, fileName: string): Invento
       ...requestFaults(entry),
       ...answerFaults(entry),
       ...nameFaults(entry),
+      ...logFaults(entry),
     ],
   })
 }
@@ -41,7 +42,8 @@ function templateFaults(entry: InventoryEntry): Fault[] {
   ]
   for (const { each, path: at, item } of asked) {
     const known = { target, person, item }
-    for (const { path, text } of stringsIn({ request: each.request, match: each.match }, at))
+    const log = 'log' in each && each.log !== undefined ? { log: { match: each.log.match } } : {}
+    for (const { path, text } of stringsIn({ request: each.request, match: each.match, ...log }, at))
       for (const { section, name } of INVENTORY_TEMPLATES.compile(text).references)
         if (!known[section].includes(name)) faults.push({ path, message: `there is no ${section}.${name}` })
   }
@@ -97,6 +99,18 @@ function nameFaults(entry: InventoryEntry): Fault[] {
         .map((name) => ({ path: ['lookups', at, 'by'], message: `nobody is looked for by ${name}` })),
     ),
   ]
+}
+
+/** Of a log every event counts, whosever it is. */
+function logFaults({ lists }: InventoryEntry): Fault[] {
+  return lists.flatMap(({ key, log, match, only, over }, at): Fault[] => {
+    const path = ['lists', at]
+    if (log === undefined)
+      return key === undefined ? [{ path: [...path, 'key'], message: 'say what tells two of them apart' }] : []
+    return Object.entries({ key, match, only, over })
+      .filter(([, given]) => given !== undefined)
+      .map(([name]) => ({ path: [...path, name], message: `a log has no ${name}: every event of it counts` }))
+  })
 }
 
 function readingsOf({ lookups, lists }: InventoryEntry) {

@@ -19,6 +19,8 @@ const NOBODY: PersonScope = { target: {}, person: {}, item: {} }
 const LONGEST_TEXT = 200
 const LONGEST_KEY = 400
 const MOST_SCOPES = 100
+/** From the midnight with which a day begins in UTC to the one with which it ends at UTC-12. */
+const DAY_OVER_MS = 36 * 3_600_000
 
 /**
  * What tells whether an item of a list is meant: it is this person's, and it stands. Undefined where it does not say whose it is: a system
@@ -37,8 +39,8 @@ export function compileMeant(
     if (!tests.every(({ find, holds }) => holds(find(item)))) return false
     if (matches.some(({ find }) => find(item) === undefined)) return undefined
     return matches.every(({ find, template }) => {
-      const [is, wanted] = [wordOf(find(item)), template.render(scope)]
-      return is !== undefined && wanted !== undefined && is.toLowerCase() === wanted.toLowerCase()
+      const wanted = template.render(scope)?.toLowerCase()
+      return wanted !== undefined && [find(item)].flat().some((each) => wordOf(each)?.toLowerCase() === wanted)
     })
   }
 }
@@ -46,12 +48,12 @@ export function compileMeant(
 /**
  * What makes a grant of an item; undefined where it has no key: then the answer is not what is documented.
  *
- * @param outer what sets apart the items of the list that it hangs on; empty without one
+ * @param outer what sets apart the items of the list that it hangs on, or the thing of a log; empty without one
  */
 export function compileGrant(
   list: InventoryList,
 ): (item: unknown, outer: string, isQuote: (text: string) => boolean) => ListedGrant | undefined {
-  const keys = [list.key].flat().map(compilePointer)
+  const keys = [list.key ?? []].flat().map(compilePointer)
   const titles = [list.fields.title ?? []].flat().map(compilePointer)
   const kinds = list.kinds.map(({ when, kind }) => ({ kind, holds: compileMeant({ only: when, match: undefined }) }))
   const scopes = optional(list.fields.scopes)
@@ -60,7 +62,7 @@ export function compileGrant(
     const parts = keys.map((find) => wordOf(find(item)))
     if (parts.some((part) => part === undefined || part === '')) return undefined
     const key = [...(outer === '' ? [] : [outer]), ...parts].join(' ')
-    if (key.length > LONGEST_KEY || key !== clean(key, LONGEST_KEY) || isQuote(key)) return undefined
+    if (key === '' || key.length > LONGEST_KEY || key !== clean(key, LONGEST_KEY) || isQuote(key)) return undefined
     const safe = (text: string, most = LONGEST_TEXT) => {
       const cleaned = clean(text, most)
       return isQuote(cleaned) ? '' : cleaned
@@ -77,6 +79,26 @@ export function compileGrant(
     }
     const kind = kinds.find(({ holds }) => holds(item, NOBODY) === true)?.kind ?? list.kind
     return { list: list.id, kind, key, title: title ?? list.label, facts }
+  }
+}
+
+/** Pointers that a list's grants are made of, and its items told by. */
+export function pointersOf({ key, kinds, fields, until, log }: InventoryList): string[] {
+  const tests = [...kinds.map(({ when }) => when), ...(log === undefined ? [] : [log.match, log.begins, log.suspends, log.ends])]
+  return [
+    ...[key, until, ...Object.values(fields), log?.of, log?.at].flatMap((each) => each ?? []),
+    ...tests.flatMap((each) => Object.keys(each ?? {})),
+  ]
+}
+
+/** What tells whether the time after which an item is over has passed. A day is over when it is so everywhere. */
+export function compileOver({ until }: Pick<InventoryList, 'until'>): (item: unknown, nowMs: number) => boolean {
+  const find = optional(until)
+  return (item, nowMs) => {
+    const found = find(item)
+    const at = instantOf(found)
+    if (at === undefined) return false
+    return Date.parse(at) + (typeof found === 'string' && /^\d{4}-\d\d-\d\d$/.test(found) ? DAY_OVER_MS : 0) < nowMs
   }
 }
 
@@ -111,7 +133,7 @@ function scopesOf(value: unknown, depth = 0): string[] {
 }
 
 /** RFC 3339, or the time since 1970 in seconds or milliseconds; 0 says never. */
-function instantOf(value: unknown): string | undefined {
+export function instantOf(value: unknown): string | undefined {
   const count =
     typeof value === 'number' ? value : typeof value === 'string' && /^\d{9,14}$/.test(value) ? Number(value) : undefined
   if (count !== undefined) {

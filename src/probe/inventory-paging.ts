@@ -27,7 +27,12 @@ export function compilePaging(paging: Paging): (page: Page) => Next {
       return ({ answer, asked }) => follow(asked, nextLink(headerOf(answer, 'link')))
     case 'url': {
       const next = compilePointer(paging.next)
-      return ({ answer, asked }) => follow(asked, next(answer.json()))
+      const { query } = paging
+      return ({ answer, asked, first }) => {
+        const found = next(answer.json())
+        const isBare = typeof found === 'string' && found !== '' && !/^(?:https?:)?\//.test(found)
+        return query !== undefined && isBare ? withQuery(first, query, found) : follow(asked, found)
+      }
     }
     case 'cursor': {
       const next = compilePointer(paging.next)
@@ -39,12 +44,16 @@ export function compilePaging(paging: Paging): (page: Page) => Next {
           : { fault: 'unexpected_answer' }
       }
     }
-    case 'page':
-      return ({ asked, first, items }) => {
-        if (items === 0) return undefined
+    case 'page': {
+      const last = paging.last === undefined ? undefined : compilePointer(paging.last)
+      return ({ answer, asked, first, items }) => {
         const at = Number(asked.searchParams.get(paging.query) ?? paging.from)
-        return withQuery(first, paging.query, String(at + 1))
+        const most = last?.(answer.json())
+        if (last !== undefined && (typeof most !== 'number' || !Number.isSafeInteger(most))) return { fault: 'unexpected_answer' }
+        const isLast = typeof most === 'number' ? at >= most : items === 0
+        return isLast ? undefined : withQuery(first, paging.query, String(at + 1))
       }
+    }
     case 'offset':
       return ({ first, items, soFar }) => (items === 0 ? undefined : withQuery(first, paging.query, String(soFar)))
   }

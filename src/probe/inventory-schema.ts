@@ -28,13 +28,21 @@ const request = z.strictObject({
 })
 export type InventoryRequest = z.infer<typeof request>
 
-/** How a list goes on. `page` and `offset` go on until a page is empty: how many a full one has is the server's to say. */
+/**
+ * How a list goes on. `page` and `offset` go on until a page is empty: how many a full one has is the server's to say; `page` with `last`,
+ * a pointer to the number of the last one, until that. `url` with `query`: what is no address there is a cursor, and goes into it.
+ */
 const paging = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
   z.strictObject({ kind: z.literal('link') }),
-  z.strictObject({ kind: z.literal('url'), next: pointerSchema }),
+  z.strictObject({ kind: z.literal('url'), next: pointerSchema, query: text.optional() }),
   z.strictObject({ kind: z.literal('cursor'), next: pointerSchema, query: text }),
-  z.strictObject({ kind: z.literal('page'), query: text, from: z.int().min(0).max(1).default(1) }),
+  z.strictObject({
+    kind: z.literal('page'),
+    query: text,
+    from: z.int().min(0).max(1).default(1),
+    last: pointerSchema.optional(),
+  }),
   z.strictObject({ kind: z.literal('offset'), query: text }),
 ])
 export type Paging = z.infer<typeof paging>
@@ -52,10 +60,12 @@ const reading = {
   empty: whens.default([]),
   /** Answers that say that the system does not know the person. */
   unknown: whens.default([]),
-  /** Items that are meant, where the list has others: members that are equal to a template, whatever their case. */
+  /** Items that are meant, where the list has others: members that are equal to a template, or have it, whatever its case. */
   match: z.record(pointerSchema, ours).optional(),
   /** Items that stand: tests of their members. */
   only: z.record(pointerSchema, valueSchema).optional(),
+  /** Members that at least one item of the list must have: without them the credential is not shown whose they are. */
+  sees: z.union([pointerSchema, z.array(pointerSchema).min(1).max(4)]).optional(),
 }
 const found = z.record(fieldName, pointerSchema)
 
@@ -72,12 +82,28 @@ export type Lookup = z.infer<typeof lookup>
 
 const pointers = z.union([pointerSchema, z.array(pointerSchema).min(1).max(6)])
 
+const tests = z.record(pointerSchema, valueSchema)
+
+/** The list is a log of events: what stands is what they leave of each thing. */
+const log = z.strictObject({
+  /** What an event is about: the first that is there, with its last name before it. */
+  of: z.array(pointerSchema).min(1).max(4),
+  /** When: seconds or milliseconds since 1970, or RFC 3339. */
+  at: pointerSchema,
+  /** Whose the event is. */
+  match: z.record(pointerSchema, ours),
+  begins: tests,
+  suspends: tests.optional(),
+  ends: tests,
+})
+export type InventoryLog = z.infer<typeof log>
+
 const list = z.strictObject({
   id,
   kind: z.enum(GRANT_KINDS),
   /** Where items of one list are of several kinds: the first whose tests hold. */
   kinds: z
-    .array(z.strictObject({ when: z.record(pointerSchema, valueSchema), kind: z.enum(GRANT_KINDS) }))
+    .array(z.strictObject({ when: tests, kind: z.enum(GRANT_KINDS) }))
     .max(8)
     .default([]),
   /** What one of them is, in a word or two: where it has no title. */
@@ -85,8 +111,11 @@ const list = z.strictObject({
   /** Another list, of each of whose items this one is asked. */
   over: z.strictObject({ ...reading, find: found }).optional(),
   ...reading,
-  /** What tells two of them apart, for good. */
-  key: z.union([pointerSchema, z.array(pointerSchema).min(1).max(4)]),
+  /** What tells two of them apart, for good. Of a log: the thing. */
+  key: z.union([pointerSchema, z.array(pointerSchema).min(1).max(4)]).optional(),
+  log: log.optional(),
+  /** The time after which an item is over: it is left out then. */
+  until: pointerSchema.optional(),
   fields: z.strictObject({
     title: pointers.optional(),
     scopes: pointerSchema.optional(),
@@ -146,6 +175,9 @@ export const inventorySchema = z.strictObject({
   resetHeader: headerName.optional(),
   /** Answers that ask us to wait, where that is not said by a 429. */
   limited: whens.default([]),
+  /** Answers that refuse the credential, or what is asked with it, where that is not said by a 401 or 403. */
+  unauthenticated: whens.default([]),
+  forbidden: whens.default([]),
   lookups: z.array(lookup).max(6).default([]),
   lists: z.array(list).min(1).max(16),
 })

@@ -1,8 +1,8 @@
 import { RevenantError } from '../domain/error.ts'
-import type { ListingFault } from '../domain/grant.ts'
+import { type ListingFault, TURN_REST, type TurnOutcome } from '../domain/grant.ts'
 import type { Listed, Lister, ListingContext, Person } from '../probe/inventory-ask.ts'
 import { madeUpName } from '../probe/made-up.ts'
-import { type DueListing, dueListings, keepTurn, takeTurn, turnFault } from '../store/listing.ts'
+import { type DueListing, dueListings, endTurn, keepTurn, type TurnEnd, takeTurn } from '../store/listing.ts'
 import { isPaused } from '../store/pause.ts'
 import { findSystem, holdSystem, isHeld } from '../store/system.ts'
 import type { Trace } from './deps.ts'
@@ -19,7 +19,7 @@ export interface InventoryDeps extends RecordDeps {
 
 export interface InventorySummary {
   /** `skipped`: it is nobody's turn, or it may not be asked now. `blind`: the controls failed, so that nobody was looked at. */
-  outcome: 'skipped' | 'completed' | 'unfinished' | 'blind' | 'held' | 'paused' | 'stopped'
+  outcome: 'skipped' | Exclude<TurnOutcome, 'failed'>
   fault: ListingFault | undefined
   people: number
   complete: number
@@ -27,8 +27,6 @@ export interface InventorySummary {
   grants: number
 }
 
-/** A turn begins so long after the one before; one that could not ask is not repeated sooner than the second. */
-const REST = { ms: 60_000, faultMs: 900_000 }
 /** Longer than a turn may take: whoever died keeps others out no longer. */
 const LEASE_GRACE_MS = 120_000
 const PAGE = 100
@@ -53,7 +51,7 @@ export async function runInventory(
   const begun = Temporal.Instant.fromEpochMilliseconds(deps.now().epochMilliseconds)
   if (await mayNotAsk(system, deps)) return summary
   const until = leaseFrom(deps)
-  const rest = only === undefined ? REST : { ms: 0, faultMs: 0 }
+  const rest = only === undefined ? TURN_REST : { ms: 0, faultMs: 0 }
   if (!(await takeTurn(deps.db, system.id, begun, until, rest))) return summary
   const ask = { systemId: system.id, by: system.by, everyMs: only === undefined ? system.everyMs : 0, now: begun, limit: PAGE }
   const due = await dueListings(deps.db, { ...ask, ...(only?.identityId === undefined ? {} : { identityId: only.identityId }) })
@@ -64,11 +62,13 @@ export async function runInventory(
   const trace = deps.trace({ system: system.name, probe: `inventory ${system.kind}`, zone: system.zone, shard: 0 })
   const stop = new AbortController()
   const turn: Turn = { system, deps, summary, signal: AbortSignal.any([signal, stop.signal]), stop, trace, begun, failures: 0 }
+  let isWhole = false
   try {
     await conduct(turn, due, signal)
+    isWhole = true
   } finally {
     trace.end(summary.outcome)
-    await turnFault(deps.db, system.id, summary.fault ?? null, deps.now())
+    await endTurn(deps.db, system.id, endOf(summary, isWhole), deps.now())
     await keepTurn(deps.db, system.id, begun, undefined)
   }
   const { outcome, ...counts } = summary
@@ -76,6 +76,10 @@ export async function runInventory(
     ...{ system: system.name, outcome, ...counts, trace_id: trace.traceId },
   })
   return summary
+}
+
+function endOf({ outcome, ...counts }: InventorySummary, isWhole: boolean): TurnEnd {
+  return { ...counts, outcome: isWhole && outcome !== 'skipped' ? outcome : 'failed' }
 }
 
 function leaseFrom({ now, budgetMs }: InventoryDeps): Temporal.Instant {

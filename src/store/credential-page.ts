@@ -5,6 +5,7 @@ import type { RevokeWithin } from '../domain/policy.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
+import type { HandoverState } from './handover.ts'
 import { allOf, type Keyset, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
 import {
   at,
@@ -106,9 +107,19 @@ function stands(standing: readonly Standing[], now: Temporal.Instant): RawBuilde
   return standing.every((name) => NOT_CLOSED.includes(name)) ? [one, LOOSE] : [one]
 }
 
+/** The agreed handover that a credential is part of. */
+export interface CredentialHandover {
+  id: string
+  receiver: IdentityRef
+  /** Of the credential, as that of a handover is of all that was given over. */
+  state: Exclude<HandoverState, 'cancelled'>
+}
+
 export interface ToldCredentialDetail extends ToldCredential {
   secret: { kept: 'sealed' | 'reference' | 'none'; scheme: string | null; origin: string; expiresAt: string | null }
   handoverBy: string | null
+  handover: CredentialHandover | null
+  rotatedAt: string | null
   judgedAt: string | null
   acceptedAt: string | null
   confirmedAt: string | null
@@ -130,16 +141,23 @@ export async function toldCredential(
   telling: CredentialTelling,
 ): Promise<ToldCredentialDetail | undefined> {
   const page = sql`select k.id from credential k where k.id = ${id}::uuid`
-  const [row] = await tell<ToldCredentialDetail>(db, page, { order: sql`k.id`, keys: sql`null` }, telling, DETAIL)
+  const [row] = await tell<ToldCredentialDetail>(db, page, { order: sql`k.id`, keys: sql`null` }, telling, detail(telling.now))
   if (row === undefined) return undefined
   const { keys: _, ...credential } = row
   return credential
 }
 
-const DETAIL = sql`, json_build_object('kept', case when x.sealed is not null then 'sealed' when x.reference is not null then 'reference' else 'none' end,
+const detail = (
+  now: Temporal.Instant,
+) => sql`, json_build_object('kept', case when x.sealed is not null then 'sealed' when x.reference is not null then 'reference' else 'none' end,
     'scheme', split_part(x.reference, ':', 1), 'origin', coalesce(x.origin, s.bound_origin),
     'expiresAt', ${told(sql`x.expires_at`)}) as secret,
-  ${told(sql`k.handover_by`)} as "handoverBy", ${told(sql`c.judged_at`)} as "judgedAt", ${told(sql`c.accepted_at`)} as "acceptedAt",
+  ${told(sql`k.handover_by`)} as "handoverBy", ${told(sql`k.rotated_at`)} as "rotatedAt",
+  (select json_build_object('id', h.id, 'receiver', ${identityRef('r')}, 'state',
+    case when k.retired_at is not null or (c.dead_at is not null and c.verdict = 'rejected') then 'done'
+      when k.handover_by < ${at(now)} then 'overdue' else 'running' end)
+    from handover h join identity r on r.id = h.receiver_id where h.id = k.handover_id) as handover,
+  ${told(sql`c.judged_at`)} as "judgedAt", ${told(sql`c.accepted_at`)} as "acceptedAt",
   ${told(sql`c.confirmed_at`)} as "confirmedAt", ${told(sql`c.first_rejected_at`)} as "firstRejectedAt", ${told(sql`c.dead_at`)} as "deadAt",
   ${told(sql`c.verify_by`)} as "verifyBy", c.rejections, c.failures, c.attempts,
   ${told(sql`k.created_at`)} as "createdAt", ${told(sql`k.updated_at`)} as "updatedAt",

@@ -109,10 +109,32 @@ export async function presentSubjects(db: Queryable, feedId: string): Promise<nu
   return rows[0]?.count ?? 0
 }
 
-/** Who has not left, by a feed's own words, each with the external id that they have here. */
-export async function presentKeys(db: Queryable, feedId: string): Promise<{ key: string; external_id: string }[]> {
-  const { rows } = await sql<{ key: string; external_id: string }>`
-    select s.key, i.external_id from feed_subject s join identity i on i.id = s.identity_id
+/** From an instant until before another one; null: from ever, or for ever. RFC 3339. */
+export interface Period {
+  since: string | null
+  until: string | null
+}
+
+/** Somebody who has not left, by a feed's own words. */
+export interface PresentSubject {
+  key: string
+  /** That he has here. */
+  external_id: string
+  /** Last heard of within one of the periods. */
+  asked: boolean
+}
+
+function isWithin(periods: readonly Period[]) {
+  return sql<boolean>`exists (
+    select 1 from json_to_recordset(${JSON.stringify(periods)}::json) as p (since timestamptz, until timestamptz)
+    where s.said_at >= coalesce(p.since, '-infinity') and s.said_at < coalesce(p.until, 'infinity')
+  )`
+}
+
+/** Who has not left, by a feed's own words. */
+export async function presentKeys(db: Queryable, feedId: string, periods: readonly Period[]): Promise<PresentSubject[]> {
+  const { rows } = await sql<PresentSubject>`
+    select s.key, i.external_id, ${isWithin(periods)} as asked from feed_subject s join identity i on i.id = s.identity_id
     where s.feed_id = ${feedId}::uuid and s.standing <> 'terminated' order by s.key
   `.execute(db)
   return rows
@@ -123,11 +145,32 @@ export async function keysHereAt(
   db: Queryable,
   feedId: string,
   at: Temporal.Instant,
-): Promise<{ key: string; external_id: string }[]> {
-  const { rows } = await sql<{ key: string; external_id: string }>`
-    select s.key, i.external_id from feed_subject s join identity i on i.id = s.identity_id
+  periods: readonly Period[],
+): Promise<PresentSubject[]> {
+  const { rows } = await sql<PresentSubject>`
+    select s.key, i.external_id, ${isWithin(periods)} as asked from feed_subject s join identity i on i.id = s.identity_id
     where s.feed_id = ${feedId}::uuid and (s.standing <> 'terminated' or s.terminated_at > ${at.toString()}::timestamptz)
     order by s.key
   `.execute(db)
   return rows
+}
+
+/** Those of some subjects that were last heard of before an instant are taken for heard of then. */
+export async function bringIntoScope(db: Queryable, feedId: string, keys: readonly string[], since: string): Promise<void> {
+  if (keys.length === 0) return
+  await sql`
+    update feed_subject set said_at = ${since}::timestamptz
+    where feed_id = ${feedId}::uuid and said_at < ${since}::timestamptz
+      and key in (select json_array_elements_text(${JSON.stringify(keys)}::json))
+  `.execute(db)
+}
+
+/** When a feed last said anything of anybody. */
+export async function lastSaid(db: Queryable, feedId: string): Promise<Temporal.Instant | null> {
+  const row = await db
+    .selectFrom('feed_subject')
+    .select(({ fn }) => fn.max('said_at').as('at'))
+    .where('feed_id', '=', feedId)
+    .executeTakeFirst()
+  return row?.at ?? null
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { GrantFacts, GrantKind, ListingFault, ListingOutcome } from '../domain/grant.ts'
+import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, TurnOutcome } from '../domain/grant.ts'
 import type { Queryable } from './db.ts'
 import { allOf, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
-import { type IdentityRef, identityRef, type SystemRef, systemRef, told } from './told.ts'
+import { at, type IdentityRef, identityRef, type SystemRef, systemRef, told } from './told.ts'
 
 export const GRANT_SORTS = {
   lastSeenAt: [
@@ -75,6 +75,8 @@ export interface ListingFilter {
   systemId?: string | undefined
   identityId?: string | undefined
   outcome?: ListingOutcome | undefined
+  /** True: only the last of each identity at each system; false: only those before. */
+  last?: boolean | undefined
 }
 
 export interface ToldListing {
@@ -92,10 +94,14 @@ export interface ToldListing {
   traceId: string
 }
 
+/** Of a listing `l`: the same identity was looked at there again since. An index answers it. */
+const LATER = sql`exists (select 1 from listing n where n.system_id = l.system_id and n.identity_id = l.identity_id
+  and (n.at, n.id) > (l.at, l.id))`
+
 /** Every look at somebody, and how far it got. */
 export async function listingPage(
   db: Queryable,
-  { systemId, identityId, outcome }: ListingFilter,
+  { systemId, identityId, outcome, last }: ListingFilter,
   ask: PageAsk<keyof typeof LISTING_SORTS>,
 ): Promise<(ToldListing & { keys: string[] })[]> {
   const { past, order, keys } = keyset(LISTING_SORTS, ask)
@@ -103,6 +109,7 @@ export async function listingPage(
     systemId === undefined ? undefined : sql`l.system_id = ${systemId}::uuid`,
     identityId === undefined ? undefined : sql`l.identity_id = ${identityId}::uuid`,
     outcome === undefined ? undefined : sql`l.outcome = ${outcome}`,
+    last === undefined ? undefined : last ? sql`not ${LATER}` : LATER,
     past,
   ])
   const { rows } = await sql<ToldListing & { keys: string[] }>`
@@ -115,16 +122,35 @@ export async function listingPage(
 }
 
 export interface ToldTurn {
+  systemId: string
   system: string
   askedAt: string | null
   fault: string | null
+  faultAt: string | null
+  /** It is being asked. */
+  running: boolean
+  /** Of the last turn that had somebody to look at. */
+  last: {
+    finishedAt: string
+    outcome: TurnOutcome
+    people: number
+    complete: number
+    inconclusive: number
+    listed: number
+  } | null
+  /** Grants that stand there. */
+  standing: number
 }
 
-/** When each system with an inventory was asked last, and what kept it from answering. */
-export async function listingTurns(db: Queryable): Promise<ToldTurn[]> {
+/** When each system with an inventory was asked last, what came of it, and what kept it from answering. */
+export async function listingTurns(db: Queryable, now = Temporal.Now.instant()): Promise<ToldTurn[]> {
   const { rows } = await sql<ToldTurn>`
-    select s.name as system, ${told(sql`t.asked_at`)} as "askedAt", t.fault from listing_turn t
-    join system s on s.id = t.system_id where s.retired_at is null order by s.name
+    select s.id as "systemId", s.name as system, ${told(sql`t.asked_at`)} as "askedAt", t.fault, ${told(sql`t.fault_at`)} as "faultAt",
+      coalesce(t.leased_until > ${at(now)}, false) as running,
+      case when t.finished_at is not null then json_build_object('finishedAt', ${told(sql`t.finished_at`)}, 'outcome', t.outcome,
+        'people', t.people, 'complete', t.complete, 'inconclusive', t.inconclusive, 'listed', t.listed) end as last,
+      (select count(*)::int from standing_grant g where g.system_id = s.id and g.gone_at is null) as standing
+    from listing_turn t join system s on s.id = t.system_id where s.retired_at is null order by s.name
   `.execute(db)
   return rows
 }

@@ -38,8 +38,8 @@ export const IDENTITY_SORTS = {
 } as const satisfies Record<string, SortKeys>
 
 export interface IdentityFilter {
-  /** `active`: here, even if a last day is set. */
-  state?: 'active' | 'terminated' | undefined
+  /** `active`: here, even if a last day is set. `suspended`: of these, whom some source calls so. */
+  state?: 'active' | 'suspended' | 'terminated' | undefined
   kind?: readonly IdentityKind[] | undefined
   /** Left, with a credential that was accepted, and nothing proven since; false: everybody else. */
   open?: boolean | undefined
@@ -103,6 +103,8 @@ function conditions({ state, kind, open, owner }: IdentityFilter, now: Temporal.
   const left = sql`coalesce(i.terminated_at, 'infinity')`
   return [
     state === undefined ? undefined : state === 'terminated' ? sql`${left} <= ${at(now)}` : sql`${left} > ${at(now)}`,
+    // In the words of an index.
+    state === 'suspended' ? sql`i.suspended_at is not null` : undefined,
     oneOf(sql`i.kind`, kind),
     // In the words of an index: of these there are few.
     kind?.includes('human') === false ? sql`i.kind <> 'human'` : undefined,
@@ -171,6 +173,7 @@ export interface ToldHolding extends LastAnswer {
   shared: boolean
   standing: Standing
   dueAt: string | null
+  handoverBy: string | null
   deadline: Deadline | null
   finding: { id: string; kind: FindingKind; severity: Severity; state: FindingState; exempted: boolean } | null
 }
@@ -185,7 +188,8 @@ export async function holdings(
 ): Promise<ToldHolding[]> {
   const { rows } = await sql<ToldHolding>`
     select ${systemRef('s')} as system, ${credentialRef('k')} as credential, k.principal, k.privilege, k.shared,
-      ${standingOf(now)} as standing, ${LAST_ANSWER}, ${told(sql`c.due_at`)} as "dueAt", ${deadlineOf(within, now)} as deadline,
+      ${standingOf(now)} as standing, ${LAST_ANSWER}, ${told(sql`c.due_at`)} as "dueAt", ${told(sql`k.handover_by`)} as "handoverBy",
+      ${deadlineOf(within, now)} as deadline,
       case when f.id is not null then json_build_object('id', f.id, 'kind', f.kind, 'severity', f.severity, 'state', f.state,
         'exempted', f.exempted) end as finding
     from credential k join check_state c on c.credential_id = k.id join system s on s.id = k.system_id

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, PersonName } from '../domain/grant.ts'
+import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, PersonName, TurnOutcome } from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Queryable } from './db.ts'
@@ -50,6 +50,39 @@ export async function dueListings(
   return rows
 }
 
+/** How the last look at each of those who left went, at one system. */
+export interface LookCounts {
+  /** Of these there are looks: who left, by `principal` only with a credential at the system. */
+  people: number
+  complete: number
+  inconclusive: number
+  /** Not looked at yet. */
+  never: number
+  /** When the next of them is due, or was; null: there is nobody. */
+  nextAt: Temporal.Instant | null
+}
+
+/** Counts what `dueListings` goes by. Reads the last listing of everybody who left: to be kept for a while. */
+export async function lookCounts(
+  db: Queryable,
+  of: { systemId: string; by: PersonName; everyMs: number; now: Temporal.Instant },
+): Promise<LookCounts> {
+  const ms = (each: number) => sql`${each}::float8 * interval '1 millisecond'`
+  const { rows } = await sql<LookCounts>`
+    select count(*)::int as people, (count(*) filter (where l.outcome = 'complete'))::int as complete,
+      (count(*) filter (where l.outcome = 'inconclusive'))::int as inconclusive, (count(*) filter (where l.at is null))::int as never,
+      min(case when l.at is null then ${of.now.toString()}::timestamptz
+        when l.outcome = 'inconclusive' then l.at + ${ms(Math.min(of.everyMs, RETRY_MS))} else l.at + ${ms(of.everyMs)} end) as "nextAt"
+    from identity i
+    left join lateral (
+      select l.at, l.outcome from listing l where l.system_id = ${of.systemId}::uuid and l.identity_id = i.id order by l.at desc limit 1
+    ) l on true
+    where i.terminated_at <= ${of.now.toString()}::timestamptz
+      and ${of.by === 'principal' ? sql`exists (select 1 from credential k where k.identity_id = i.id and k.system_id = ${of.systemId}::uuid)` : sql`true`}
+  `.execute(db)
+  return rows[0] ?? { people: 0, complete: 0, inconclusive: 0, never: 0, nextAt: null }
+}
+
 /**
  * True for the one process that is to ask a system now. Its turn ends by `until` at the latest, so that one that died keeps nobody out
  * for long; nobody asks again within `rest.ms` of the last turn's begin, or `rest.faultMs` where that one could not ask.
@@ -88,11 +121,24 @@ export async function keepTurn(
   return (done.numAffectedRows ?? 0n) > 0n
 }
 
-/** Why a system could not be asked, or null. @param fault a word of the list, or a sentence without secrets */
-export async function turnFault(db: Queryable, systemId: string, fault: string | null, at: Temporal.Instant): Promise<void> {
+/** What came of a turn. */
+export interface TurnEnd {
+  outcome: TurnOutcome
+  /** Why the system could not be asked; undefined: it could. */
+  fault: ListingFault | undefined
+  people: number
+  complete: number
+  inconclusive: number
+  grants: number
+}
+
+/** Writes what came of a turn that had somebody to look at. */
+export async function endTurn(db: Queryable, systemId: string, end: TurnEnd, at: Temporal.Instant): Promise<void> {
+  const { outcome, fault, people, complete, inconclusive, grants } = end
   await db
     .updateTable('listing_turn')
-    .set({ fault, fault_at: fault === null ? null : at.toString() })
+    .set({ fault: fault ?? null, fault_at: fault === undefined ? null : at.toString() })
+    .set({ finished_at: at.toString(), outcome, people, complete, inconclusive, listed: grants })
     .where('system_id', '=', systemId)
     .execute()
 }

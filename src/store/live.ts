@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import type { FindingKind, FindingState, Severity } from '../domain/finding.ts'
+import type { TurnOutcome } from '../domain/grant.ts'
 import type { Queryable } from './db.ts'
 import type { FindingEventTable } from './tables.ts'
 
-export const LIVE_TYPES = ['finding', 'trial', 'operator', 'delivery'] as const
+export const LIVE_TYPES = ['finding', 'trial', 'operator', 'delivery', 'listing'] as const
 export type LiveType = (typeof LIVE_TYPES)[number]
 
 /** Something that happened: the row that it stands in, and a key that tells it from what happens to the same row later. */
@@ -18,7 +19,8 @@ const DELIVERY_LIVES_MS = 4 * 86_400_000
 
 /**
  * What was written since an instant, by the clocks of those who wrote it, in the order in which it began; `limit` at most, the oldest.
- * Read by the primary keys alone: ids are UUIDv7, made in the transactions that write them.
+ * Read by the primary keys alone, but for the turns of inventories, one row for each system: ids are UUIDv7, made in the transactions that
+ * write them.
  *
  * @param trialMs how long a trial may last
  */
@@ -32,6 +34,7 @@ export async function liveKeys(db: Queryable, since: Temporal.Instant, trialMs: 
         where id >= ${firstId(since.subtract({ milliseconds: trialMs }))}::uuid and finished_at >= ${from}
       union all select 'delivery', id, id::text || extract(epoch from finished_at)::text from delivery
         where id >= ${firstId(since.subtract({ milliseconds: DELIVERY_LIVES_MS }))}::uuid and finished_at >= ${from}
+      union all select 'listing', system_id, system_id::text || extract(epoch from finished_at)::text from listing_turn where finished_at >= ${from}
     ) each order by id limit ${limit}
   `.execute(db)
   return rows
@@ -68,6 +71,26 @@ export async function liveFindings(db: Queryable, ids: readonly string[]): Promi
     from finding_event e join finding f on f.id = e.finding_id
     left join identity i on i.id = f.identity_id left join system s on s.id = f.system_id
     where e.id in ${these(ids)}
+  `.execute(db)
+  return rows
+}
+
+export interface LiveListing {
+  id: string
+  at: Temporal.Instant
+  system: string
+  outcome: TurnOutcome
+  people: number
+  inconclusive: number
+  listed: number
+}
+
+/** The last turns of inventories, by the ids of their systems. */
+export async function liveListings(db: Queryable, ids: readonly string[]): Promise<LiveListing[]> {
+  if (ids.length === 0) return []
+  const { rows } = await sql<LiveListing>`
+    select t.system_id as id, t.finished_at as at, s.name as system, t.outcome, t.people, t.inconclusive, t.listed
+    from listing_turn t join system s on s.id = t.system_id where t.system_id in ${these(ids)} and t.finished_at is not null
   `.execute(db)
   return rows
 }

@@ -14,6 +14,7 @@ import * as grants from '../../migrations/0011-grants.ts'
 import * as retiredReason from '../../migrations/0012-retired-reason.ts'
 import * as rotation from '../../migrations/0013-rotation.ts'
 import * as ownership from '../../migrations/0014-ownership.ts'
+import * as turns from '../../migrations/0015-turns.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -34,6 +35,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0012-retired-reason': retiredReason,
   '0013-rotation': rotation,
   '0014-ownership': ownership,
+  '0015-turns': turns,
 }
 
 /**

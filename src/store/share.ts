@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import type { RevokeWithin } from '../domain/policy.ts'
+import type { Standing } from '../domain/standing.ts'
 import type { Queryable } from './db.ts'
-import { at, type IdentityRef, identityRef, told } from './told.ts'
+import { at, type Deadline, deadlineOf, type IdentityRef, identityRef, standingOf, told } from './told.ts'
 
 /** A credential of somebody who holds a secret, perhaps with others. */
 export interface Member {
@@ -70,14 +72,26 @@ export interface ToldHolder {
   /** False: another value was registered for the others since. */
   current: boolean
   retiredAt: string | null
+  /** When another value was registered for the others. */
+  rotatedAt: string | null
+  standing: Standing
+  /** By when the value that a leaver knows must be refused; null: the holder is here, or off the list. */
+  deadline: Deadline | null
 }
 
 /** Everybody who holds the secret of a credential, by name; nobody where it is not shared. */
-export async function holdersOf(db: Queryable, credentialId: string, limit: number): Promise<ToldHolder[]> {
+export async function holdersOf(
+  db: Queryable,
+  credentialId: string,
+  limit: number,
+  { within, now }: { within: RevokeWithin; now: Temporal.Instant },
+): Promise<ToldHolder[]> {
   const { rows } = await sql<ToldHolder>`
     select k.id as "credentialId", ${identityRef('i')} as identity, ${told(sql`k.created_at`)} as since,
-      k.rotated_at is null and k.retired_at is null as current, ${told(sql`k.retired_at`)} as "retiredAt"
-    from credential k join identity i on i.id = k.identity_id
+      k.rotated_at is null and k.retired_at is null as current, ${told(sql`k.retired_at`)} as "retiredAt",
+      ${told(sql`k.rotated_at`)} as "rotatedAt", ${standingOf(now)} as standing, ${deadlineOf(within, now)} as deadline
+    from credential k join identity i on i.id = k.identity_id join check_state c on c.credential_id = k.id
+    join system s on s.id = k.system_id
     where k.share_id = (select share_id from credential where id = ${credentialId}::uuid)
     order by i.name, i.id limit ${limit}
   `.execute(db)

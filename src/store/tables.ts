@@ -7,7 +7,7 @@ import type { Privilege, RetiredReason } from '../domain/credential.ts'
 import type { FeedKind, FeedStanding, HoldReason, StatementSays, StatementState } from '../domain/feed.ts'
 import type { FindingEvent, FindingKind, FindingState, Severity } from '../domain/finding.ts'
 import type { GapReason } from '../domain/gap.ts'
-import type { GrantFacts, GrantKind, ListingFault, ListingOutcome } from '../domain/grant.ts'
+import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, TurnOutcome } from '../domain/grant.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Facts } from '../domain/leaf.ts'
 import type { LedgerKind } from '../domain/ledger.ts'
@@ -670,4 +670,12 @@ export interface ListingTurnTable {
   /** Why the last turn could not ask; null since one could. */
   fault: string | null
   fault_at: MaybeAt
+  /** When the last turn ended that had somebody to look at; null: none has. The rest is what came of it. */
+  finished_at: MaybeAt
+  outcome: TurnOutcome | null
+  people: number | null
+  complete: number | null
+  inconclusive: number | null
+  /** Grants that it listed. */
+  listed: number | null
 }

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openTokenHouse, QUICK, type TokenHouse } from '../commands/house.ts'
+import { type HttpServer, openHttp } from '../servers/hostile-http.ts'
 import { type RunningDaemon, until } from '../servers/revenant.ts'
 import {
   expectNothingWrong,
@@ -30,6 +31,9 @@ const page = z.looseObject({
 
 describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { timeout: 120_000 }, () => {
   let house: TokenHouse
+  let okta: HttpServer
+  /** What may be read there. */
+  let mayList = true
   let daemon: RunningDaemon
   let browser: TestBrowser
   let operator: Visitor
@@ -37,15 +41,25 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
   const users = new Map<string, string>()
   beforeAll(async () => {
     await builtPage()
-    house = await openTokenHouse({ SCIM_TOKEN: TOKEN })
+    // Answers as Okta documents them: gil is known there, and no list has anything of anybody.
+    okta = await openHttp(({ url }) => {
+      const [path = ''] = url.split('?')
+      if (path === '/api/v1/users/gil') return { status: 200, body: { id: '00u1' } }
+      if (/^\/api\/v1\/users\/[^/]+$/.test(path)) return { status: 404, body: { errorCode: 'E0000007' } }
+      const isKept = path === '/api/v1/api-tokens' && !mayList
+      return isKept ? { status: 403, body: { errorCode: 'E0000006' } } : { status: 200, body: [] }
+    })
+    house = await openTokenHouse({ SCIM_TOKEN: TOKEN, OKTA_TOKEN: 'okta-token-0123456789' })
     // What is let in still is what a handover waits for.
     house.api.live.set('token-of-gil', 'gil')
     house.write('drop/all.csv', rowsOf(STAFF, ''))
     // A folder that is none: the source cannot be asked.
     house.write('blocked', 'no folder')
+    const target = { baseUrl: okta.origin, tls: 'disable' }
+    const inventory = { kind: 'okta', by: 'externalId', every: '30d', target, credential: { token: 'env:OKTA_TOKEN' } }
     const files = { source: 'files', every: '1s', settle: '1s' }
     house.configure({
-      systems: [house.system()],
+      systems: [house.system({ inventory })],
       policy: QUICK,
       sources: [
         { name: 'okta', source: 'scim', tokens: ['env:SCIM_TOKEN'] },
@@ -65,6 +79,7 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
   afterAll(async () => {
     await browser?.close()
     await house?.stop()
+    await okta?.stop()
   })
   beforeEach(async () => {
     await operator.page.setViewportSize({ width: 1280, height: 900 })
@@ -310,6 +325,79 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     await dialog.getByRole('button', { name: 'Transfer' }).click()
     await page.getByText('hana answers for it now.').waitFor()
     await page.getByRole('link', { name: 'Hana Ito' }).waitFor()
+    expectNothingWrong(operator)
+  })
+
+  const ran = async (...words: string[]) => {
+    const { exit, stderr } = await house.run(words)
+    expect(exit, stderr).toBe(0)
+  }
+
+  it('lists whoever is suspended, by the address', async () => {
+    const { page } = operator
+    await open(page, 'identities', 'Identities')
+    await page.getByRole('combobox', { name: 'State' }).selectOption('Is suspended')
+    await rowOf(page, 'Hana Ito').locator('.badge', { hasText: 'Suspended' }).waitFor()
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1)
+    expect(new URL(page.url()).hash).toBe('#/identities?state=suspended')
+    await inspect(page, 'identities-suspended')
+    await open(page, 'identities?state=suspended&q=nobody', 'Identities')
+    await page.getByText('No identity fits these filters.').waitFor()
+  })
+
+  it('tells that nothing is left from that nobody could look, while somebody watches', async () => {
+    const { page } = operator
+    await open(page, `identities/${await idOf('gil')}`, 'Gil Ito')
+    const looks = page.getByRole('region', { name: 'Last looks' })
+    await page.getByText('Live', { exact: true }).waitFor()
+    await ran('grants', 'run', 'api', '--identity', 'gil')
+    await looks.locator('.badge.closed', { hasText: 'Nothing left' }).waitFor()
+    await looks.getByText('No canary').waitFor()
+    await inspect(page, 'last-looks')
+    mayList = false
+    await ran('grants', 'run', 'api', '--identity', 'gil')
+    await looks.locator('.badge.doubt', { hasText: 'Could not look' }).waitFor()
+    await looks.getByText('Not read: api tokens').waitFor()
+    expect(await looks.getByText('Nothing left').count()).toBe(0)
+    await picture(page, 'last-looks-inconclusive')
+    await looks.getByRole('link', { name: 'api', exact: true }).click()
+    const inventory = page.getByRole('region', { name: 'Inventory' })
+    await inventory.getByText('1 looked at, 0 to the end').waitFor()
+    await inventory.locator('.badge.doubt', { hasText: 'Not all read' }).waitFor()
+    await inventory.getByText('none: a list that has gone blind').waitFor()
+    await inspect(page, 'inventory')
+    await open(page, `identities/${await idOf('hana')}`, 'Hana Ito')
+    await looks.getByText('It is here: nobody looks what it has.').waitFor()
+    expectNothingWrong(operator)
+  })
+
+  it('shows who knows a shared secret, what is kept ahead, and to whom it is handed over', async () => {
+    const { page } = operator
+    house.api.live.set('the-common-one', 'gil')
+    const row = { identity: 'hana', system: 'api', label: 'root', secret: { token: 'the-common-one' }, holders: 'gil;finn' }
+    house.write('shared.jsonl', `${JSON.stringify(row)}\n`)
+    await ran('import', 'credentials', 'shared.jsonl')
+    await open(page, `identities/${await idOf('hana')}`, 'Hana Ito')
+    await page.getByRole('link', { name: 'root', exact: true }).click()
+    await page.locator('.head .badge', { hasText: 'Registered ahead' }).waitFor()
+    const holders = page.getByRole('region', { name: 'Who knows it' })
+    await holders.getByText('To be changed').waitFor()
+    await rowOf(page, 'Gil Ito').getByText('the value in use').waitFor()
+    // What the leaver knows is tried, and only that.
+    await rowOf(page, 'Gil Ito').locator('.badge.open').waitFor()
+    await inspect(page, 'credential-shared')
+    await ran('handover', 'gil', '--to', 'finn', '--by', new Date(Date.now() + 86_400_000).toISOString())
+    await rowOf(page, 'Gil Ito').getByRole('link', { name: 'its credential' }).click()
+    await page.getByRole('heading', { name: 'root at api', level: 1 }).waitFor()
+    await page.locator('.head .badge', { hasText: 'Handed over' }).waitFor()
+    await page.getByRole('region', { name: 'Its life' }).getByRole('link', { name: 'Finn' }).waitFor()
+    house.write('shared.jsonl', `${JSON.stringify({ ...row, secret: { token: 'the-new-one' } })}\n`)
+    await ran('import', 'credentials', 'shared.jsonl')
+    await page.locator('.head .badge', { hasText: 'Replaced' }).waitFor()
+    await rowOf(page, 'Gil Ito').getByText('an old value').waitFor()
+    await inspect(page, 'credential-handed-over')
+    await open(page, `identities/${await idOf('gil')}`, 'Gil Ito')
+    await page.getByRole('region', { name: 'Where it is let in' }).getByText('handed over').first().waitFor()
     expectNothingWrong(operator)
   })
 

@@ -18,7 +18,8 @@ beforeAll(async () => {
     if (path === '/api/v1/users/erin%40corp.example') return { status: 200, body: { id: '00u1' } }
     if (path === '/api/v1/api-tokens')
       return { status: 200, body: tokens.map((id) => ({ id, name: `terraform ${SECRET.slice(0, 3)}`, userId: '00u1' })) }
-    return path.startsWith('/api/v1/users/00u1/') ? { status: 200, body: [] } : { status: 404, body: { errorCode: 'E0000007' } }
+    const isList = /^\/api\/v1\/users\/00u1\/|\/(?:eventHooks|api-services)$/.test(path)
+    return isList ? { status: 200, body: [] } : { status: 404, body: { errorCode: 'E0000007' } }
   })
   house = await openTokenHouse({ OKTA_TOKEN: SECRET })
   const inventory = { kind: 'okta', target: { baseUrl: server.origin, tls: 'disable' }, credential: { token: 'env:OKTA_TOKEN' } }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/fault.ts'
 import { parseConfig } from '../../src/config/load.ts'
+import { isMalformedReference } from '../../src/custody/malformed-reference.ts'
 import { parseReference } from '../../src/domain/reference.ts'
 import { checks, FULL } from './checks.ts'
 
@@ -49,8 +50,46 @@ describe('references to secret managers', () => {
     'exec:pass?version=1',
     'gcp:/x',
     'file:/x#',
-  ])('refuses %j', (text) => {
+    'file:relative.json',
+    'file:~/secret',
+    'env: X',
+    'env : X',
+    'env:',
+    'env:MY-VAR',
+    'env:"X"',
+    ' env:X',
+    'env:X\n',
+    'Env:X',
+    'VAULT:main/secret/app#x',
+    'vault:kv/app secret#x',
+    'vault:v1',
+    'vault://main/secret/x',
+    'aws-secrets:arn:aws:secretsmanager:eu-west-1:1:secret:x-1',
+  ])('refuses %j, and knows that it was meant as one', (text) => {
     expect(parseReference(text)).toBeUndefined()
+    expect(isMalformedReference(text)).toBe(true)
+  })
+
+  it.each([
+    'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9g==',
+    'vault:v12:abc/def#x',
+    'hunter2',
+    'env',
+    'environment:X',
+    'my env:X',
+    'op://vault/item/field',
+    'https://u:p@db.example/env:X',
+    'env:\n  TOKEN: hunter2\n',
+    '-----BEGIN PRIVATE KEY-----\nfile:/x\n',
+    // A good one is not a bad one.
+    'env:X',
+    'vault:main/secret/app#x',
+  ])('%j was not', (text) => {
+    expect(isMalformedReference(text)).toBe(false)
+  })
+
+  it('takes no time over a long text', () => {
+    expect(isMalformedReference(`env:${' '.repeat(500_000)}\n${' '.repeat(500_000)}x`)).toBe(false)
   })
 })
 

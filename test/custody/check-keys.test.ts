@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { checkKeys } from '../../src/custody/check-keys.ts'
 import { type Custody, openCustody } from '../../src/custody/custody.ts'
+import { addLedgerKey, readKeyRing } from '../../src/custody/key-ring.ts'
 import { openManagers } from '../../src/custody/managers/open.ts'
 import { readReference } from '../../src/custody/references.ts'
 import { NO_WRAPS, openRingWraps } from '../../src/custody/ring-wrap.ts'
+import { openSigners } from '../../src/evidence/signers.ts'
 import { addCredentials, addSystem, clear, keep, STORES, type TestStore } from './stores.ts'
 
 const embedded = STORES.find(([name]) => name === 'PGlite')
@@ -78,7 +80,7 @@ describe('what the keys open', () => {
       readReference,
     )
     const wrapped = await openCustody({ db: test.db, keyRingPath: path, clock, wraps: () => wraps })
-    await wrapped.rewrap()
+    await wrapped.rewrap({ unwrap: false })
     expect(await checkKeys({ db: test.db, keyRingPath: path, wraps })).toMatchObject({
       ring: { state: 'open', wrappedWith: 'a passphrase' },
       secrets: { lost: 0 },
@@ -128,13 +130,46 @@ describe('what the keys open', () => {
     expect(report.systems).toEqual([{ system: 'payroll', lost: 2 }])
   })
 
+  it('tells whether the ring goes on with the ledger, as the signers do', async () => {
+    const readKeys = async () => (await readKeyRing(path)).ledgerKeys.map(({ key }) => key)
+    const signs = () => {
+      const options = { db: test.db, origin: undefined, instance: 'test', readKeys, makeKey: readKeys, now: clock }
+      return openSigners(options).then(
+        () => true,
+        () => false,
+      )
+    }
+    const expectSigning = async (state: string, signing: boolean) => {
+      expect([state, (await check()).ledgerKeysMissing]).toEqual([state, !signing])
+      // After the check: they take up a key that the log does not know.
+      expect([state, await signs()]).toEqual([state, signing])
+      expect([state, (await check()).ledgerKeysMissing]).toEqual([state, !signing])
+    }
+    const [none, first] = [`${path}.none`, `${path}.first`]
+    await cp(path, none)
+    expect((await check()).ledgerKeysMissing).toBe(false)
+    await addLedgerKey(path, clock())
+    await cp(path, first)
+    await expectSigning('the first key', true)
+    await addLedgerKey(path, clock())
+    await expectSigning('a rotation that was cut short', true)
+    await cp(first, path)
+    await expectSigning('a ring from before the rotation', false)
+    await cp(none, path)
+    await expectSigning('a ring from before any', false)
+    await addLedgerKey(path, clock())
+    await expectSigning('a ring with a key of its own', false)
+    await rm(path)
+    expect((await check()).ledgerKeysMissing).toBe(true)
+  })
+
   it('rotates while it is wrapped, and everything opens', async () => {
     const phrase = join(test.folder, 'phrase-2')
     await writeFile(phrase, 'the right passphrase of the ring')
     const wrap = { by: 'passphrase' as const, passphrase: `file:${phrase}` }
     const wraps = openRingWraps({ wrap, previous: [] }, openManagers([]), readReference)
     const wrapped = await openCustody({ db: test.db, keyRingPath: path, clock, wraps: () => wraps })
-    await wrapped.rewrap()
+    await wrapped.rewrap({ unwrap: false })
     expect(await wrapped.rotate({ dropOld: true })).toMatchObject({ resealed: 5, broken: [] })
     expect(await checkKeys({ db: test.db, keyRingPath: path, wraps })).toMatchObject({
       ring: { wrappedWith: 'a passphrase', keys: [{ active: true }] },

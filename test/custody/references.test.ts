@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ManagerError } from '../../src/custody/managers/manager.ts'
 import { parseSecretReference, readReference, readSecret } from '../../src/custody/references.ts'
 import { RevenantError } from '../../src/domain/error.ts'
 
@@ -112,6 +113,82 @@ describe('readSecret', () => {
       username: 'constructor:x',
     })
   })
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    [
+      'blank',
+      { password: 'env: REVENANT_TEST_SECRET' },
+      /"password" of a secret reference is a reference that is not well-formed/,
+    ],
+    ['case', { password: 'Env:REVENANT_TEST_SECRET' }, /not well-formed/],
+    ['manager', { password: 'vault:kv/app secret#x' }, /not well-formed/],
+    ['name', { username: 'env: REVENANT_TEST_SECRET', password: 'env:REVENANT_TEST_SECRET' }, /"username" .* not well-formed/],
+    ['literal', { username: 'bob', password: MARK }, /"password" .* holds a secret itself/],
+    ['beside', { clientSecret: MARK, password: 'env:REVENANT_TEST_SECRET' }, /"clientSecret" .* holds a secret itself/],
+    ['key', { [MARK]: MARK }, /a key that is no field name/],
+  ])('takes nothing for the secret that is no reference: %s', async (_name, fields, message) => {
+    const error = await errorOf(readSecret(fields))
+    expect(error.code).toBe('SECRET_INVALID')
+    expect(error.message).toMatch(message)
+  })
+})
+
+describe('fields of one place', () => {
+  const pair = {
+    username: 'vault:main/secret/db#name',
+    password: 'vault:main/secret/db#pass',
+    token: 'vault:main/secret/api#token',
+  }
+  const unavailable = (fault: ManagerError['fault']) =>
+    new RevenantError('SECRET_UNAVAILABLE', 'no', { cause: new ManagerError(fault, 'no') })
+  const answering = (answer: (text: string, asked: number) => string) => {
+    const asked: string[] = []
+    const reader = async (text: string) => answer(text, asked.push(text))
+    return { asked, reader }
+  }
+
+  it('are read whole where several are of it, and by itself where one is', async () => {
+    const { asked, reader } = answering((text) => (text.includes('#') ? 't' : '{"name":"bob","pass":"p"}'))
+    expect(await readSecret(pair, reader)).toEqual({ username: 'bob', password: 'p', token: 't' })
+    expect(asked).toEqual(['vault:main/secret/db', 'vault:main/secret/api#token'])
+  })
+
+  it.each<[string, () => string]>([
+    [
+      'is refused',
+      () => {
+        throw unavailable('unfit')
+      },
+    ],
+    ['is no object', () => 'text'],
+    ['names them otherwise', () => '{"name":"bob"}'],
+  ])('are read by themselves where the whole of it %s', async (_name, whole) => {
+    const { reader } = answering((text) => (text.includes('#') ? text.slice(-4) : whole()))
+    expect(await readSecret(pair, reader)).toEqual({ username: 'name', password: 'pass', token: 'oken' })
+  })
+
+  it('are not taken of two versions', async () => {
+    const { reader } = answering((text, asked) => (text.includes('#') ? `version ${asked > 4 ? 2 : 1}` : 'text'))
+    expect((await errorOf(readSecret(pair, reader))).code).toBe('SECRET_UNAVAILABLE')
+  })
+
+  it('are not asked for again where nobody answers', async () => {
+    const { asked, reader } = answering((text) => {
+      if (!text.includes('#')) throw unavailable('unreachable')
+      return 't'
+    })
+    expect((await errorOf(readSecret(pair, reader))).code).toBe('SECRET_UNAVAILABLE')
+    expect(asked).toEqual(['vault:main/secret/db', 'vault:main/secret/api#token'])
+  })
+
+  it('of a file, of the environment', async () => {
+    const fields = { username: inFolder('file:@json#username'), password: inFolder('file:@json#password') }
+    expect(await readSecret({ ...fields, token: 'env:REVENANT_TEST_JSON#token' })).toEqual({
+      username: 'bob',
+      password: MARK,
+      token: MARK,
+    })
+  })
 })
 
 describe('parseSecretReference', () => {
@@ -122,11 +199,21 @@ describe('parseSecretReference', () => {
   ])('%s', (text, parsed) => {
     expect(parseSecretReference(text)).toEqual(parsed)
   })
-  it.each([MARK, '', '{}', '{"password":"hunter2-mark"}', `{"password":"${MARK}`, 'file:relative', '["env:X"]'])(
-    'refuses %j without quoting it',
-    async (text) => {
-      const error = await errorOf(Promise.resolve().then(() => parseSecretReference(text)))
-      expect(error.code).toBe('SECRET_INVALID')
-    },
-  )
+  it.each([
+    MARK,
+    '',
+    '{}',
+    '{"password":"hunter2-mark"}',
+    `{"password":"${MARK}`,
+    `{"password":"env:X","token":"${MARK}"}`,
+    '{"password":"env:X","username":"env: X"}',
+    '{"password":"env: X"}',
+    '{"username":"bob"}',
+    'file:relative',
+    ' env:X',
+    '["env:X"]',
+  ])('refuses %j without quoting it', async (text) => {
+    const error = await errorOf(Promise.resolve().then(() => parseSecretReference(text)))
+    expect(error.code).toBe('SECRET_INVALID')
+  })
 })

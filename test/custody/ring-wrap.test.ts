@@ -2,7 +2,15 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { addLedgerKey, addRingKey, lookAtKeyRing, openKeyRing, readKeyRing, rewriteKeyRing } from '../../src/custody/key-ring.ts'
+import {
+  addLedgerKey,
+  addRingKey,
+  dropRingKeys,
+  lookAtKeyRing,
+  openKeyRing,
+  readKeyRing,
+  rewriteKeyRing,
+} from '../../src/custody/key-ring.ts'
 import { openManagers } from '../../src/custody/managers/open.ts'
 import { readReference } from '../../src/custody/references.ts'
 import { openRingWraps, type RingWraps } from '../../src/custody/ring-wrap.ts'
@@ -66,6 +74,9 @@ async function faultOf(promise: Promise<unknown>): Promise<string> {
   return error.message
 }
 
+const KEEP = { unwrap: false }
+const UNWRAP = { unwrap: true }
+
 describe('a wrapped key ring', () => {
   it.each<[string, () => RingWrapConfig]>([
     ['by a passphrase', passphrase],
@@ -95,19 +106,34 @@ describe('a wrapped key ring', () => {
     }
     // A plain file opens under a configuration that wraps: it is about to be wrapped.
     await same(place(passphrase()))
-    await rewriteKeyRing(place(passphrase()))
+    await rewriteKeyRing(place(passphrase()), KEEP)
     expect((await lookAtKeyRing(path))?.wrappedWith).toBe('a passphrase')
     const before = await readFile(path, 'utf8')
-    await rewriteKeyRing(place(passphrase()))
+    await rewriteKeyRing(place(passphrase()), KEEP)
     expect(await readFile(path, 'utf8')).not.toBe(before)
-    await rewriteKeyRing(place(passphrase('another'), passphrase()))
+    await rewriteKeyRing(place(passphrase('another'), passphrase()), KEEP)
     await same(place(passphrase('another')))
-    await rewriteKeyRing(place(transit, passphrase(), passphrase('another')))
+    await rewriteKeyRing(place(transit, passphrase(), passphrase('another')), KEEP)
     expect((await lookAtKeyRing(path))?.wrappedWith).toBe('vaultTransit revenant')
     await same(place(transit))
-    await rewriteKeyRing(place(undefined, transit))
+    expect(await faultOf(rewriteKeyRing(place(undefined, transit), KEEP))).toMatch(/is wrapped with vaultTransit revenant/)
+    await rewriteKeyRing(place(undefined, transit), UNWRAP)
     expect((await lookAtKeyRing(path))?.wrappedWith).toBeUndefined()
     await same(path)
+  })
+
+  it('stays wrapped, whoever changes its keys, until it is unwrapped', async () => {
+    await openKeyRing(place(passphrase()), { mayCreate: true, now })
+    await addRingKey(place(passphrase()), now)
+    const before = await readFile(path, 'utf8')
+    const unwrapping = place(undefined, passphrase())
+    for (const change of [addRingKey, addLedgerKey, (at: typeof unwrapping) => dropRingKeys(at, [])])
+      expect(await faultOf(change(unwrapping, now))).toMatch(
+        /is wrapped with a passphrase, and the configuration names no keyRing.wrap: .* keys unwrap/,
+      )
+    expect(await readFile(path, 'utf8')).toBe(before)
+    await rewriteKeyRing(unwrapping, UNWRAP)
+    expect((await addRingKey(unwrapping, now)).keys).toHaveLength(3)
   })
 
   it('says what it is wrapped with, and why that does not open it', async () => {
@@ -137,10 +163,10 @@ describe('a wrapped key ring', () => {
     await openKeyRing(path, { mayCreate: true, now })
     const before = await readFile(path, 'utf8')
     vault.forbidden.add('/v1/transit/decrypt/revenant')
-    expect(await faultOf(rewriteKeyRing(place(transit)))).toMatch(
+    expect(await faultOf(rewriteKeyRing(place(transit), KEEP))).toMatch(
       /cannot be wrapped with vaultTransit revenant: main answered 403/,
     )
-    expect(await faultOf(rewriteKeyRing(place(passphrase('short'))))).toMatch(/needs at least 15 characters/)
+    expect(await faultOf(rewriteKeyRing(place(passphrase('short')), KEEP))).toMatch(/needs at least 15 characters/)
     expect(await readFile(path, 'utf8')).toBe(before)
   })
 

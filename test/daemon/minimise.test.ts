@@ -1,5 +1,7 @@
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Config } from '../../src/config/config.ts'
+import { parseConfig } from '../../src/config/load.ts'
 import { minimiseSecrets } from '../../src/daemon/minimise.ts'
 import { type STATEMENTS, statementRows } from '../../src/evidence/statements.ts'
 import { listCredentials } from '../../src/store/credential.ts'
@@ -9,6 +11,7 @@ import { checkTallies } from '../../src/store/evidence-summary.ts'
 import { holders } from '../../src/store/overview.ts'
 import { findSecret } from '../../src/store/secret.ts'
 import { countSealed } from '../../src/store/spent.ts'
+import { checks } from '../config/checks.ts'
 import { type House, openHouse } from '../intake/house.ts'
 import { STORES, type TestStore } from '../servers/stores.ts'
 
@@ -19,7 +22,9 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
   let store: TestStore
   let house: House
   let system: string
+  let config: Config
   beforeAll(async () => {
+    config = await parseConfig('systems: []', 'f.yaml', checks)
     store = await open()
     house = await openHouse(store.store)
     system = house.system('api')
@@ -45,10 +50,8 @@ describe.each(STORES.filter(({ name }) => name === 'PGlite'))('minimisation on $
 
   const db = () => store.store.db
   const ago = (days: number) => house.now().subtract({ hours: 24 * days })
-  const minimise = (config: object = POLICY) =>
-    minimiseSecrets({ config, instance: 'r1', now: house.now, store: store.store } as unknown as Parameters<
-      typeof minimiseSecrets
-    >[0])
+  const minimise = ({ custody }: Pick<Config, 'custody'> = POLICY) =>
+    minimiseSecrets({ config: { ...config, custody }, instance: 'r1', now: house.now, store: store.store })
   /** A token that ends so many days ago; without a number one that tells no date. */
   const token = async (endedDaysAgo: number | undefined, label: string) =>
     endedDaysAgo === undefined

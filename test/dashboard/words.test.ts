@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { kindLabel } from '../../src/alerts/describe.ts'
+import { FINDING_EVENT_NAMES } from '../../src/api/schemas/finding.ts'
 import { cellLook } from '../../src/dashboard/coverage-cell.ts'
 import { bandPath, daysBetween, stepPath, timeScale } from '../../src/dashboard/scale.ts'
 import { schemaFields } from '../../src/dashboard/schema-fields.ts'
 import { coarse, inputValue, relative, utc } from '../../src/dashboard/time.ts'
-import { countOf, KIND_LABELS, percent, STANDINGS } from '../../src/dashboard/words.ts'
+import { countOf, eventLabel, KIND_LABELS, percent, STANDINGS } from '../../src/dashboard/words.ts'
 import { FINDING_KINDS } from '../../src/domain/finding.ts'
 
 describe('what the page says', () => {
   it.each(FINDING_KINDS)('%s is called as in the alerts', (kind) => {
     expect(KIND_LABELS[kind]).toBe(kindLabel(kind))
+  })
+
+  it.each(FINDING_EVENT_NAMES)('%s has words of its own', (event) => {
+    expect(eventLabel(event)).toMatch(/^[a-z]+(?: [a-z]+)*$/)
+    expect(eventLabel('handed_over')).toBe('handed over')
   })
 
   it('gives what could not be judged a look of its own', () => {

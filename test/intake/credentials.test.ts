@@ -219,7 +219,7 @@ describe.each(STORES.filter((kind) => kind.available))('importing credentials in
       { line: 7, field: 'secret_ref', message: expect.stringContaining('one of them') },
       { line: 8, field: 'secret', code: 'SECRET_INVALID', message: expect.stringContaining('reference') },
       { line: 9, field: 'secret', code: 'SECRET_INVALID', message: expect.stringContaining('holds a secret itself') },
-      { line: 10, field: 'secret', code: 'SECRET_INVALID', message: expect.stringContaining('password is a reference') },
+      { line: 10, field: 'secret', code: 'SECRET_INVALID', message: expect.stringContaining('"password" is a reference') },
       { line: 11, field: 'secret', code: 'SECRET_INVALID', message: expect.any(String) },
       { line: 13, field: 'label', message: expect.stringContaining('line 12') },
       { line: 14, message: expect.stringContaining('closing quote') },
@@ -256,6 +256,34 @@ describe.each(STORES.filter((kind) => kind.available))('importing credentials in
       [7, 'SECRET_INVALID'],
     ])
     expect(JSON.stringify(report)).not.toContain(MARK)
+  })
+
+  it('takes nothing for a secret that was meant as a reference', async () => {
+    const holder = await active()
+    const system = house.system('database')
+    const row = (label: string, given: object) => ({ identity: holder, system, label, ...given })
+    const meant = ['env: X', 'Env:X', ' env:X', 'vault:kv/app secret#x', 'file:secret.json', `vault:main/${MARK} x`]
+    const report = await house.credentialsJson([
+      ...meant.map((password, n) => row(`s${n}`, { secret: { username: 'u', password } })),
+      ...meant.map((password, n) => row(`r${n}`, { secret_ref: { username: 'env:U', password } })),
+      // Blanks about a cell that is no secret are taken off.
+      ...meant.filter((text) => text.trim() === text).map((reference, n) => row(`w${n}`, { secret_ref: reference })),
+      row('name', { secret_ref: { username: 'env: U', password: 'env:X' } }),
+      row('key', { secret: { username: 'u', [MARK]: 'env:X' } }),
+    ])
+    expect(report.created).toBe(0)
+    expect(report.bad.map(({ code }) => code)).toEqual(Array.from({ length: 3 * meant.length + 1 }, () => 'SECRET_INVALID'))
+    expect(report.bad[0]?.message).toContain('"password" is a reference that is not well-formed')
+    expect(report.bad[meant.length]?.message).toContain('"password" of a secret reference is a reference that is not well-formed')
+    expect(JSON.stringify(report)).not.toContain(MARK)
+  })
+
+  it('takes a secret that only begins like one', async () => {
+    const gone = await left()
+    const password = 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9g=='
+    const secret = { username: 'svc', password }
+    await house.credentialsJson([{ identity: gone, system: house.system('database'), label: 'a', secret }])
+    expect(await secretOf((await only(gone)).id)).toEqual(secret)
   })
 
   it('leaves no secret anywhere but sealed', async () => {

@@ -1,10 +1,55 @@
 import fc from 'fast-check'
+import { sql } from 'kysely'
+import type { Db } from '../../src/store/db.ts'
 
 /** Seconds in CI; REVENANT_FUZZ_RUNS=100000 looks longer. */
-export const RUNS = Number(process.env.REVENANT_FUZZ_RUNS ?? 1_000)
+export const RUNS = runs(1_000)
 
 /** For as many runs as there are, on a machine that does other things too. */
-export const FUZZ_MS = 30_000 + RUNS * 20
+export const FUZZ_MS = fuzzMs(RUNS)
+
+/** How many runs there are where CI has `few`. */
+export function runs(few: number): number {
+  return Number(process.env.REVENANT_FUZZ_RUNS ?? few)
+}
+
+export function fuzzMs(count: number): number {
+  return 30_000 + count * 30
+}
+
+/** Tries a property so many times. A failure tells its seed, which REVENANT_FUZZ_SEED gives again. */
+export async function fuzz<Given>(property: fc.IAsyncProperty<Given>, numRuns: number): Promise<void> {
+  const seed = process.env.REVENANT_FUZZ_SEED
+  await fc.assert(property, { numRuns, ...(seed === undefined ? {} : { seed: Number(seed) }) })
+}
+
+/** Tables whose rows tell what was done. Their ids rise with time: what is new is found by them. */
+const COUNTED = ['identity', 'credential', 'scim_resource', 'feed_statement', 'audit'] as const
+export type Added = Record<(typeof COUNTED)[number], number>
+
+/** Counts the rows that were added since it was asked last: what was done, whatever was reported. */
+export function openCensus(db: Db): () => Promise<Added> {
+  let last: Record<string, string> = {}
+  return async () => {
+    const parts = COUNTED.map(
+      (table) =>
+        sql`select ${table} as of, count(*)::int as n, max(id::text) as last from ${sql.table(table)}
+          where id > ${last[table] ?? '00000000-0000-0000-0000-000000000000'}::uuid`,
+    )
+    const { rows } = await sql<{ of: string; n: number; last: string | null }>`${sql.join(parts, sql` union all `)}`.execute(db)
+    last = { ...last, ...Object.fromEntries(rows.flatMap(({ of, last: to }) => (to === null ? [] : [[of, to]]))) }
+    const count = (table: string) => rows.find(({ of }) => of === table)?.n ?? 0
+    return {
+      identity: count('identity'),
+      credential: count('credential'),
+      scim_resource: count('scim_resource'),
+      feed_statement: count('feed_statement'),
+      audit: count('audit'),
+    }
+  }
+}
+
+export const NOTHING_ADDED: Added = { identity: 0, credential: 0, scim_resource: 0, feed_statement: 0, audit: 0 }
 
 /** Whatever quotes a secret is found by this; it passes for a token. */
 export const SECRET = 'ghp_Made0Up0For0Fuzzing000000000000000'

@@ -230,6 +230,33 @@ describe('findings of scanners', () => {
       'no_system',
     ],
     ['without a place, where the service is your own', leak('gitlab-pat', token('glpat-')), 'place_unknown'],
+    [
+      'of a host that cannot be read, though the public service is there',
+      hog('Github', GITHUB, { SecretParts: { key: GITHUB, host: 'a b' } }),
+      'unclear',
+    ],
+    [
+      'of a host beside the token',
+      hog('Github', GITHUB, { SecretParts: { key: GITHUB, host: 'https://ghe.example.com' } }),
+      'no_system',
+    ],
+    [
+      'of a server that the scanner noted',
+      hog('Github', GITHUB, { ExtraData: { url: 'https://ghe.example.com/anna' } }),
+      'no_system',
+    ],
+    ['of a host behind the token', hog('Github', GITHUB, { RawV2: `${GITHUB}https://ghe.example.com` }), 'no_system'],
+    ['of something else behind it', hog('Github', GITHUB, { RawV2: `${GITHUB}:a b` }), 'unclear'],
+    [
+      'of two hosts',
+      hog('Github', GITHUB, { SecretParts: { key: GITHUB, host: 'https://api.github.com', url: 'https://ghe.example.com' } }),
+      'unclear',
+    ],
+    [
+      'of a registry that cannot be read',
+      hog('Docker', 'x', { SecretParts: { registry: 'a b', auth: Buffer.from(`a:${MARK}`).toString('base64') } }),
+      'unclear',
+    ],
     ['another port of the same host', hog('Postgres', `postgres://anna:${MARK}@db.example.com:6543`), 'no_system'],
     ['a refresh token', leak('github-refresh-token', token('ghr_')), 'not_replayable'],
     ["a runner's token", hog('Gitlab', token('glrt-'), { SecretParts: { host: 'https://git.example.com' } }), 'not_replayable'],
@@ -291,6 +318,14 @@ describe('findings of scanners', () => {
     ])
     expect(await house.secrets('bob')).toEqual([['cluster', { token: MARK }]])
     expect(await house.secrets('twin-2')).toEqual([['github', { token: token('ghp_', 5) }]])
+  })
+
+  it('takes what a scanner notes of the public service for that', async () => {
+    const noted = { rotation_guide: 'https://example.com', version: '2', url: 'https://github.com/anna', username: 'anna', id: 1 }
+    expect(await lines([hog('Github', token('ghp_', 8), { ExtraData: noted })], {}, true)).toMatchObject({
+      created: 1,
+      asideTotal: 0,
+    })
   })
 
   it('sends nothing to another origin, whatever is mapped', async () => {

@@ -277,6 +277,31 @@ describe('a workstation', () => {
     })
   })
 
+  // One system alone is no reason why a secret that names no place should be its own.
+  it.each<[string, string, string, string, string]>([
+    ['a default entry', 'hub', '.netrc', `default login anna password ${MARK}\n`, 'place_unknown'],
+    ['a user of no cluster', 'cloudflare', '.kube/config', `users:\n- name: a\n  user: {token: ${MARK}}\n`, 'place_unknown'],
+    ['an index without its address', 'hub', '.pypirc', `[x]\nusername = anna\npassword = ${MARK}\n`, 'place_unknown'],
+    ['a host that cannot be read', 'github', '.env', `GITHUB_TOKEN=${token('ghp_')}\nGITHUB_HOST=a b\n`, 'unclear'],
+    ['an enterprise token', 'github', '.env', `GH_ENTERPRISE_TOKEN=${token('ghp_')}\n`, 'unclear'],
+    ['a registry that cannot be read', 'hub', '.env', `DOCKER_PASSWORD=${MARK}\nDOCKER_USER=a\nDOCKER_REGISTRY=a b\n`, 'unclear'],
+    [
+      'a registry of another name',
+      'hub',
+      '.env',
+      `DOCKER_PASSWORD=${MARK}\nDOCKER_USER=a\nREGISTRY_HOST=r.example.com\n`,
+      'unclear',
+    ],
+    ['a registry of no name', 'hub', '.env', `REGISTRY_PASSWORD=${MARK}\nREGISTRY_USER=a\n`, 'no_system'],
+  ])('does not send %s to the only system, %s', async (_what, name, path, content, reason) => {
+    write(path, content)
+    const systems = new Map([...house.deps.systems].filter(([each]) => each === name))
+    expect(systems.size).toBe(1)
+    const words = { ...house.words(), identity: 'anna' }
+    const report = await importWorkstation(folder, words, { ...house.deps, systems }, { dryRun: true })
+    expect(report).toMatchObject({ created: 0, aside: [{ reason }] })
+  })
+
   it('wants an identity that is known, and a folder that is there', async () => {
     const words = { ...house.words(), identity: 'nobody' }
     await expect(importWorkstation(folder, words, house.deps, { dryRun: false })).rejects.toMatchObject({ code: 'NOT_FOUND' })

@@ -5,12 +5,16 @@ import { type Asked, type Given, openHttp } from '../servers/hostile-http.ts'
 
 export interface Driven {
   listed: Listed
+  /** Of the others, in their order. */
+  others: Listed[]
   asked: Asked[]
   origin: string
 }
 
 export interface DriveOptions {
   person?: Person
+  /** Listed after, in the same turn. */
+  others?: Person[]
   without?: string[]
   timeoutMs?: number
   signal?: AbortSignal
@@ -24,6 +28,7 @@ export async function driveInventory(
   answer: (asked: Asked, origin: string) => Given,
   {
     person = { by: 'principal', name: 'anna' },
+    others = [],
     without = [],
     timeoutMs = 2_000,
     signal = new AbortController().signal,
@@ -35,13 +40,17 @@ export async function driveInventory(
   const bound: BoundInventory = inventory.bind({ tls: 'disable', ...target(origin) })
   const http = openDispatcher({ origins: bound.origins, ...bound.http, connections: 2, connectTimeoutMs: 1_000 })
   try {
-    const listed = await bound.open(secret).list(person, {
+    const lister = bound.open(secret)
+    const context = {
       ...{ http, attribution: 'revenant/test (+loopback)', signal, timeoutMs },
       pace: () => undefined,
       without: new Set(without),
       nowMs: () => Date.now(),
-    })
-    return { listed, asked: server.asked, origin }
+    }
+    const listed = await lister.list(person, context)
+    const rest: Listed[] = []
+    for (const other of others) rest.push(await lister.list(other, context))
+    return { listed, others: rest, asked: server.asked, origin }
   } finally {
     await http.destroy()
     await server.stop()

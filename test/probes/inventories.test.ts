@@ -28,6 +28,117 @@ interface Case {
 
 const path = ({ url }: Asked) => url.split('?')[0]
 
+const SLACK_MEMBERS = [
+  { id: 'U1234ABCD', team_id: 'T1', deleted: true, is_bot: false, profile: { email: 'Johnny@corp.example' } },
+  { id: 'U2345BCDE', team_id: 'T1', deleted: false, is_bot: false, profile: { email: 'billy@corp.example' } },
+  { id: 'USLACKBOT', team_id: 'T1', deleted: false, is_bot: false, profile: { real_name: 'Slackbot' } },
+] as const
+/** Of docs.slack.dev, with what happened to it further on. */
+const SLACK_LOGS = [
+  {
+    ...{ service_id: 1234567890, service_type: 'Google Calendar', user_id: 'U1234ABCD', channel: 'C1234567890' },
+    ...{ date: '1392163200', change_type: 'enabled', scope: 'incoming-webhook' },
+  },
+  {
+    ...{ app_id: '2345678901', app_type: 'Johnny App', user_id: 'U1234ABCD', date: '1392163201', change_type: 'added' },
+    scope: 'chat:write,bot,channels:read',
+  },
+  {
+    ...{ service_id: '3456789012', service_type: 'Airbrake', user_id: 'U1234ABCD', date: '1392163100', change_type: 'added' },
+    scope: 'incoming-webhook',
+  },
+  {
+    ...{ service_id: '3456789012', service_type: 'Airbrake', user_id: 'U2345BCDE', date: '1392163202', change_type: 'disabled' },
+    ...{ reason: 'user', scope: 'incoming-webhook' },
+  },
+  { app_id: '99', app_type: 'Other', user_id: 'U2345BCDE', date: '1392163203', change_type: 'added', scope: 'chat:write' },
+]
+
+function slackAnswers(asked: Asked): Given {
+  const params = new URL(asked.url, 'http://x').searchParams
+  switch (path(asked)) {
+    case '/api/users.list': {
+      // In two pages, by a cursor.
+      const isFirst = params.get('cursor') === null
+      return ok({
+        ok: true,
+        members: isFirst ? SLACK_MEMBERS.slice(1) : SLACK_MEMBERS.slice(0, 1),
+        response_metadata: { next_cursor: isFirst ? 'dXNlcjpVMDYxTkZUVDI=' : '' },
+      })
+    }
+    case '/api/users.info':
+      return ok(
+        params.get('user') === 'U1234ABCD' ? { ok: true, user: SLACK_MEMBERS[0] } : { ok: false, error: 'user_not_found' },
+      )
+    case '/api/team.integrationLogs': {
+      const page = Number(params.get('page') ?? 1)
+      return ok({ ok: true, logs: SLACK_LOGS.slice(page * 3 - 3, page * 3), paging: { count: 3, total: 5, page, pages: 2 } })
+    }
+    case '/api/admin.workflows.search':
+      return ok({
+        ok: true,
+        total_found: 1,
+        workflows: [
+          { id: 'Wf014FQ97ZT5', title: 'Untitled Workflow', collaborators: [params.get('collaborator_ids')], is_published: true },
+        ],
+        response_metadata: { next_cursor: '' },
+      })
+    default: {
+      const session = (session_id: number, user_id: string) => {
+        return { session_id, user_id, team_id: 'T1', created: { device_hardware: 'iPhone15,2', os: 'iOS', ip: '127.0.0.1' } }
+      }
+      return ok({ ok: true, active_sessions: [session(1001, 'U1234ABCD'), session(1002, 'U2345BCDE')], response_metadata: {} })
+    }
+  }
+}
+
+function atlassianAnswers(asked: Asked): Given {
+  const cursor = new URL(asked.url, 'http://x').searchParams.get('cursor')
+  switch (path(asked)) {
+    case '/admin/v1/orgs/org-1/users':
+      // The second page, by its whole address.
+      return cursor === null
+        ? ok({
+            data: [{ account_id: 'acc-2', account_type: 'atlassian', account_status: 'active', email: 'bob@corp.example' }],
+            links: { next: `http://${asked.headers.host}/admin/v1/orgs/org-1/users?cursor=c2` },
+          })
+        : ok({
+            data: [{ account_id: 'acc-1', account_type: 'atlassian', account_status: 'inactive', email: 'anna@corp.example' }],
+            links: { self: 'x' },
+          })
+    case '/admin/api-access/v1/orgs/org-1/api-tokens': {
+      // By the cursor alone.
+      const token = (id: string, user: string, expiresAt: string | null) => {
+        return { id, label: 'My Addon', status: 'ALLOWED', createdAt: '2026-01-01T00:00:00Z', expiresAt, user: { id: user } }
+      }
+      return cursor === null
+        ? ok({
+            data: [token('tok-2', 'acc-2', null), token('tok-3', 'acc-1', '2025-01-01T00:00:00Z')],
+            links: { next: 'bmV4dA==' },
+          })
+        : ok({ data: [token('tok-1', 'acc-1', '2099-01-01T00:00:00Z')], links: {} })
+    }
+    case '/admin/api-access/v1/orgs/org-1/api-keys':
+      return ok({
+        data: [
+          { id: 'key-1', label: 'provisioning', orgId: 'org-1', createdBy: { id: 'acc-1' }, scopes: ['read:accounts:admin'] },
+          { id: 'key-2', label: 'other', createdBy: { id: 'acc-2' } },
+          { id: 'key-3', label: 'of nobody' },
+        ],
+        links: {},
+      })
+    default:
+      return ok({
+        items: [
+          { id: 'sa-1', atlassianId: '712020:1', displayName: 'release bot', status: 'active', createdById: 'acc-1' },
+          { id: 'sa-2', displayName: 'other', createdById: 'acc-2' },
+        ],
+        links: {},
+        total: 2,
+      })
+  }
+}
+
 const CASES: Case[] = [
   {
     ...{ kind: 'github', by: 'principal', name: 'octocat' },
@@ -36,6 +147,12 @@ const CASES: Case[] = [
     answers: (asked) => {
       if (path(asked) === '/users/octocat') return ok({ login: 'octocat', id: 1 })
       if (path(asked) === '/users/octocat/keys') return once(asked, [{ id: 1, key: 'ssh-ed25519 AAAA' }])
+      if (path(asked) === '/orgs/acme/repos') return once(asked, [{ id: 1296269, name: 'Hello-World' }])
+      if (path(asked) === '/repos/acme/Hello-World/keys')
+        return once(asked, [
+          { id: 11, key: 'ssh-rsa AAA...', title: 'octocat@octomac', added_by: 'octocat', last_used: '2022-01-10T15:53:42Z' },
+          { id: 12, key: 'ssh-rsa AAA...', title: 'hubot', added_by: 'hubot', last_used: null },
+        ])
       if (path(asked) === '/orgs/acme/credential-authorizations')
         return once(asked, [
           {
@@ -69,6 +186,7 @@ const CASES: Case[] = [
       ['sso_credentials', 'api_key', '161195', 'personal access token'],
       ['sso_credentials', 'ssh_key', '161196', 'laptop'],
       ['ssh_keys', 'ssh_key', '1', 'SSH key'],
+      ['deploy_keys', 'ssh_key', 'Hello-World 11', 'octocat@octomac'],
     ],
     carries: ({ headers }) =>
       headers.authorization === 'Bearer ghp_administrator' && headers['x-github-api-version'] === '2022-11-28',
@@ -79,6 +197,14 @@ const CASES: Case[] = [
     secret: { token: 'glpat-administrator' },
     answers: (asked) => {
       const at = path(asked)?.replace('/api/v4', '')
+      if (asked.url.includes('exclude_humans'))
+        return once(asked, [
+          { id: 77, username: 'project_29_bot', bot: true, created_by: { id: 42, username: 'anna' } },
+          { id: 78, username: 'service_account_1', bot: true, created_by: { id: 1, username: 'root' } },
+          { id: 79, username: 'support-bot', bot: true, created_by: null },
+        ])
+      if (asked.url.includes('user_id=77'))
+        return once(asked, [{ id: 88, name: 'deployer', active: true, user_id: 77, scopes: ['api'], expires_at: '2099-01-31' }])
       if (at === '/users')
         return ok([
           { id: 42, username: 'anna', email: 'anna@corp.example' },
@@ -114,6 +240,7 @@ const CASES: Case[] = [
       ['ssh_keys', 'ssh_key', '1', 'laptop'],
       ['pipeline_schedules', 'pipeline', '29 13', 'nightly'],
       ['pipeline_triggers', 'pipeline', '29 10', 'hook'],
+      ['bot_tokens', 'bot', '77 88', 'deployer'],
     ],
     carries: ({ headers }) => headers['private-token'] === 'glpat-administrator',
   },
@@ -140,6 +267,17 @@ const CASES: Case[] = [
         return ok([
           { id: 'oar1', status: 'ACTIVE', clientId: '0oa1', scopes: ['offline_access'], lastUpdated: '2026-02-01T00:00:00.000Z' },
         ])
+      if (at === '/api/v1/eventHooks')
+        return ok([
+          { id: 'who1', status: 'ACTIVE', name: 'to payroll', createdBy: '00u1', created: '2026-01-01T00:00:00.000Z' },
+          { id: 'who2', status: 'INACTIVE', name: 'old', createdBy: '00u1' },
+          { id: 'who3', status: 'ACTIVE', name: 'other', createdBy: '00u2' },
+        ])
+      if (at === '/integrations/api/v1/api-services')
+        return ok([
+          { id: '0oa9', type: 'my_app_cie', name: 'My App', createdBy: '00u1', grantedScopes: ['okta.logs.read'] },
+          { id: '0oa8', type: 'other', name: 'Other', createdBy: '00u2' },
+        ])
       return ok([
         { id: '00Tabc', name: 'terraform', userId: '00u1', created: '2026-01-01T00:00:00.000Z' },
         { id: '00Tdef', name: 'other', userId: '00u2' },
@@ -150,6 +288,8 @@ const CASES: Case[] = [
       ['consents', 'oauth_consent', 'oag1', 'Wiki'],
       ['refresh_tokens', 'oauth_token', '0oa1 oar1', '0oa1'],
       ['api_tokens', 'api_key', '00Tabc', 'terraform'],
+      ['event_hooks', 'webhook', 'who1', 'to payroll'],
+      ['api_services', 'service_account', '0oa9', 'My App'],
     ],
     carries: ({ headers }) => headers.authorization === 'SSWS 00administrator',
   },
@@ -195,6 +335,25 @@ const CASES: Case[] = [
         return ok({ value: [{ id: 'g1', clientId: 'sp-1', consentType: 'Principal', scope: 'Mail.Read offline_access' }] })
       if (at === '/v1.0/users/u-1/appRoleAssignments')
         return ok({ value: [{ id: 'a1', resourceDisplayName: 'Payroll', createdDateTime: '2026-01-01T00:00:00Z' }] })
+      if (asked.url === '/v1.0/applications/o1?%24select=id%2CpasswordCredentials')
+        return ok({
+          id: 'o1',
+          passwordCredentials: [
+            {
+              keyId: 'k1',
+              displayName: 'ci',
+              startDateTime: '2026-01-01T00:00:00Z',
+              endDateTime: '2099-01-01T00:00:00Z',
+              hint: 'x7',
+            },
+            { keyId: 'k2', displayName: 'old', startDateTime: '2020-01-01T00:00:00Z', endDateTime: '2021-01-01T00:00:00Z' },
+          ],
+        })
+      if (asked.url === '/v1.0/applications/o1?%24select=id%2CkeyCredentials')
+        return ok({
+          id: 'o1',
+          keyCredentials: [{ keyId: 'c1', displayName: 'CN=exporter', endDateTime: '2099-01-01T00:00:00Z' }],
+        })
       return ok({
         value: [
           { '@odata.type': '#microsoft.graph.application', id: 'o1', displayName: 'exporter' },
@@ -207,11 +366,40 @@ const CASES: Case[] = [
       ['consents', 'oauth_consent', 'g1', 'sp-1'],
       ['assignments', 'oauth_consent', 'a1', 'Payroll'],
       ['owned', 'service_account', 'o1', 'exporter'],
+      ['secrets', 'api_key', 'o1 k1', 'ci'],
+      ['certificates', 'api_key', 'o1 c1', 'CN=exporter'],
     ],
     carries: ({ headers, url, body }) =>
       url.endsWith('/token')
         ? new URLSearchParams(body).get('client_secret') === 'entra-administrator'
         : headers.authorization === 'Bearer eyJ.administrator',
+  },
+  {
+    ...{ kind: 'slack', by: 'email', name: 'johnny@corp.example' },
+    target: (origin) => ({ baseUrl: `${origin}/api` }),
+    secret: { token: 'xoxp-administrator' },
+    answers: slackAnswers,
+    unknown: ok({ ok: true, members: [SLACK_MEMBERS[1], SLACK_MEMBERS[2]], response_metadata: { next_cursor: '' } }),
+    expected: [
+      ['integrations', 'webhook', 'service_id 1234567890', 'Google Calendar'],
+      ['integrations', 'bot', 'app_id 2345678901', 'Johnny App'],
+      ['workflows', 'pipeline', 'Wf014FQ97ZT5', 'Untitled Workflow'],
+      ['sessions', 'session', 'T1 1001', 'iPhone15,2'],
+    ],
+    carries: ({ headers }) => headers.authorization === 'Bearer xoxp-administrator',
+  },
+  {
+    ...{ kind: 'atlassian', by: 'email', name: 'anna@corp.example' },
+    target: (origin) => ({ baseUrl: origin, org: 'org-1' }),
+    secret: { token: 'ATCTT-administrator' },
+    answers: atlassianAnswers,
+    unknown: ok({ data: [{ account_id: 'acc-2', account_type: 'atlassian', email: 'bob@corp.example' }], links: {} }),
+    expected: [
+      ['api_tokens', 'api_key', 'tok-1', 'My Addon'],
+      ['api_keys', 'api_key', 'key-1', 'provisioning'],
+      ['service_accounts', 'service_account', 'sa-1', 'release bot'],
+    ],
+    carries: ({ headers }) => headers.authorization === 'Bearer ATCTT-administrator',
   },
 ]
 
@@ -288,4 +476,135 @@ it('a limit that GitHub tells by a 403 is a limit', async () => {
   )
   expect(listed.fault).toBe('rate_limited')
   expect(listed.retryAfterMs).toBeGreaterThan(50_000)
+})
+
+describe('Slack, by its documented answers on the loopback (no real system was asked)', () => {
+  const slack = async (answers: (asked: Asked) => Given, options: Parameters<typeof driveInventory>[4] = {}, target = {}) =>
+    driveInventory(
+      await loadInventory('slack'),
+      (origin) => ({ baseUrl: `${origin}/api`, ...target }),
+      { token: 'xoxp-administrator' },
+      answers,
+      { person: { by: 'email', name: 'johnny@corp.example' }, ...options },
+    )
+
+  it.each([
+    ['missing_scope', 'forbidden'],
+    ['not_allowed_token_type', 'forbidden'],
+    ['feature_not_enabled', 'forbidden'],
+    ['invalid_auth', 'unauthenticated'],
+    ['account_inactive', 'unauthenticated'],
+    ['ratelimited', 'rate_limited'],
+    ['users_not_found', 'unexpected_answer'],
+    ['fatal_error', 'unexpected_answer'],
+  ])('takes a 200 with %s for no list', async (error, fault) => {
+    const { listed } = await slack(() => ok({ ok: false, error }))
+    expect(listed).toMatchObject({ known: undefined, grants: [], fault })
+  })
+
+  it('knows one list refused from the others, and asks no more once it is limited', async () => {
+    const { listed } = await slack((asked) =>
+      path(asked) === '/api/admin.workflows.search' ? ok({ ok: false, error: 'missing_scope' }) : slackAnswers(asked),
+    )
+    expect(listed.parts).toEqual({ integrations: 'complete', workflows: 'forbidden', sessions: 'complete' })
+    const limited = await slack((asked) =>
+      path(asked) === '/api/team.integrationLogs'
+        ? { status: 429, headers: { 'retry-after': '30' }, body: { ok: false, error: 'ratelimited' } }
+        : slackAnswers(asked),
+    )
+    expect(limited.listed.parts).toEqual({ integrations: 'rate_limited', workflows: 'rate_limited', sessions: 'rate_limited' })
+    expect(limited.listed.retryAfterMs).toBe(30_000)
+    expect(limited.asked.some((asked) => path(asked)?.includes('admin.'))).toBe(false)
+  })
+
+  it('shows nothing of a log that was read in part', async () => {
+    const { listed } = await slack((asked) => (asked.url.includes('page=2') ? { status: 500, body: {} } : slackAnswers(asked)))
+    expect(listed.parts.integrations).toBe('server_error')
+    expect(listed.grants.filter(({ list }) => list === 'integrations')).toEqual([])
+  })
+
+  it('is blind without the right to see addresses, and finds nobody unknown then', async () => {
+    const { listed } = await slack(() => ok({ ok: true, members: SLACK_MEMBERS.map(({ id }) => ({ id, profile: {} })) }))
+    expect(listed).toMatchObject({ known: undefined, fault: 'forbidden' })
+  })
+
+  it('reads the roster, the log and the sessions once for a decoy, a canary and those who left', async () => {
+    const [by, domain] = ['email' as const, 'corp.example']
+    const { listed, others, asked } = await slack(slackAnswers, {
+      person: { by, name: `made-up-9f3@${domain}` },
+      others: [
+        { by, name: `billy@${domain}` },
+        { by, name: `johnny@${domain}` },
+      ],
+    })
+    expect(listed).toMatchObject({ known: false, grants: [], fault: undefined })
+    expect(others.map(({ grants }) => grants.map(({ key }) => key))).toEqual([
+      ['app_id 99', 'Wf014FQ97ZT5', 'T1 1002'],
+      ['service_id 1234567890', 'app_id 2345678901', 'Wf014FQ97ZT5', 'T1 1001'],
+    ])
+    const times = (method: string) => asked.filter((each) => path(each) === `/api/${method}`).length
+    expect(['users.list', 'team.integrationLogs', 'admin.users.session.list', 'admin.workflows.search'].map(times)).toEqual([
+      2, 2, 1, 2,
+    ])
+  })
+
+  it('finds an account by its id, for a workspace of the organisation', async () => {
+    const target = { team: 'T1' }
+    const found = await slack(slackAnswers, { person: { by: 'principal', name: 'U1234ABCD' } }, target)
+    expect(found.listed).toMatchObject({ known: true, fault: undefined })
+    expect(found.listed.grants).toHaveLength(4)
+    expect(found.asked.find((each) => path(each) === '/api/team.integrationLogs')?.url).toContain('team_id=T1')
+    const none = await slack(slackAnswers, { person: { by: 'principal', name: 'made-up' } }, target)
+    expect(none.listed).toMatchObject({ known: false, grants: [], fault: undefined })
+  })
+})
+
+describe('Atlassian, by its documented answers on the loopback (no real system was asked)', () => {
+  const atlassian = async (answers: (asked: Asked) => Given, options: Parameters<typeof driveInventory>[4] = {}) =>
+    driveInventory(
+      await loadInventory('atlassian'),
+      (baseUrl) => ({ baseUrl, org: 'org-1' }),
+      { token: 'ATCTT-administrator' },
+      answers,
+      { person: { by: 'email', name: 'anna@corp.example' }, ...options },
+    )
+
+  it('reads the accounts once for a decoy, a canary and those who left', async () => {
+    const { listed, others, asked } = await atlassian(atlassianAnswers, {
+      person: { by: 'email', name: 'made-up-9f3@corp.example' },
+      others: [
+        { by: 'email', name: 'bob@corp.example' },
+        { by: 'externalId', name: 'acc-1' },
+      ],
+    })
+    expect(listed).toMatchObject({ known: false, grants: [], fault: undefined })
+    expect(others.map(({ grants }) => grants.map(({ key }) => key))).toEqual([
+      ['tok-2', 'key-2', 'sa-2'],
+      ['tok-1', 'key-1', 'sa-1'],
+    ])
+    // By address and by id they are two readings of two pages.
+    expect(asked.filter((each) => path(each)?.endsWith('/users'))).toHaveLength(4)
+    expect(asked.filter((each) => path(each)?.endsWith('/api-tokens'))).toHaveLength(2)
+  })
+
+  it('follows no cursor to another origin', async () => {
+    const { listed } = await atlassian((asked) =>
+      path(asked)?.endsWith('/api-keys')
+        ? ok({ data: [], links: { next: 'https://evil.example/admin/api-access/v1/orgs/org-1/api-keys' } })
+        : atlassianAnswers(asked),
+    )
+    expect(listed.parts).toEqual({ api_tokens: 'complete', api_keys: 'paging_origin', service_accounts: 'complete' })
+  })
+
+  it('is blind where no creator is shown, and keeps what it was given before a limit', async () => {
+    const { listed } = await atlassian((asked) =>
+      path(asked)?.endsWith('/api-keys')
+        ? ok({ data: [{ id: 'key-1', label: 'x' }], links: {} })
+        : path(asked)?.endsWith('/service-accounts')
+          ? { status: 429, headers: { 'retry-after': '7' }, body: {} }
+          : atlassianAnswers(asked),
+    )
+    expect(listed.parts).toEqual({ api_tokens: 'complete', api_keys: 'forbidden', service_accounts: 'rate_limited' })
+    expect(listed).toMatchObject({ grants: [{ key: 'tok-1' }], retryAfterMs: 7_000 })
+  })
 })

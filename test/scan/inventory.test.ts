@@ -65,7 +65,7 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('an inventor
           tokens.map((id) => ({ id, name: `Token ${id}`, userId: who, lastUpdated: '2026-02-01T00:00:00Z' })),
         ),
       }
-    if (/\/(?:grants|clients)$/.test(path)) return { status: 200, body: [] }
+    if (/\/(?:grants|clients|eventHooks|api-services)$/.test(path)) return { status: 200, body: [] }
     return held.has(name) ? { status: 200, body: { id: name } } : UNKNOWN
   }
 

@@ -172,7 +172,10 @@ describe('what others go on with', () => {
     // Rob leaves in two days: until then he takes over, and no longer.
     await terminateIdentity(who('rob'), deps.now().add({ hours: 48 }), intake)
     const beyond = postponeHandover(id, deps.now().add({ hours: 72 }), undefined, acting)
-    await expect(beyond).rejects.toMatchObject({ code: 'INPUT_INVALID', message: expect.stringContaining('will have by the date') })
+    await expect(beyond).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringContaining('will have by the date'),
+    })
     expect(await cancelHandover(id, undefined, acting)).toEqual({ credentials: 1 })
     await expect(cancelHandover(id, undefined, acting)).rejects.toMatchObject({ code: 'CONFLICT' })
     await run()

@@ -52,7 +52,7 @@ export async function badImports(house: House, marks: Marks, note: Note): Promis
       [[], ['--json']].map(async (json) => {
         const ran = await house.run(['import', ...line.split(' '), ...json])
         note(`revenant import ${line} ${json.join('')}`, `${ran.stdout}${ran.stderr}`)
-        expect([line, ran.exit]).toEqual([line, 2])
+        expect([line, ran.exit, ran.exit === 1 ? ran.stderr : '']).toEqual([line, 2, ''])
       }),
     )
   }

@@ -31,6 +31,7 @@ export function literals(config: Record<string, unknown>, marks: Marks): string[
     },
   }
   const files: object[] = [
+    { keyRing: { wrap: { by: 'passphrase', passphrase: mark('passphrase of the key ring') } } },
     { database: { url: `postgres://revenant:${mark('database password')}@127.0.0.1/revenant` } },
     { systems: [{ name: 'a', ...http, controls: { canary: mark('canary') } }] },
     { systems: [{ name: 'a', ...http, controls: { canary: { token: mark('canary field') } } }] },

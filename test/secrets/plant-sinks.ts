@@ -42,7 +42,12 @@ export async function malformedSecrets(sinks: readonly MalformedSink[], house: H
   const configured = (some: readonly MalformedSink[]) =>
     house.write(
       'malformed.yaml',
-      JSON.stringify({ database: { dataDir: 'data-malformed' }, listen: '127.0.0.1:0', alerts: some.map(({ entry }) => entry) }),
+      JSON.stringify({
+        database: { dataDir: 'data-malformed' },
+        keyRing: 'data-malformed/keyring.json',
+        listen: '127.0.0.1:0',
+        alerts: some.map(({ entry }) => entry),
+      }),
     )
   const run = async (...words: string[]) => {
     const ran = await house.run(words, { config: 'malformed.yaml' })

@@ -11,6 +11,7 @@ import { foundThings } from './plant-found.ts'
 import { plantHr } from './plant-hr.ts'
 import { badImports } from './plant-imports.ts'
 import { plantInventory } from './plant-inventory.ts'
+import { plantKeyRing } from './plant-key-ring.ts'
 import { literalSecrets } from './plant-literals.ts'
 import { plantManagers } from './plant-managers.ts'
 import { reloads } from './plant-reloads.ts'
@@ -24,7 +25,7 @@ import { plantAuditors, pullEvidence } from './pulls.ts'
 import { type Note, openReceivers, type Receivers } from './receivers.ts'
 import { ask, delivered, everyCommand, judged } from './search-commands.ts'
 import { crashes, processList } from './search-crashes.ts'
-import { filesOf, plantKeyRing } from './search-files.ts'
+import { filesOf } from './search-files.ts'
 import { dump } from './search-tables.ts'
 
 /**
@@ -134,8 +135,11 @@ function worldOf(database: 'Postgres' | 'PGlite') {
     const auditors = plantAuditors(marks, env, house)
     const evidence = { auditorTokens: auditors.auditorTokens }
     const planted = configOf(plants, server, marks, env, downstream)
+    // Wrapped, where commands run in the daemon and derive its key once.
+    const ring = plantKeyRing(marks, env, server === undefined)
     const config = {
       ...planted,
+      keyRing: ring.keyRing,
       systems: [...planted.systems, inventory.system],
       alerts: told.alerts,
       ledger,
@@ -200,9 +204,10 @@ function worldOf(database: 'Postgres' | 'PGlite') {
 
     told.note(note)
     note('elsewhere', downstream.elsewhere(), { mayBeEmpty: true })
-    plantKeyRing(marks, house)
+    await ring.askWrongly(house, note)
+    await ring.plantKeys(house)
     await noteBundle(house, note)
-    for (const [place, content] of filesOf(house)) note(place, content, { mayBeEmpty: true })
+    for (const [place, content] of filesOf(house, ring.isWrapped)) note(place, content, { mayBeEmpty: true })
     for (const [place, content] of await dump(house, server, env)) note(place, content, { mayBeEmpty: true })
   }
 

@@ -4,12 +4,6 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { openStore } from '../../src/store/open-store.ts'
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    embeddedTemplate: string
-  }
-}
-
 /**
  * Runs once before all tests: makes an embedded database with its schema, which every test that does not ask how one is made gets a
  * copy of (`furnish`). To make it anew takes 3 s.

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { GRANT_KINDS, LISTING_OUTCOMES } from '../../domain/grant.ts'
-import { GRANT_SORTS, GRANT_STATES, grantPage, LISTING_SORTS, listingPage, listingTurns } from '../../store/grant-page.ts'
-import { someOf, words } from '../filters.ts'
+import { GRANT_SORTS, GRANT_STATES, grantPage, LISTING_SORTS, listingPage } from '../../store/grant-page.ts'
+import { someOf, words, yesOrNo } from '../filters.ts'
+import { inventories } from '../inventories.ts'
 import { askOf, listAnswer, listQuery } from '../list.ts'
 import { look } from '../look.ts'
 import { identityNamed, systemNamed } from '../named.ts'
@@ -47,13 +48,21 @@ export const GRANTS_ROUTES: readonly Route[] = [
     tag: 'grants',
     summary: 'Every look of an inventory at somebody, and how far it got',
     params: NOTHING,
-    query: listQuery({ ...whom, outcome: z.enum(LISTING_OUTCOMES).exactOptional() }, LISTING_SORTS, '-at'),
+    query: listQuery(
+      {
+        ...whom,
+        outcome: z.enum(LISTING_OUTCOMES).exactOptional(),
+        last: yesOrNo().exactOptional().describe('The last of each identity at each system; false: those before.'),
+      },
+      LISTING_SORTS,
+      '-at',
+    ),
     answer: listings,
     handle: async (context, { query }) => {
       const { db } = context.deps
-      const { system, identity, outcome } = query
-      await look(context, 'listings.view', identity ?? system ?? 'all', { outcome })
-      const filter = { outcome, systemId: await systemNamed(db, system), identityId: await identityNamed(db, identity) }
+      const { system, identity, outcome, last } = query
+      await look(context, 'listings.view', identity ?? system ?? 'all', { outcome, last })
+      const filter = { outcome, last, systemId: await systemNamed(db, system), identityId: await identityNamed(db, identity) }
       return listAnswer(query, await listingPage(db, filter, askOf(query, LISTING_SORTS)))
     },
   }),
@@ -62,10 +71,12 @@ export const GRANTS_ROUTES: readonly Route[] = [
     path: '/v1/inventories',
     id: 'listInventories',
     tag: 'grants',
-    summary: 'When each system with an inventory was asked last, and what kept it from answering',
+    summary: 'The inventories: what came of the last turn, what kept the system from answering, when the next is due',
     params: NOTHING,
-    query: NOTHING,
+    query: z.strictObject({ system: words().exactOptional().describe('Id or name. Left out: of all.') }),
     answer: inventoryList,
-    handle: async ({ deps: { db } }) => ({ body: { items: await listingTurns(db) } }),
+    handle: async ({ deps }, { query: { system } }) => ({
+      body: { items: await inventories(deps, await systemNamed(deps.db, system)) },
+    }),
   }),
 ]

@@ -34,7 +34,10 @@ export const IDENTITIES_ROUTES: readonly Route[] = [
     params: NOTHING,
     query: listQuery(
       {
-        state: z.enum(['active', 'terminated']).exactOptional().describe('`active`: here, even if a last day is set.'),
+        state: z
+          .enum(['active', 'suspended', 'terminated'])
+          .exactOptional()
+          .describe('`active`: here, even if a last day is set. `suspended`: of these, whom some source calls so.'),
         kind: someOf(IDENTITY_KINDS).exactOptional(),
         open: yesOrNo().exactOptional().describe('Left, with a credential that was accepted, and nothing proven since.'),
         q: words(200).exactOptional().describe('Beginning of name, e-mail or external id, whatever its case.'),

@@ -80,7 +80,8 @@ export const OWNERSHIP_ROUTES: readonly Route[] = [
     answer: holders,
     handle: async (context, { params: { id } }) => {
       await look(context, 'credential.view', id)
-      return { body: { holders: await holdersOf(context.deps.db, id, MOST) } }
+      const { db, config, now } = context.deps
+      return { body: { holders: await holdersOf(db, id, MOST, { within: config().policy.revokeWithinMs, now: now() }) } }
     },
   }),
   route({

@@ -37,7 +37,9 @@ export const credential = z.strictObject({
   retiredReason: z
     .enum(RETIRED_REASONS)
     .nullable()
-    .describe('`operator`: somebody said so. `proven_dead`: refused with proof for long enough. `expired`: past its own date'),
+    .describe(
+      '`operator`: somebody said so. `proven_dead`: refused with proof for long enough. `expired`: past its own date. `rotated`: another value was registered for the others who hold it, and this one is refused, with proof',
+    ),
 })
 export type Credential = z.infer<typeof credential>
 export const credentialPage = pageOf(credential)
@@ -61,6 +63,19 @@ export const credentialDetail = z.strictObject({
     })
     .describe('How the secret is kept'),
   handoverBy: instant().nullable().describe('When the old secret has to be dead that an automation was moved away from'),
+  handover: z
+    .strictObject({
+      id: id().describe('Of the handover'),
+      receiver: identityRef.describe('Who takes over'),
+      state: z
+        .enum(['running', 'overdue', 'done'])
+        .describe('`running`: the date is to come. `overdue`: it has passed, and this one is not proven refused. `done`: it is'),
+    })
+    .nullable()
+    .describe('The agreed handover that it is part of; null: none, even where a file gave a date'),
+  rotatedAt: instant()
+    .nullable()
+    .describe('When another value was registered for the others who hold it: this one must be refused'),
   judgedAt: instant().nullable().describe('The last answer that proved something'),
   acceptedAt: instant().nullable().describe('The last acceptance'),
   confirmedAt: instant().nullable().describe('The last refusal of a made-up secret for the same account'),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GRANT_KINDS, LISTING_FAULTS, LISTING_OUTCOMES } from '../../domain/grant.ts'
+import { GRANT_KINDS, LISTING_FAULTS, LISTING_OUTCOMES, PERSON_NAMES, TURN_OUTCOMES } from '../../domain/grant.ts'
 import { GRANT_STATES } from '../../store/grant-page.ts'
 import { count, id, identityRef, instant, pageOf, systemRef, text } from './common.ts'
 
@@ -53,13 +53,57 @@ export const listing = z.strictObject({
   traceId: text().describe('W3C trace id of the turn'),
 })
 export const listingPage = pageOf(listing)
+export type Listing = z.infer<typeof listing>
 
-export const inventoryList = z.strictObject({
-  items: z.array(
-    z.strictObject({
-      system: text().describe('Name of the system'),
-      askedAt: instant().nullable().describe('When its last turn began'),
-      fault: text().nullable().describe('What kept the last turn from asking; null: nothing'),
-    }),
-  ),
+const inventory = z.strictObject({
+  systemId: id().describe('Of the system'),
+  system: text().describe('Name of the system'),
+  inventory: z
+    .strictObject({
+      kind: text().describe('Which inventory'),
+      by: z.enum(PERSON_NAMES).describe('By which name people are looked for'),
+      everyMs: count().describe('How often each of those who left is looked at, in milliseconds'),
+      without: z.array(text()).describe('Lists that are left out'),
+      canary: z
+        .enum(['configured', 'missing'])
+        .describe('Somebody who is here and must have a grant. `missing`: a list that has gone blind looks like an empty one'),
+    })
+    .nullable()
+    .describe('Of the configuration in force; null: it names none for the system any more'),
+  askedAt: instant().nullable().describe('When its last turn began; it may have found nobody due'),
+  running: z.boolean().describe('It is being asked now'),
+  fault: text().nullable().describe('What kept the last turn from asking; null: nothing'),
+  faultAt: instant().nullable().describe('When that was'),
+  last: z
+    .strictObject({
+      finishedAt: instant().describe('When it ended'),
+      outcome: z
+        .enum(TURN_OUTCOMES)
+        .describe(
+          '`completed`: everybody who was due was looked at. `unfinished`: its time was over before. `blind`: nobody could be looked at: decoy, canary or credential failed. `held`: the system asked to be left alone, or its way failed. `failed`: it broke off',
+        ),
+      people: count().describe('Who was looked at'),
+      complete: count().describe('Of these, whose lists were all read to their end'),
+      inconclusive: count().describe('Of these, where a list was not'),
+      listed: count().describe('Grants that were seen'),
+    })
+    .nullable()
+    .describe('The last turn that had somebody to look at; null: none had'),
+  standing: count().describe('Grants that stand there'),
+  looks: z
+    .strictObject({
+      people: count().describe('Who left and is looked for there'),
+      complete: count().describe('Whose last look was complete'),
+      inconclusive: count().describe('Whose last look proves nothing'),
+      never: count().describe('Who was not looked at yet'),
+    })
+    .nullable()
+    .describe('How the last look at each went, some seconds old at most; null: nobody is looked for'),
+  nextAt: instant()
+    .nullable()
+    .describe('When the next turn is due, or was: pauses, holds and schedules apart. Null: nobody is looked for'),
 })
+export type Inventory = z.infer<typeof inventory>
+
+export const inventoryList = z.strictObject({ items: z.array(inventory).describe('By the name of the system') })
+export type InventoryList = z.infer<typeof inventoryList>

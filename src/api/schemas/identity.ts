@@ -51,6 +51,7 @@ const cell = z.strictObject({
   standing: standing().describe('How it stands'),
   ...lastAnswer,
   dueAt: instant().nullable().describe('When it is tried next. Null: it is not tried'),
+  handoverBy: instant().nullable().describe('It is handed over: when it must be refused. Null: it is not'),
   deadline: deadline.nullable().describe('Null: its identity is here'),
   finding: z
     .strictObject({

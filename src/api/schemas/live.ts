@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TURN_OUTCOMES } from '../../domain/grant.ts'
 import { count, findingKind, findingState, id, instant, severity, text } from './common.ts'
 
 /** What `GET /v1/events` tells: `event` is the name, `data` one of these as JSON. */
@@ -9,7 +10,7 @@ export const liveFinding = z.strictObject({
   id: id().describe('Of the event'),
   at: instant(),
   findingId: id().describe('Of the finding'),
-  event: text().describe('opened, escalated, reminded, resolved, reopened, acknowledged, exempted, closed'),
+  event: text().describe('opened, escalated, reminded, resolved, reopened, acknowledged, exempted, closed, handed_over'),
   kind: findingKind(),
   severity: severity(),
   state: findingState(),
@@ -49,6 +50,17 @@ export const liveDelivery = z.strictObject({
 })
 export type LiveDeliveryData = z.infer<typeof liveDelivery>
 
+export const liveListing = z.strictObject({
+  id: id().describe('Of the system'),
+  at: instant().describe('When the turn ended: it tells turns apart'),
+  system: named('Of the system'),
+  outcome: z.enum(TURN_OUTCOMES),
+  people: count().describe('Who was looked at'),
+  inconclusive: count().describe('Of these, where a list was not read to its end'),
+  listed: count().describe('Grants that were seen'),
+})
+export type LiveListingData = z.infer<typeof liveListing>
+
 /** More happened than is told one by one, or than is known any more: what is shown is to be asked for again. */
 export const liveResync = z.strictObject({ at: instant() })
 
@@ -57,4 +69,5 @@ export type LiveEvent =
   | { type: 'trial'; data: LiveTrialData }
   | { type: 'operator'; data: LiveOperatorData }
   | { type: 'delivery'; data: LiveDeliveryData }
+  | { type: 'listing'; data: LiveListingData }
   | { type: 'resync'; data: z.infer<typeof liveResync> }

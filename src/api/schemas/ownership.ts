@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { FEED_KINDS, FEED_STANDINGS } from '../../domain/feed.ts'
 import { HANDOVER_STATES } from '../../store/handover.ts'
 import { givenInstant, line, note } from './actions.ts'
-import { count, id, identityRef, instant, pageOf, text } from './common.ts'
+import { count, deadline, id, identityRef, instant, pageOf, standing, text } from './common.ts'
 
 /** An agreed handover: until its date the leaver's credentials may still work. */
 export const handover = z.strictObject({
@@ -62,10 +62,18 @@ export const holders = z.strictObject({
         since: instant().describe('Since when it is known to hold it'),
         current: z.boolean().describe('False: another value was registered for the others since'),
         retiredAt: instant().nullable().describe('When its credential went off the list'),
+        rotatedAt: instant()
+          .nullable()
+          .describe('When another value was registered for the others; null: it knows the one in use'),
+        standing: standing().describe('How its credential stands'),
+        deadline: deadline
+          .nullable()
+          .describe('By when the value that it knows must be refused; null: it is here, or its credential is off the list'),
       }),
     )
     .describe('By name. Nobody: it is not known to be shared'),
 })
+export type Holders = z.infer<typeof holders>
 
 export const transferBody = z.strictObject({
   to: line().describe('External id of the human who answers for it from now on'),

@@ -57,14 +57,23 @@ function only(answer: Answer, what: string): string {
   return first.id
 }
 
-/** Fields go by their label, or by their id; a label that several have names none of them. */
+/** Fields go by their label, or by their id. Where several go by the one that is wanted, none of them is picked. */
 function fieldsOf({ fields = [] }: z.output<typeof fullItem>, wanted: string | undefined): string {
   const filled = fields.filter(({ value }) => value !== undefined && value !== '')
-  const labels = new Map<string, number>()
-  for (const { label } of filled) if (label !== undefined) labels.set(label, (labels.get(label) ?? 0) + 1)
-  const named = filled.map(
-    ({ id, label, value }) => [label !== undefined && labels.get(label) === 1 ? label : id, id, value] as const,
-  )
-  const entries = wanted === undefined ? named : named.filter(([name, id]) => name === wanted || id === wanted)
-  return JSON.stringify(Object.fromEntries(entries.map(([name, , value]) => [wanted ?? name, value])))
+  const goingBy = (name: string) => filled.filter(({ id, label }) => label === name || id === name)
+  if (wanted !== undefined) {
+    const found = goingBy(wanted)
+    if (found.length > 1)
+      throw new ManagerError('unfit', `has ${found.length} fields there that go by that name: give a label or an id that one has`)
+    return JSON.stringify(Object.fromEntries(found.map(({ value }) => [wanted, value])))
+  }
+  // A label that several have names none of them: they go by their ids.
+  const isOwn = (label: string) => filled.filter((field) => field.label === label).length === 1
+  const named = filled.map(({ id, label, value }) => [label !== undefined && isOwn(label) ? label : id, value] as const)
+  if (named.some(([name]) => goingBy(name).length > 1))
+    throw new ManagerError(
+      'unfit',
+      'has fields there of which one has the label that is the id of another: give each with #FIELD',
+    )
+  return JSON.stringify(Object.fromEntries(named))
 }

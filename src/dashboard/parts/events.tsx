@@ -21,6 +21,7 @@ const LOOKS: Readonly<Record<string, { icon: IconName; look: string }>> = {
   closed: { icon: 'shut', look: '' },
   acknowledged: { icon: 'check', look: '' },
   exempted: { icon: 'mute', look: '' },
+  handed_over: { icon: 'pass', look: '' },
 }
 
 /** What happened last, the newest first. */

@@ -13,7 +13,7 @@ import { Panel } from './panel.tsx'
 import { List } from './table.tsx'
 
 const STATES: Record<Handover['state'], { look: Look; label: string; icon: IconName }> = {
-  running: { look: 'plain', label: 'Running', icon: 'reload' },
+  running: { look: 'plain', label: 'Running', icon: 'pass' },
   overdue: { look: 'open', label: 'Overdue', icon: 'findings' },
   done: { look: 'closed', label: 'Done', icon: 'check' },
   cancelled: { look: 'none', label: 'Cancelled', icon: 'dash' },

@@ -28,6 +28,9 @@ const PATHS = {
   check: 'M3 8.5l3.5 3.5L13 4.5',
   bolt: 'M9 1.5L3.5 9H8l-1 5.5L12.5 7H8z',
   mute: 'M2 6v4h2.5L8 13V3L4.5 6zM11 6l3.5 4M14.5 6L11 10',
+  // What goes on to somebody else; what has its time.
+  pass: 'M2 8h11.5M9.5 3.5L14 8l-4.5 4.5',
+  clock: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12M8 4.5V8l2.5 1.5',
   reload: 'M13.5 8A5.5 5.5 0 1 1 11.5 3.7M13.5 1.5v3.5H10',
 } as const
 

@@ -46,11 +46,12 @@ export function Matrix({ id, identity }: { id: string; identity: Identity }): JS
                   },
                   {
                     head: 'Credential',
-                    cell: ({ credential, principal, privilege, shared }) => (
+                    cell: ({ credential, principal, privilege, shared, handoverBy }) => (
                       <>
                         <a href={hrefOf('credentials', credential.id)}>{credential.label}</a>{' '}
                         {privilege === 'standard' ? undefined : <span class="tag">{privilege}</span>}{' '}
-                        {shared ? <span class="tag">shared</span> : undefined}
+                        {shared ? <span class="tag">shared</span> : undefined}{' '}
+                        {handoverBy === null ? undefined : <span class="tag">handed over</span>}
                         <span class="under">
                           {humane(credential.kind)}
                           {principal === null ? '' : `, ${principal}`}

@@ -56,7 +56,7 @@ export function StandingGrants({ id, left }: { id: string; left: boolean }): JSX
             ),
           },
         ]}
-        empty={<p>No inventory lists anything of it.</p>}
+        empty={<p>No inventory lists anything of it. Whether that means that nothing is left, the last looks tell.</p>}
       />
     </Panel>
   )

@@ -5,8 +5,10 @@ import type { Observation } from '../../api/schemas/observation.ts'
 import { act } from '../act.ts'
 import { SeverityMark, StandingBadge, StateBadge, VerdictBadge } from '../parts/badge.tsx'
 import { Head } from '../parts/head.tsx'
+import { Life, LifeMarks } from '../parts/life.tsx'
 import { At, Clock, MaybeAgo } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { SharedHolders } from '../parts/shared-holders.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
 import { List } from '../parts/table.tsx'
 import { hrefOf } from '../place.ts'
@@ -33,6 +35,7 @@ export function CredentialView({ id }: { id: string }): JSX.Element {
           credential === undefined ? undefined : (
             <div class="row">
               <StandingBadge standing={credential.standing} />
+              <LifeMarks credential={credential} />
               <span>{STANDINGS[credential.standing].means}</span>
             </div>
           )
@@ -48,9 +51,11 @@ export function CredentialView({ id }: { id: string }): JSX.Element {
         {(value) => (
           <div class="columns">
             <div class="stack">
+              {value.shared ? <SharedHolders id={id} /> : undefined}
               <Observations id={id} />
             </div>
             <div class="stack">
+              <Life credential={value} />
               <About credential={value} />
               <Findings findings={value.findings} />
             </div>

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { FindingDetail } from '../../api/schemas/finding.ts'
 import { useKeys } from '../keys.ts'
-import { ControlBadge, SeverityMark, StateBadge, VerdictBadge } from '../parts/badge.tsx'
+import { Badge, ControlBadge, SeverityMark, StateBadge, VerdictBadge } from '../parts/badge.tsx'
 import { Deliveries } from '../parts/deliveries.tsx'
 import { ExemptionLine } from '../parts/exemption-line.tsx'
 import { AskAcknowledge, AskExempt, AskResolve } from '../parts/finding-actions.tsx'
@@ -102,9 +102,17 @@ function Marks({ finding }: { finding: FindingDetail }): JSX.Element {
       <span>
         opened <Ago at={finding.openedAt} />
       </span>
+      {isHandedOver(finding) ? <Badge look="plain" icon="pass" label="Handed over" title={HANDED_OVER} /> : undefined}
       {finding.deadline === null ? undefined : <Clock deadline={finding.deadline} />}
     </div>
   )
+}
+
+const HANDED_OVER = 'Until the date of the handover it may still work; from then on it must be refused'
+
+/** An agreed handover runs: its date is to come. */
+function isHandedOver({ kind, deadline }: FindingDetail): boolean {
+  return kind === 'handover_overdue' && deadline?.state === 'running'
 }
 
 function Todo({ finding }: { finding: FindingDetail }): JSX.Element {

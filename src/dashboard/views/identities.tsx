@@ -32,7 +32,11 @@ export function IdentitiesView(): JSX.Element {
       <section class="panel" aria-label="Identities">
         <search class="filters">
           <FilterText name="q" label="Search" hint="Name, e-mail, external id begins with" />
-          <FilterSelect name="state" label="State" choices={{ terminated: 'Has left', active: 'Is here' }} />
+          <FilterSelect
+            name="state"
+            label="State"
+            choices={{ terminated: 'Has left', active: 'Is here', suspended: 'Is suspended' }}
+          />
           <FilterSelect name="kind" label="Kind" choices={IDENTITY_KIND_LABELS} />
           <FilterSelect name="open" label="Door" choices={{ true: 'Still let in', false: 'Not let in' }} />
         </search>

@@ -8,6 +8,7 @@ import { eventLook } from '../parts/events.tsx'
 import { Handovers } from '../parts/handovers.tsx'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { LastLooks } from '../parts/last-looks.tsx'
 import { Matrix } from '../parts/matrix.tsx'
 import { Ago, At } from '../parts/moment.tsx'
 import { OwnedTree } from '../parts/owned-tree.tsx'
@@ -83,6 +84,7 @@ export function IdentityView({ id }: { id: string }): JSX.Element {
               <div class="stack">
                 <Handovers id={id} />
                 <StandingGrants id={id} left={value.state === 'terminated'} />
+                <LastLooks id={id} left={value.state === 'terminated'} />
                 <History id={id} />
               </div>
               <div class="stack">

@@ -5,6 +5,7 @@ import type { SystemDetail } from '../../api/schemas/system.ts'
 import type { Trial } from '../../api/schemas/trial.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Head } from '../parts/head.tsx'
+import { InventoryPanel } from '../parts/inventory.tsx'
 import { Ago, At } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
@@ -44,6 +45,7 @@ export function SystemView({ id }: { id: string }): JSX.Element {
               <Limits system={value} />
               <About system={value} />
             </div>
+            <InventoryPanel systemId={id} />
             <Findings id={id} />
             <Trials trials={value.trials} />
             <Gaps gaps={value.gaps} />

@@ -1,4 +1,5 @@
 import { RevenantError, toError } from '../../domain/error.ts'
+import { plainText } from './plain-text.ts'
 
 /** The files of a bundle, a folder or a ZIP, as they are: nothing is unpacked. */
 export interface BundleSource {
@@ -70,5 +71,5 @@ async function* unpacked(name: string, reading: Promise<AsyncIterable<Uint8Array
 }
 
 export function unusable(why: string): RevenantError {
-  return new RevenantError('EVIDENCE_INVALID', `this bundle cannot be used: ${why}`)
+  return new RevenantError('EVIDENCE_INVALID', `this bundle cannot be used: ${plainText(why)}`)
 }

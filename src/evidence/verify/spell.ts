@@ -1,4 +1,5 @@
 import type { FirstFalse } from './locate/locate.ts'
+import { plainText } from './plain-text.ts'
 import type { Problem } from './problems.ts'
 
 /** One false thing in a line: file, place, what. The command and the page say the same. */
@@ -6,7 +7,7 @@ export function spellProblem({ file, line, offset, stretch, what }: Problem): st
   const bytes = stretch === undefined ? '' : `within bytes ${stretch.from}–${stretch.to}`
   const at = offset === undefined ? bytes : `byte ${offset}`
   const place = [at, line === undefined ? '' : at === '' ? `line ${line}` : `(line ${line})`].filter((part) => part !== '')
-  return `${file}${place.length === 0 ? '' : `, ${place.join(' ')}`}: ${what}`
+  return plainText(`${file}${place.length === 0 ? '' : `, ${place.join(' ')}`}: ${what}`)
 }
 
 /** The first thing that is false, with the byte that is there and the one that was signed, as far as they are known. */

@@ -1,6 +1,6 @@
 import type { Filter } from 'ldapts'
 import { RevenantError } from '../../domain/error.ts'
-import { findSubjects, identitiesOf, keysHereAt } from '../../store/feed-subject.ts'
+import { findSubjects, identitiesOf, type PresentSubject } from '../../store/feed-subject.ts'
 import type { Said } from '../feed/said.ts'
 import { type Changes, filtersOf } from './changes.ts'
 import { guidBytes } from './guid.ts'
@@ -16,9 +16,8 @@ const BATCH = 100
  * Active Directory, where deleted objects are read: he is found among them). Inactive: the filter no longer finds him, or he is out of
  * sight. Throws `SOURCE_REFUSED` where one is there that the directory had left out: its answer was not whole.
  */
-export async function saidGone(reading: Reading, seen: ReadonlySet<string>): Promise<Said[]> {
-  const { context, options, now } = reading
-  const missing = (await keysHereAt(context.deps.db, context.feed.id, now)).filter(({ key }) => !seen.has(key))
+export async function saidGone(reading: Reading, missing: readonly PresentSubject[]): Promise<Said[]> {
+  const { options } = reading
   const said: Said[] = []
   for (let from = 0; from < missing.length; from += BATCH) {
     const batch = missing.slice(from, from + BATCH)

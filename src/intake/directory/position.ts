@@ -5,6 +5,7 @@ import type { Facts } from '../../domain/leaf.ts'
 import { parseInstant } from '../instant.ts'
 import { FLAVOURS } from './flavour.ts'
 import { attributesOf, type DirectoryOptions } from './options.ts'
+import { rootsOf } from './roots.ts'
 
 /** How far a directory has been read. */
 export interface Position {
@@ -58,4 +59,13 @@ export function scopeOf(options: DirectoryOptions): string {
     inactive: inactive === undefined ? null : { attribute: inactive.attribute, values: inactive.values },
   }
   return hash('sha256', canonicalJson(asked), 'hex').slice(0, 32)
+}
+
+/** What decides who is in sight. Not the server: copies of one directory have the same people. */
+export function peopleOf(options: DirectoryOptions): Facts {
+  const { flavour, bindDn, filter } = options
+  return {
+    ...{ bindDn, roots: rootsOf(options).toSorted(), key: attributesOf(options).key },
+    filter: filter ?? FLAVOURS[flavour].filter,
+  }
 }

@@ -1,5 +1,7 @@
 import { RevenantError } from '../../domain/error.ts'
+import { keysHereAt } from '../../store/feed-subject.ts'
 import type { Said, Taken } from '../feed/said.ts'
+import { absentFrom, enterScope, keepScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
 import { type Changes, changesSince, filtersOf } from './changes.ts'
@@ -8,7 +10,7 @@ import { openDirectory } from './directory.ts'
 import { readDomain } from './domain.ts'
 import { saidDeleted, saidGone } from './gone.ts'
 import type { DirectoryOptions } from './options.ts'
-import { keepPosition, keptPosition, scopeOf } from './position.ts'
+import { keepPosition, keptPosition, peopleOf, scopeOf } from './position.ts'
 import type { Reading } from './reading.ts'
 import { rootsOf } from './roots.ts'
 import { openReader } from './said-of.ts'
@@ -19,8 +21,9 @@ const MOST_MS = 1_800_000
 
 /**
  * Asks a directory for what has changed since it was asked last, or for everybody: where that is due, where something else is asked for
- * than before, and where another server answers. Who is missing from everybody, and is not found when he is looked for by his key, is
- * deleted. Nothing of an answer is taken that is not whole. Throws `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, and what a reference throws.
+ * than before, and where another server answers. Who is missing from everybody, was there while the same people were asked for, and is
+ * not found when he is looked for by his key, is deleted. Nothing of an answer is taken that is not whole. Throws `SOURCE_UNREACHABLE`,
+ * `SOURCE_REFUSED`, and what a reference throws.
  */
 export async function pullDirectory(options: DirectoryOptions, context: PullContext): Promise<void> {
   const { feed, deps } = context
@@ -29,24 +32,27 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
   const directory = await openDirectory(options, context, signal)
   try {
     const domain = options.flavour === 'ad' ? await readDomain(directory) : undefined
-    const reading: Reading = { options, context, reader: openReader(options), directory, domain, now }
     const before = keptPosition(context.position)
     const scope = scopeOf(options)
+    const people = enterScope(context.position, peopleOf(options), now, before === undefined || before.scope === scope)
+    const reading: Reading = { options, context, reader: openReader(options), directory, domain, now, people }
     const changes = before?.scope === scope ? changesSince(before, reading) : undefined
-    const { said, newest } = await (changes === undefined ? everybody(reading) : changed(reading, changes))
+    const { said, newest, listed, outOfSight } = await (changes === undefined ? everybody(reading) : changed(reading, changes))
     directory.close()
     const worth = await withoutStrangers(feed, said, deps)
-    report(context, { full: changes === undefined, entries: said.length }, await takeStatements(feed, worth, deps))
+    report(context, { full: changes === undefined, entries: said.length }, await takeStatements(feed, worth, deps, now))
+    if (listed !== undefined) await keepScope(context, people, listed, outOfSight)
     // What changed while pages were given may be older than the newest change of a later page.
     const seen = newest?.subtract({ milliseconds: Math.ceil(performance.now() - begun) })
     const since = later(changes === undefined ? undefined : before?.since, seen)
-    await context.move(
-      keepPosition({
+    await context.move({
+      ...keepPosition({
         ...{ scope, fullAt: changes === undefined || before === undefined ? now : before.fullAt },
         ...(domain === undefined ? {} : { server: domain.server, usn: domain.usn }),
         ...(domain !== undefined || since === undefined ? {} : { since }),
       }),
-    )
+      ...people.kept,
+    })
   } finally {
     directory.close()
   }
@@ -55,16 +61,23 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
 interface Read {
   said: Said[]
   newest: Temporal.Instant | undefined
+  /** Keys of everybody, where everybody was asked for. */
+  listed?: ReadonlySet<string>
+  /** How many were heard of only while others were asked for. */
+  outOfSight?: number
 }
 
 async function everybody(reading: Reading): Promise<Read> {
-  const { options, directory } = reading
+  const { options, directory, context, people, now } = reading
   // A place that may not be read any more must not look like one that nobody is in.
   for (const root of rootsOf(options)) await directory.one(root, ['objectClass'])
   const { said, seen, newest } = await collect(reading, filtersOf(reading).all)
   if (seen.size === 0)
     throw new RevenantError('SOURCE_REFUSED', 'the directory names nobody: look at bases, filter and what the account may read')
-  return { said: [...said.values(), ...(await saidGone(reading, seen))], newest }
+  const here = await keysHereAt(context.deps.db, context.feed.id, now, people.periods)
+  const { missing, outOfSight } = absentFrom(seen, here)
+  const gone = await saidGone(reading, missing)
+  return { said: [...said.values(), ...gone], newest, listed: seen, outOfSight: outOfSight.length }
 }
 
 async function changed(reading: Reading, changes: Changes): Promise<Read> {

@@ -1,3 +1,4 @@
+import type { Scope } from '../feed/scope.ts'
 import type { PullContext } from '../sources/source.ts'
 import type { Directory } from './directory.ts'
 import type { Domain } from './domain.ts'
@@ -13,4 +14,6 @@ export interface Reading {
   /** Active Directory's. */
   domain: Domain | undefined
   now: Temporal.Instant
+  /** For whom it is asked. */
+  people: Scope
 }

@@ -19,8 +19,9 @@ export async function withoutStrangers(feed: Feed, said: readonly Said[], { db }
       feed.id,
       chunk.map(({ key }) => key),
     )
-    const names = new Set((await identitiesOf(db, [], ids, 'look')).map(({ external_id }) => external_id))
-    for (const { key, externalId } of chunk) if (!subjects.has(key) && !names.has(externalId)) strangers.add(key)
+    // As they are found: whatever the case of their letters, which a directory does not tell apart.
+    const names = new Set((await identitiesOf(db, [], ids, 'look')).map(({ external_id }) => external_id.toLowerCase()))
+    for (const { key, externalId } of chunk) if (!subjects.has(key) && !names.has(externalId.toLowerCase())) strangers.add(key)
   }
   return said.filter(({ key }) => !strangers.has(key))
 }

@@ -33,7 +33,7 @@ export interface ReadOptions {
 export const MOST_BYTES = 64 * 1024 * 1024
 const KEPT_FAULTS = 100
 
-/** The file has grown or shrunk while it was read. */
+/** The file was written to while it was read. */
 export class StillWritten extends Error {}
 
 /** Reads a file as `revenant import identities` does, and takes nothing. Throws `StillWritten`, and whatever the disk says. */
@@ -62,7 +62,7 @@ export async function readDrop(path: string, name: string, options: ReadOptions)
       const stream = handle.createReadStream({ autoClose: false, highWaterMark: 64 * 1024 })
       await readAll({ stream, format, label: name, totalBytes: before.size }, counts, read, fault, options)
       const after = await handle.stat()
-      if (after.size !== before.size || counts.bytes !== before.size) throw new StillWritten()
+      if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || counts.bytes !== before.size) throw new StillWritten()
     }
   } finally {
     await handle.close()

@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { RevenantError } from '../../domain/error.ts'
+import type { Facts } from '../../domain/leaf.ts'
 import { heldDepartures } from '../../store/feed-statement.ts'
-import { findSubjects, presentKeys } from '../../store/feed-subject.ts'
+import { findSubjects, lastSaid, presentKeys } from '../../store/feed-subject.ts'
 import type { Said, Taken } from '../feed/said.ts'
+import { absentFrom, enterScope, keepScope, type Scope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
-import { CLAIMS, type ClaimedFile, claimFile, findWaiting, giveBack, holdClaim } from './claim.ts'
+import { CLAIMS, type ClaimedFile, claimFile, findWaiting, holdClaim } from './claim.ts'
 import type { FilesOptions } from './options.ts'
 import { type DropReport, putAway } from './put-away.ts'
 import { addFault, diskFault, type ReadDrop, readDrop, StillWritten } from './read-drop.ts'
@@ -29,22 +31,24 @@ export async function takeDrop(options: FilesOptions, context: PullContext): Pro
   )
   const faults = refused.map((name) => `${quoted(name)} is no regular file`)
   let taken = 0
+  const progress = { position: context.position }
   for (const file of ready) {
     if (signal.aborted) return
     const claim = await inFolder(folders.watched, () => claimFile(folders.watched, file))
     if (claim === undefined) continue
     const release = holdClaim(claim)
     try {
-      const fault = await takeFile(claim, earlier(file.changedMs, deps.now()), { options, folders, context })
+      // Changed after the folder was listed.
+      if (Date.now() - claim.changedMs < settle) continue
+      const fault = await takeFile(claim, earlier(claim.changedMs, deps.now()), { options, folders, context, progress })
       if (fault === undefined) taken++
       else faults.push(fault)
-      release()
     } catch (error) {
-      release()
-      await giveBack(claim, file.changedMs)
       if (signal.aborted) return
       // Its writer goes on: it is read once that has ended.
       if (!(error instanceof StillWritten)) throw error
+    } finally {
+      await release()
     }
   }
   if (faults.length > 0) throw new RevenantError('INPUT_INVALID', faults.slice(0, 5).join('; '))
@@ -64,18 +68,28 @@ function foldersOf({ folder, archive, rejected }: FilesOptions): Folders {
   return { watched, claims: join(watched, CLAIMS), archive: resolve(watched, archive), rejected: resolve(watched, rejected) }
 }
 
+interface Taking {
+  options: FilesOptions
+  folders: Folders
+  context: PullContext
+  /** How far it has come; moved by each file. */
+  progress: { position: Facts | null }
+}
+
 /** Answers why a file was rejected; undefined where it was taken. */
 async function takeFile(
   claim: ClaimedFile,
   at: Temporal.Instant,
-  { options, folders, context }: { options: FilesOptions; folders: Folders; context: PullContext },
+  { options, folders, context, progress }: Taking,
 ): Promise<string | undefined> {
   const { feed, deps, signal } = context
   const ask = { format: options.format, dayEnd: deps.policy, now: deps.now(), signal }
   const read = await readDrop(claim.path, claim.name, ask).catch((error: unknown) => {
     throw error instanceof StillWritten || signal.aborted ? error : diskFault(`${quoted(claim.name)} cannot be read`, error)
   })
-  const missing = await checkWhole(read, options, context)
+  const scope = await scopeAt(at, options, progress.position, context)
+  await checkOverdue(read, context)
+  const { missing, outOfSight } = options.complete ? await absent(read, scope, context) : NOBODY
   const about = { file: claim.name, source: feed.name, at: deps.now().toString(), rows: read.rows }
   if (read.faultTotal > 0) {
     const report: DropReport = {
@@ -92,14 +106,40 @@ async function takeFile(
   }
   const said = [...read.said, ...missing].map((each) => ({ ...each, at }))
   const results = await takeStatements(feed, said, deps)
+  if (scope !== undefined) {
+    await keepScope(
+      context,
+      scope,
+      said.map(({ key }) => key),
+      outOfSight,
+    )
+    progress.position = scope.kept
+    await context.move(scope.kept)
+  }
   const report = { ...about, taken: true, outcomes: outcomesOf(results), missing: missing.length, ...faultsOf(results) }
   await inFolder(folders.archive, () => putAway(claim, folders.archive, report, deps.now()))
   context.log('info', 'a dropped file was taken', { file: claim.name, rows: read.rows, ...report.outcomes })
   return undefined
 }
 
-/** What no row can tell by itself; adds faults, and answers who is missing from a list of everybody. */
-async function checkWhole(read: ReadDrop, { complete }: FilesOptions, { feed, deps }: PullContext): Promise<Said[]> {
+/**
+ * For whom the files are. Undefined where another folder or pattern is read than before, and this file is older than what was said last:
+ * it cannot tell apart who is to be on it.
+ */
+async function scopeAt(
+  at: Temporal.Instant,
+  { folder, pattern }: FilesOptions,
+  position: Facts | null,
+  { feed, deps }: PullContext,
+): Promise<Scope | undefined> {
+  const scope = enterScope(position, { folder, pattern }, at)
+  if (!scope.changed) return scope
+  const last = await lastSaid(deps.db, feed.id)
+  return last === null || Temporal.Instant.compare(last, at) < 0 ? scope : undefined
+}
+
+/** What no row can tell by itself; adds faults. */
+async function checkOverdue(read: ReadDrop, { feed, deps }: PullContext): Promise<void> {
   const known = await findSubjects(
     deps.db,
     feed.id,
@@ -121,16 +161,28 @@ async function checkWhole(read: ReadDrop, { complete }: FilesOptions, { feed, de
         message: 'is active while the termination has passed: say terminated, or leave the termination blank',
       })
   }
-  if (!complete || read.faultTotal > 0) return []
+}
+
+interface Absent {
+  missing: Said[]
+  /** Undefined: it cannot be told. */
+  outOfSight: number | undefined
+}
+
+const NOBODY: Absent = { missing: [], outOfSight: undefined }
+
+/** Who is missing from a list of everybody. */
+async function absent(read: ReadDrop, scope: Scope | undefined, { feed, deps }: PullContext): Promise<Absent> {
+  if (read.faultTotal > 0) return NOBODY
   if (read.said.length === 0) {
     addFault(read, { line: 0, message: 'it lists nobody, and complete is set: everybody would be gone' })
-    return []
+    return NOBODY
   }
+  if (scope === undefined) return NOBODY
   const listed = new Set(read.said.map(({ key }) => key))
-  const present = await presentKeys(deps.db, feed.id)
-  return present.flatMap(({ key, external_id }) =>
-    listed.has(key) ? [] : [{ key, externalId: external_id, standing: { is: 'deleted' as const } }],
-  )
+  const { missing, outOfSight } = absentFrom(listed, await presentKeys(deps.db, feed.id, scope.periods))
+  const gone = missing.map(({ key, external_id }) => ({ key, externalId: external_id, standing: { is: 'deleted' as const } }))
+  return { missing: gone, outOfSight: outOfSight.length }
 }
 
 function outcomesOf(results: readonly Taken[]): Record<string, number> {

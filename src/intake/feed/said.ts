@@ -43,7 +43,7 @@ export interface Said {
   /** External id of whoever answers for a service or an agent. */
   owner?: string | null | undefined
   standing: SaidStanding
-  /** When the feed says that it came to be; what is older than what was said before is passed over. Left out: now. */
+  /** When the feed says that it came to be; what is older than what was said before is passed over. Left out: when it began to be read. */
   at?: Temporal.Instant | undefined
 }
 

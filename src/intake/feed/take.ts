@@ -17,10 +17,17 @@ const CHUNK = 500
 /**
  * Takes what a feed says, in one delivery: departures fall due at once, and more of them than the feed's policy lets pass are held until
  * a person decides (`decideHeld`). Of one subject the last statement counts. Answers what came of each, in their order.
+ *
+ * @param begun when reading them began: words without a time of their own may be as old as that, and what was said since counts before them
  */
-export async function takeStatements(feed: Feed, said: readonly Said[], deps: IntakeDeps): Promise<Taken[]> {
+export async function takeStatements(
+  feed: Feed,
+  said: readonly Said[],
+  deps: IntakeDeps,
+  begun: Temporal.Instant = deps.now(),
+): Promise<Taken[]> {
   await prepareToTake(deps)
-  const last = [...new Map(said.map((each) => [each.key, each])).values()]
+  const last = [...new Map(said.map((each) => [each.key, { ...each, at: each.at ?? begun }])).values()]
   const deliveryId = newId()
   const mass = last.length > 1 ? await massOf(deps.db, feed, await countMoves(feed, last, deps), deps.now()) : undefined
   const taken: Taken[] = []

@@ -9,14 +9,16 @@ export interface Login {
 
 /**
  * Reads `scheme://user:password@host…`. Undefined without a password, or where the address is none; `unclear` where the password is
- * not what its percent signs say, or where an `@` behind the host leaves open which one ends the password: the wrong reading would
+ * not what its percent signs say, the host is none, or where an `@` behind the host leaves open which one ends the password: the wrong reading would
  * take half of it for a host.
  */
 export function readLogin(address: string): Login | 'unclear' | undefined {
   if (!URL.canParse(address)) return undefined
   const url = new URL(address)
   const place = placeOfUrl(address)
-  if (url.password === '' || place === undefined) return undefined
+  if (url.password === '' || url.hostname === '') return undefined
+  // A URL loses tabs and line breaks on the way, out of a password too.
+  if (place === undefined || /[\t\n\r]/.test(address)) return 'unclear'
   if (`${url.pathname}${url.search}${url.hash}`.includes('@')) return 'unclear'
   try {
     return { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password), place }
@@ -43,7 +45,8 @@ export function readPostgresUrl(text: string, decoded: boolean): Login | 'unclea
   const match = (decoded ? DECODED : SPELT).exec(text)
   if (match === null) return new RegExp(`^${SCHEME}[^:]+:.+@`, 'is').test(text) ? 'unclear' : undefined
   const [, user = '', secret = '', host = '', port, rest = ''] = match
-  if (rest.includes('@')) return 'unclear'
+  // libpq takes them from there, whatever stands before.
+  if (rest.includes('@') || /[?&](?:host|hostaddr|port|user|password|passfile|service)=/i.test(rest)) return 'unclear'
   const place = { ...placeOf(host), port: port === undefined ? POSTGRES_PORT : Number(port) }
   try {
     const [username, password] = decoded ? [user, secret] : [decodeURIComponent(user), decodeURIComponent(secret)]
@@ -62,8 +65,20 @@ export function splitLogin(text: string): { username: string; password: string }
 
 /** Reads the Base64 of `user:password`; undefined for anything else. */
 export function decodeLogin(base64: string): { username: string; password: string } | undefined {
+  const text = decodeText(base64)
+  if (text === undefined) return undefined
+  // Docker pads with NUL.
+  const end = text.indexOf('\0')
+  return splitLogin(end === -1 ? text : text.slice(0, end))
+}
+
+/** Reads text in Base64; undefined for anything else: Node skips what is none, and what is no UTF-8 would come back as another password. */
+export function decodeText(base64: string): string | undefined {
   const bytes = Buffer.from(base64, 'base64')
   const text = bytes.toString('utf8')
-  // Docker pads with NUL; what is no UTF-8 would come back as another password.
-  return text.includes('\uFFFD') ? undefined : splitLogin(text.replace(/\0+$/, ''))
+  const spelt = base64.trim().replaceAll('-', '+').replaceAll('_', '/')
+  const whole = bytes.toString('base64')
+  // The padding may be missing.
+  const isWhole = spelt === whole || spelt === whole.replace(/={1,2}$/, '')
+  return isWhole && !text.includes('\uFFFD') ? text : undefined
 }

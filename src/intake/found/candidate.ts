@@ -55,6 +55,9 @@ export const REASONS = {
   cut_short: 'was not looked at: the folder holds more files than are looked at',
 } as const satisfies Record<string, string>
 
+/** What is said of an `unclear` secret whose source names a server in words that are not one, or names two. */
+export const UNREADABLE_PLACE = 'names where it belongs in a way that is not certain: import it by hand, as the system knows it'
+
 export type AsideReason = keyof typeof REASONS
 
 /** Something that was found and not imported. No text of it is a secret. */

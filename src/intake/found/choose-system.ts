@@ -24,7 +24,7 @@ export interface Choice {
 }
 
 /** Where a service is when its tokens name no host: the one that its maker runs. */
-const HOMES: Readonly<Record<string, string>> = {
+export const HOMES: Readonly<Record<string, string>> = {
   github: 'api.github.com',
   gitlab: 'gitlab.com',
   npm: 'registry.npmjs.org',
@@ -43,8 +43,8 @@ export interface Chosen {
 
 /**
  * The systems that a secret opens. It goes to a system of its kind whose origin is the place that its source names; where none is
- * named, to the one system of its kind, if that is the service's own. Whoever maps its detector chooses among the systems that fit,
- * and several may be mapped; a place that the source names is never overruled.
+ * named, to the one system of its kind, if that is the service's own; what any HTTP system might take goes to none. Whoever maps its
+ * detector chooses among the systems that fit, and several may be mapped; a place that the source names is never overruled.
  */
 export function chooseSystems(
   found: Candidate,
@@ -70,6 +70,8 @@ function choose(found: Candidate, systems: readonly ConfiguredSystem[]): Configu
   const pool = systems.filter(({ binding }) => (kinds === 'web' ? isWeb(binding.origin) : kinds.includes(binding.kind)))
   if (pool.length === 0 && kinds !== 'web' && !kinds.some(isFitted)) return setAside(found, 'no_probe')
   if (place === undefined) {
+    // A name and a password, or a token, of anybody's: that there is one system only does not make them its own.
+    if (kinds === 'web') return setAside(found, 'place_unknown')
     const [only, ...more] = pool
     if (only === undefined) return setAside(found, 'no_system')
     const home = HOMES[only.binding.kind]

@@ -27,12 +27,12 @@ const ALSO_AT: Readonly<Record<string, readonly string[]>> = {
   'registry-1.docker.io': ['hub.docker.com'],
 }
 
-/** The place of an address; undefined for what is none, or has no host. */
+/** The place of an address; undefined for what is none, or has no host, or several, or a variable in its place. */
 export function placeOfUrl(address: string): Place | undefined {
   if (!URL.canParse(address)) return undefined
   const { protocol, hostname, port } = new URL(address)
   const known = port === '' ? DEFAULT_PORTS[protocol] : Number(port)
-  return hostname === '' ? undefined : { ...placeOf(hostname), ...(known === undefined ? {} : { port: known }) }
+  return !isHost(hostname) ? undefined : { ...placeOf(hostname), ...(known === undefined ? {} : { port: known }) }
 }
 
 /** The place of `host`, `host:port`, `[::1]:port` or a whole address; undefined for what is none of them. */
@@ -49,6 +49,18 @@ export function placeOfHost(text: string, scheme = 'https'): Place | undefined {
 export function placeOf(host: string): Place {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
   return { host: bare.toLowerCase().replace(/\.$/, '') }
+}
+
+/** A name or an address of one host, an IPv6 address in brackets or without. */
+export function isHost(text: string): boolean {
+  return /^[A-Za-z0-9_.-]+$/.test(text) || isIPv6(text.replace(/^\[(.*)\]$/, '$1'))
+}
+
+/** Whether two names that a source gives for one place may be that: the same host, or the service and its API. */
+export function isSamePlace(a: Place, b: Place): boolean {
+  const names = ({ host }: Place) => [host, ...(Object.hasOwn(ALSO_AT, host) ? (ALSO_AT[host] ?? []) : [])]
+  const samePort = a.port === undefined || b.port === undefined || a.port === b.port
+  return samePort && (names(a).includes(b.host) || names(b).includes(a.host))
 }
 
 /** Whether what belongs to a place may be sent to an origin (`https://api.github.com`, the first of several). */

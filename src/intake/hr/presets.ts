@@ -95,3 +95,35 @@ const HIBOB: Preset = {
 }
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = { bamboohr: BAMBOOHR, hibob: HIBOB }
+
+/** What is known of one HR system's list of people, as `source: hris` reads it. */
+export interface PullPreset {
+  origin: string
+  path: string
+  /** From the answer: where the next page is. */
+  next: string
+  map: PersonMap
+  statuses: Readonly<Record<string, Word>>
+}
+
+export const PULL_PRESET_NAMES = ['rippling'] as const
+export type PullPresetName = (typeof PULL_PRESET_NAMES)[number]
+
+/**
+ * Rippling: its REST API (developer.rippling.com/documentation/rest-api/reference/list-workers). Everybody whom the token may see, in an
+ * order that never changes, a page at a time; `next_link` is the whole address of the next one, null after the last. The name is there
+ * where the path asks for `expand=user`, which takes another right of the token.
+ */
+const RIPPLING: PullPreset = {
+  origin: 'https://rest.ripplingapis.com',
+  path: '/workers?order_by=id',
+  next: '/next_link',
+  map: {
+    ...{ people: '/results', key: '/id', externalId: '/work_email', email: '/work_email', name: '/user/display_name' },
+    ...{ status: '/status', terminationDate: '/end_date', hireDate: '/start_date' },
+  },
+  // Whoever was hired, or accepted, has not begun yet.
+  statuses: { INIT: 'ignore', HIRED: 'active', ACCEPTED: 'active', ACTIVE: 'active', TERMINATED: 'terminated' },
+}
+
+export const PULL_PRESETS: Readonly<Record<PullPresetName, PullPreset>> = { rippling: RIPPLING }

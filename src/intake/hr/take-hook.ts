@@ -43,6 +43,7 @@ export async function takeHook(
   context: HookContext,
 ): Promise<HookTaken> {
   const { deps } = context
+  const begun = deps.now()
   const faults: string[] = []
   const read = peopleOf(request.body, hook.event.find, MOST_PEOPLE).flatMap((document): Person[] =>
     attempt(faults, () => readPerson(document, request.body, hook.event)),
@@ -67,7 +68,7 @@ export async function takeHook(
       feed.id,
       people.map(({ key }) => key),
     )
-    const said = people.flatMap((person) => saidOf(person, beforeOf(before.get(person.key)), now) ?? [])
+    const said = people.flatMap((person) => saidOf(person, beforeOf(before.get(person.key)), begun) ?? [])
     const last = [...new Map(said.map((each) => [each.key, each])).values()]
     if (last.length === 0) await heardFeed(tx, feed.id, now)
     const taken = last.length === 0 ? [] : await takeIn(tx, feed, last, deps)

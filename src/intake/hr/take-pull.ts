@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { RevenantError } from '../../domain/error.ts'
+import type { Facts } from '../../domain/leaf.ts'
 import { compilePointer } from '../../domain/pointer.ts'
-import { findSubjects, presentKeys } from '../../store/feed-subject.ts'
+import { findSubjects, type PresentSubject, presentKeys } from '../../store/feed-subject.ts'
 import type { Said } from '../feed/said.ts'
+import { absentFrom, enterScope, keepScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
 import { authorizationOf, openHr } from './ask-hr.ts'
@@ -16,9 +18,15 @@ const CHUNK = 500
 
 const positionSchema = z.object({ readAt: z.string() })
 
+/** Readings of one pull, at most, where pages shift. */
+const MOST_READINGS = 4
+
 interface ReadReport {
   people: Map<string, Person>
   faults: string[]
+  /** Keys in the order in which they came, also those that came twice. */
+  order: string[]
+  pages: number
 }
 
 /**
@@ -34,23 +42,83 @@ export async function takePull(options: HrisOptions, context: PullContext): Prom
     types: new Map(),
     dayEnd: { terminationCutOff: deps.policy.terminationCutOff, timeZone: options.timeZone ?? deps.policy.timeZone },
   }
-  const { people, faults } = await readReport(options, read, startedAt, context)
-  const said = await saidOfAll([...people.values()], faults, context)
-  if (options.complete) {
-    if (people.size === 0)
-      throw new RevenantError('SOURCE_REFUSED', 'the report lists nobody, and complete is set: everybody would be gone')
-    if (faults.length === 0) said.push(...(await missing(people, context)))
-  }
-  await takeStatements(feed, said, deps)
+  const scope = enterScope(context.position, peopleAsked(options), startedAt)
+  const here = options.complete ? await presentKeys(deps.db, feed.id, scope.periods) : []
+  const { people, faults, missing, outOfSight, shifting } = await readSettled(options, here, () =>
+    readReport(options, read, startedAt, context),
+  )
+  const said = await saidOfAll([...people.values()], faults, startedAt, context)
+  if (faults.length === 0) said.push(...missing.map(deletedOf))
+  await takeStatements(feed, said, deps, startedAt)
   const [first] = faults
   if (first !== undefined) {
     const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
     throw new RevenantError('INPUT_INVALID', `some people of the report were passed over: ${first}${more}`)
   }
-  await context.move({ readAt: startedAt.toString() })
+  if (shifting)
+    throw new RevenantError(
+      'SOURCE_REFUSED',
+      `${MOST_READINGS} readings of the report differ, so that nobody is called gone: have its pages sorted by what never changes, or one page for all`,
+    )
+  await keepScope(context, scope, people.keys(), options.complete ? outOfSight.length : undefined)
+  await context.move({ readAt: startedAt.toString(), ...scope.kept })
 }
 
-async function saidOfAll(people: readonly Person[], faults: string[], { feed, deps }: PullContext): Promise<Said[]> {
+/** What decides who is in the report. */
+function peopleAsked({ origin, path, user, map }: HrisOptions): Facts {
+  const { people, key } = { ...WORKDAY_MAP, ...map }
+  return { origin, path, user: user ?? null, people: [people ?? []].flat(), key: [key ?? []].flat() }
+}
+
+interface Settled extends Pick<ReadReport, 'people' | 'faults'> {
+  missing: PresentSubject[]
+  outOfSight: PresentSubject[]
+  /** No two readings were alike. */
+  shifting: boolean
+}
+
+/**
+ * Reads a report; where somebody is missing from one of several pages, until two readings one after the other are the same list. Whoever
+ * is removed from a list, or moved in it, while its pages are read shifts others from a page that comes to one that was read already:
+ * they are on no page, and still here. The next reading is another list then: it lacks whoever was removed.
+ */
+async function readSettled(
+  { complete }: HrisOptions,
+  here: readonly PresentSubject[],
+  readOnce: () => Promise<ReadReport>,
+): Promise<Settled> {
+  const people = new Map<string, Person>()
+  let before: ReadReport | undefined
+  for (let reading = 1; ; reading++) {
+    const report = await readOnce()
+    if (complete && report.people.size === 0)
+      throw new RevenantError('SOURCE_REFUSED', 'the report lists nobody, and complete is set: everybody would be gone')
+    // Who was on a list a moment ago is here; of two words the later counts.
+    for (const [key, person] of report.people) people.set(key, person)
+    const { faults } = report
+    const { missing, outOfSight } = absentFrom(people, here)
+    const whole = report.pages === 1 || missing.length === 0 || faults.length > 0
+    if (whole || (before !== undefined && isSameList(before.order, report.order)))
+      return { people, faults, missing, outOfSight, shifting: false }
+    if (reading === MOST_READINGS) return { people, faults, missing: [], outOfSight, shifting: true }
+    before = report
+  }
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, n) => key === b[n])
+}
+
+function deletedOf({ key, external_id }: PresentSubject): Said {
+  return { key, externalId: external_id, standing: { is: 'deleted' } }
+}
+
+async function saidOfAll(
+  people: readonly Person[],
+  faults: string[],
+  startedAt: Temporal.Instant,
+  { feed, deps }: PullContext,
+): Promise<Said[]> {
   const said: Said[] = []
   for (let from = 0; from < people.length; from += CHUNK) {
     const chunk = people.slice(from, from + CHUNK)
@@ -66,18 +134,12 @@ async function saidOfAll(people: readonly Person[], faults: string[], { feed, de
         faults.push('externalId is missing, and nobody is known by the key')
         continue
       }
-      const each = saidOf(person, stood, deps.now())
-      if (each !== undefined) said.push(each)
+      const each = saidOf(person, stood, startedAt)
+      // A report says how things stand as it is read: who was not on the last one is on this one, though nothing of him has changed.
+      if (each !== undefined) said.push({ ...each, at: startedAt })
     }
   }
   return said
-}
-
-async function missing(people: ReadonlyMap<string, Person>, { feed, deps }: PullContext): Promise<Said[]> {
-  const present = await presentKeys(deps.db, feed.id)
-  return present.flatMap(({ key, external_id }) =>
-    people.has(key) ? [] : [{ key, externalId: external_id, standing: { is: 'deleted' as const } }],
-  )
 }
 
 async function readReport(
@@ -90,7 +152,7 @@ async function readReport(
   const password = await context.readReference(options.password)
   const authorization = authorizationOf(user === undefined ? 'bearer' : 'basic', user, password)
   const client = openHr(options.origin)
-  const report: ReadReport = { people: new Map(), faults: [] }
+  const report: ReadReport = { people: new Map(), faults: [], order: [], pages: 0 }
   const pathOf = pages(options, read.dayEnd.timeZone, now, context)
   try {
     let path: string | undefined = pathOf(0)
@@ -98,6 +160,7 @@ async function readReport(
       if (page >= MOST_PAGES) throw new RevenantError('SOURCE_REFUSED', `the report has more than ${MOST_PAGES} pages`)
       const document = await client.ask({ path, authorization, timeoutMs: options.timeout, signal: context.signal })
       const listed = peopleIn(document, read)
+      report.pages++
       addPeople(listed, document, read, report)
       path = nextOf(options, document, listed.length, () => pathOf(page + 1))
     }
@@ -115,12 +178,13 @@ function peopleIn(document: unknown, { find }: ReadPerson): unknown[] {
   }
 }
 
-function addPeople(listed: readonly unknown[], document: unknown, read: ReadPerson, { people, faults }: ReadReport): void {
+function addPeople(listed: readonly unknown[], document: unknown, read: ReadPerson, { people, faults, order }: ReadReport): void {
   let fresh = 0
   for (const each of listed) {
     try {
       const person = readPerson(each, document, read)
       if (!people.has(person.key)) fresh++
+      order.push(person.key)
       people.set(person.key, person)
     } catch (error) {
       if (!(error instanceof RevenantError) || error.code !== 'INPUT_INVALID') throw error

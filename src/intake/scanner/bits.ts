@@ -6,6 +6,8 @@ export interface Bits {
   whole: string
   /** The parts by the scanner's own names. */
   parts: Readonly<Record<string, string>>
+  /** What else the scanner noted, the host or the address of the service among it; nothing of it is secret. */
+  noted?: Readonly<Record<string, string>>
   /** The scanner has undone what an address spells with percent signs. */
   decoded: boolean
 }

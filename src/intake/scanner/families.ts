@@ -1,7 +1,7 @@
 import type { SecretValue } from '../../custody/box.ts'
 import { decodeLogin, type Login, readLogin, readPostgresUrl, splitLogin } from '../found/address.ts'
-import type { AsideReason } from '../found/candidate.ts'
-import { type Place, placeOfHost, placeOfUrl } from '../found/place.ts'
+import { type AsideReason, UNREADABLE_PLACE } from '../found/candidate.ts'
+import { isSamePlace, type Place, placeOfHost, placeOfUrl } from '../found/place.ts'
 import { shapeOf } from '../found/shape.ts'
 import { type Bits, restOf } from './bits.ts'
 
@@ -22,8 +22,8 @@ const FAMILIES: readonly [RegExp, Read][] = [
     /^(?:GitHubOauth2|GitHubApp|GitLabOauth2|HashiCorpVaultAuth|vault-app-role.*)$/i,
     () => notWhole('is a key or a client secret of an application'),
   ],
-  [/^(?:kingfisher\.)?github(?:Old)?\b/i, one('github')],
-  [/^(?:kingfisher\.)?gitlab\b/i, (bits) => at(['gitlab'], { token: keyOf(bits) }, bits.parts.host ?? restOf(bits))],
+  [/^(?:kingfisher\.)?github(?:Old)?\b/i, hosted('github')],
+  [/^(?:kingfisher\.)?gitlab\b/i, hosted('gitlab')],
   [
     /^SlackWebhook$|^slack-webhook|^kingfisher\.slack\.4$/i,
     (bits) => ({ kinds: ['slack-webhook'], parts: { url: keyOf(bits) } }),
@@ -33,7 +33,7 @@ const FAMILIES: readonly [RegExp, Read][] = [
   [/^DatadogToken$/i, datadogPair],
   [/^(?:DatadogApikey|kingfisher\.datadog\.\d+)$/i, datadogKey],
   [/^datadog-access-token$/i, () => notWhole('is an application key without its API key')],
-  [/^(?:NpmToken|npm-access-token|kingfisher\.npm\.\d+)$/i, one('npm')],
+  [/^(?:NpmToken|npm-access-token|kingfisher\.npm\.\d+)$/i, hosted('npm')],
   [/^CloudflareGlobalApiKey$|^cloudflare-global-api-key$/i, cloudflareGlobal],
   [/^CloudflareCaKey$|^cloudflare-origin-ca-key$/i, () => ({ reason: 'no_probe' })],
   [/^(?:CloudflareApiToken|cloudflare-api-key|kingfisher\.cloudflare\.\d+)$/i, one('cloudflare')],
@@ -61,8 +61,28 @@ export function readFinding(detector: string, bits: Bits): Reading {
   return shapeOf(bits.raw) ?? { kinds: [], parts: { token: bits.raw } }
 }
 
+/** A token of a service that only its maker runs. */
 function one(kind: string): Read {
   return (bits) => ({ kinds: [kind], parts: { token: keyOf(bits) } })
+}
+
+/** Under one of these a scanner names the server, among the parts of the secret or beside them. */
+const SERVERS = ['host', 'url', 'endpoint', 'domain', 'registry'] as const
+
+/** A token of a service that others run too: what names the server must not be passed over. */
+function hosted(kind: string): Read {
+  return (bits) => {
+    const { raw, whole, parts, noted = {} } = bits
+    const named = [parts, noted].flatMap((from) => SERVERS.map((name) => from[name] ?? '')).filter((text) => text !== '')
+    const token = keyOf(bits)
+    const rest = restOf(bits) ?? (whole === '' || whole === raw || whole === token ? undefined : whole)
+    const places = [...named, ...(rest === undefined ? [] : [rest])].map((text) => placeOfHost(text))
+    const [first, ...more] = places
+    if (places.length === 0) return { kinds: [kind], parts: { token } }
+    if (first === undefined || more.some((each) => each === undefined || !isSamePlace(first, each)))
+      return { reason: 'unclear', why: UNREADABLE_PLACE }
+    return { kinds: [kind], parts: { token }, place: first }
+  }
 }
 
 /** The secret of a detector that has one part. */
@@ -70,9 +90,11 @@ function keyOf({ parts, raw }: Bits): string {
   return parts.key ?? parts.token ?? raw
 }
 
-/** A secret with the host or the address that stands beside it, or without where that is none. */
+/** A secret with the host or the address that stands beside it: where that is none, nobody knows what it is for. */
 function at(kinds: readonly string[], parts: SecretValue, where: string | undefined): Reading {
-  return { kinds, parts, place: where === undefined ? undefined : placeOfHost(where) }
+  if (where === undefined || where === '') return { kinds, parts }
+  const place = placeOfHost(where)
+  return place === undefined ? { reason: 'unclear', why: UNREADABLE_PLACE } : { kinds, parts, place }
 }
 
 function loginOf(kinds: readonly string[] | 'web', login: Login | 'unclear' | undefined): Reading {
@@ -139,6 +161,7 @@ function docker({ parts, raw }: Bits): Reading {
   const found = parts.registry !== undefined && parts.auth !== undefined ? [[parts.registry, parts.auth] as const] : authsOf(raw)
   const [first, ...more] = found
   if (first === undefined) return { reason: 'unreadable', why: 'is no registry with a name and a password' }
+  if (first[0] === '') return { reason: 'unclear', why: UNREADABLE_PLACE }
   if (more.length > 0) return { reason: 'unclear', why: 'holds several registries: import the file with import workstation' }
   const login = decodeLogin(first[1])
   return login === undefined

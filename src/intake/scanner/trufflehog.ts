@@ -13,6 +13,7 @@ const finding = z.object({
   Raw: text,
   RawV2: text,
   SecretParts: z.record(z.string(), z.string()).nullish(),
+  ExtraData: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   Verified: z.boolean().nullish(),
   VerificationError: z.string().nullish(),
   SourceMetadata: z.object({ Data: z.record(z.string(), z.unknown()).nullish() }).nullish(),
@@ -36,7 +37,7 @@ export function isTrufflehog(value: object): boolean {
 export function readTrufflehog(value: unknown, spot: FindingSpot): Found[] {
   const parsed = finding.safeParse(value)
   if (!parsed.success) return [malformed(spot, parsed.error)]
-  const { DetectorName, Raw, RawV2, SecretParts, Verified, VerificationError, SourceMetadata } = parsed.data
+  const { DetectorName, Raw, RawV2, SecretParts, ExtraData, Verified, VerificationError, SourceMetadata } = parsed.data
   const [first] = Object.values(SourceMetadata?.Data ?? {})
   const at = source.safeParse(first).data ?? {}
   const email = emailOf(at.email)
@@ -48,11 +49,15 @@ export function readTrufflehog(value: unknown, spot: FindingSpot): Found[] {
       ...(email === undefined ? {} : { email }),
       detector: DetectorName,
       // Its connection strings are put together again out of decoded parts.
-      bits: { raw: Raw, whole: RawV2, parts: SecretParts ?? {}, decoded: true },
+      bits: { raw: Raw, whole: RawV2, parts: SecretParts ?? {}, noted: textsOf(ExtraData ?? {}), decoded: true },
       // Unverified without a word of why may be untried as well.
       ...(Verified === true ? { claim: true } : Verified === false && (VerificationError ?? '') === '' ? { claim: false } : {}),
     }),
   ]
+}
+
+function textsOf(noted: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(noted).filter((each): each is [string, string] => typeof each[1] === 'string'))
 }
 
 /** A signed link opens what it leads to. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Facts } from '../../domain/leaf.ts'
+import { SET_ERRORS } from './fault.ts'
 import { STREAM_STATES } from './take-set.ts'
 
 const placeSchema = z.object({
@@ -19,6 +20,11 @@ const placeSchema = z.object({
   echoedAt: z.number().optional().catch(undefined),
   /** A verification came to nothing, and none has come since. */
   failing: z.boolean().optional().catch(undefined),
+  /** Polled tokens that were refused for good, why the last of them was, and when. */
+  refused: z
+    .object({ count: z.number(), err: z.enum(SET_ERRORS), because: z.string().max(500), at: z.number() })
+    .optional()
+    .catch(undefined),
 })
 
 /** What is remembered of a stream between two looks at it. */

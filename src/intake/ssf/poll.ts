@@ -29,42 +29,50 @@ export interface Polling {
   context: PullContext
 }
 
+/** What came of a look. */
+export interface Polled {
+  /** The last word about the stream. */
+  state: StreamState | undefined
+  taken: number
+  /** What the transmitter was told to be at fault, for good. */
+  refused: SetFault[]
+  /** Why others could not be judged: they come again. */
+  failed: unknown[]
+}
+
 /**
  * Polls a stream until it is empty (RFC 8936). A token is acknowledged once what it says is committed, and refused for good only where it
- * is at fault itself; any other comes again. Answers the last word about the stream.
+ * is at fault itself; any other comes again.
  */
-export async function pollStream(polling: Polling): Promise<StreamState | undefined> {
+export async function pollStream(polling: Polling): Promise<Polled> {
   const { context } = polling
   let word: Word = { ack: [], setErrs: {} }
-  let state: StreamState | undefined
+  const polled: Polled = { state: undefined, taken: 0, refused: [], failed: [] }
   for (let round = 0; round < MOST_ROUNDS && !context.signal.aborted; round++) {
     const { sets, moreAvailable } = await ask(polling, word, MOST_SETS)
     word = { ack: [], setErrs: {} }
-    const failed: unknown[] = []
     for (const [jti, token] of Object.entries(sets)) {
       if (context.signal.aborted) break
       try {
         const taken = await takeOne(polling, jti, token)
-        state = taken.stream ?? state
+        polled.state = taken.stream ?? polled.state
+        polled.taken++
         word.ack.push(jti)
       } catch (error) {
         if (!(error instanceof SetFault)) {
-          failed.push(error)
+          polled.failed.push(error)
           continue
         }
         context.log('warn', 'a security event token was refused', { err: error.err, because: error.message })
+        polled.refused.push(error)
         word.setErrs[jti] = { err: error.err, description: error.message }
       }
     }
     // What is committed is acknowledged, whatever became of the others.
-    if (failed.length > 0 || !moreAvailable || Object.keys(sets).length === 0) {
-      await settle(polling, word)
-      if (failed.length > 0) throw failed[0]
-      return state
-    }
+    if (polled.failed.length > 0 || !moreAvailable || Object.keys(sets).length === 0) break
   }
   await settle(polling, word)
-  return state
+  return polled
 }
 
 async function takeOne({ options, verify, context }: Polling, jti: string, token: string): Promise<TakenSet> {

@@ -1,8 +1,10 @@
 import { RevenantError } from '../../domain/error.ts'
+import { sawFeed } from '../../store/feed.ts'
 import type { PullContext, SourcePull } from '../sources/source.ts'
+import type { SetError } from './fault.ts'
 import type { SsfOptions } from './options.ts'
 import { keepPlace, type Place, readPlace } from './place.ts'
-import { pollStream, pollUrlOf } from './poll.ts'
+import { type Polled, pollStream, pollUrlOf } from './poll.ts'
 import { readStatus, type Streaming, setUpStream, verifyStream } from './stream.ts'
 import { streamFault } from './take-set.ts'
 import { openTransmitter } from './transmitter.ts'
@@ -10,6 +12,10 @@ import { openVerify } from './verify.ts'
 
 /** How often a stream is asked for its status. */
 const STATUS_MS = 300_000
+/** A token that was refused is gone: it is told for so long that somebody sees it. */
+const REFUSED_MS = 86_400_000
+/** A token that is taken proves that none of these is so any more. */
+const MISCONFIGURED: readonly SetError[] = ['invalid_issuer', 'invalid_audience', 'invalid_key']
 
 /** What the clock has to do for a stream: it is made, polled, asked whether it is on, and verified. */
 export function openReceive(options: SsfOptions): SourcePull['once'] {
@@ -27,11 +33,14 @@ export function openReceive(options: SsfOptions): SourcePull['once'] {
     }
     if (delivery === 'poll') {
       const url = pollUrlOf(options, streaming.place.pollUrl)
-      const state = await pollStream({ url, options, transmitter, verify, context })
-      if (state !== undefined) await keep({ state })
+      const polled = await pollStream({ url, options, transmitter, verify, context })
+      const refused = stillRefused(streaming.place, polled, context.deps.now())
+      await keep({ ...(polled.state === undefined ? {} : { state: polled.state }), refused })
+      if (polled.failed.length > 0) throw polled.failed[0]
     }
     if (stream !== undefined) await watch(streaming, keep)
     complain(streaming.place)
+    await complainOfTokens(streaming)
   }
 }
 
@@ -55,4 +64,23 @@ function complain({ state, failing }: Place): void {
   if (state !== undefined && state !== 'enabled') throw new RevenantError('SOURCE_REFUSED', streamFault(state))
   if (failing === true)
     throw new RevenantError('SOURCE_UNREACHABLE', 'the transmitter was asked for a sign of life by its stream, and none has come')
+}
+
+/** What is still to be told of tokens that were refused, after one more look. */
+function stillRefused({ refused: before }: Place, { taken, refused }: Polled, now: Temporal.Instant): Place['refused'] {
+  const at = now.epochMilliseconds
+  const last = refused.at(-1)
+  if (last !== undefined)
+    return { count: (before?.count ?? 0) + refused.length, err: last.err, because: last.message.slice(0, 500), at }
+  if (before === undefined || at - before.at >= REFUSED_MS) return undefined
+  return taken > 0 && MISCONFIGURED.includes(before.err) ? undefined : before
+}
+
+/** The stream is alive all the same: its silence would be another fault. */
+async function complainOfTokens({ place: { refused }, context: { deps, feed } }: Streaming): Promise<void> {
+  if (refused === undefined) return
+  await sawFeed(deps.db, feed.id, deps.now())
+  const { count, at, because } = refused
+  const when = Temporal.Instant.fromEpochMilliseconds(at).toString({ smallestUnit: 'second' })
+  throw new RevenantError('SOURCE_REFUSED', `polled tokens were refused for good (${count}, the last at ${when}): ${because}`)
 }

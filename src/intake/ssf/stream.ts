@@ -3,11 +3,10 @@ import { z } from 'zod'
 import { RevenantError } from '../../domain/error.ts'
 import type { PullContext } from '../sources/source.ts'
 import { wantedUris } from './events.ts'
-import type { SsfOptions } from './options.ts'
-import { isSafeUrl } from './options.ts'
+import { isSafeUrl, type SsfOptions } from './options.ts'
 import type { Place } from './place.ts'
 import { STREAM_STATES, wasEchoed } from './take-set.ts'
-import { answered, refuseBut, type Transmitter } from './transmitter.ts'
+import { answered, type Metadata, refuseBut, type Transmitter } from './transmitter.ts'
 
 /** As SSF 1.0 has them, and as its drafts had: transmitters from before know the second alone. */
 const METHODS = {
@@ -38,13 +37,14 @@ const streamsSchema = z.union([z.array(streamSchema).max(1_000), streamSchema]).
  * it makes is not the stream that the configuration speaks of.
  */
 export async function setUpStream({ options, transmitter, context, place }: Streaming): Promise<Partial<Place>> {
-  const { configuration, methods } = await transmitter.metadata(context.signal)
+  const metadata = await transmitter.metadata(context.signal)
+  const { configuration, methods } = metadata
   if (configuration === undefined)
     throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where streams are made (configuration_endpoint)')
   const wanted = await wantedStream(options, methods, context)
   const found = await findStream({ options, transmitter, context, place }, configuration)
   const stream = found === undefined ? await send('POST', wanted) : await mend(found)
-  return checked(stream, options)
+  return checked(stream, options, metadata)
 
   async function send(method: 'POST' | 'PATCH', json: Record<string, unknown>): Promise<Stream> {
     const answer = await transmitter.ask({ method, url: configuration ?? '', json }, context)
@@ -84,21 +84,44 @@ async function findStream({ options, transmitter, context, place }: Streaming, u
   return streams.find(({ stream_id }) => stream_id === place.streamId) ?? streams.find(ours)
 }
 
-function checked({ stream_id, iss, aud, delivery, min_verification_interval }: Stream, options: SsfOptions): Partial<Place> {
+function checked(
+  { stream_id, iss, aud, delivery, min_verification_interval }: Stream,
+  options: SsfOptions,
+  metadata: Metadata,
+): Partial<Place> {
   if (iss !== options.issuer) throw new RevenantError('SOURCE_REFUSED', 'the stream is of another issuer than `issuer`')
   if (!aud.some((each) => options.audience.includes(each)))
     throw new RevenantError(
       'SOURCE_REFUSED',
       `the stream is for another audience: put ${JSON.stringify(aud[0])} into \`audience\``,
     )
-  const pollUrl = delivery?.endpoint_url
-  if (options.delivery === 'poll' && options.endpoints.poll === undefined && (pollUrl === undefined || !isSafeUrl(pollUrl)))
-    throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where the stream is polled (delivery.endpoint_url)')
+  const isPolled = options.delivery === 'poll' && options.endpoints.poll === undefined
   return {
     streamId: stream_id,
-    pollUrl: options.delivery === 'poll' ? pollUrl : undefined,
+    pollUrl: isPolled ? checkedPollUrl(delivery?.endpoint_url, options, metadata) : undefined,
     verifyLeastMs: min_verification_interval === undefined ? undefined : min_verification_interval * 1_000,
   }
+}
+
+/** The right to poll is sent nowhere that it is not sent already: neither to this machine nor to anybody else because a stream says so. */
+function checkedPollUrl(said: string | undefined, options: SsfOptions, metadata: Metadata): string {
+  if (said === undefined)
+    throw new RevenantError('SOURCE_REFUSED', 'the transmitter does not say where the stream is polled (delivery.endpoint_url)')
+  const { issuer, configurationUrl } = options
+  const { configuration, status, verification } = metadata
+  const known = [issuer, configurationUrl, configuration, status, verification].flatMap((each) => originOf(each) ?? [])
+  const origin = originOf(said)
+  if (origin !== undefined && known.includes(origin)) return said
+  throw new RevenantError(
+    'SOURCE_REFUSED',
+    `the transmitter names another place to poll the stream than its own (${[...new Set(known)].join(', ')}): ` +
+      'put its address into `endpoints.poll` where that is right',
+  )
+}
+
+/** Undefined for what is no address to which secrets may go. */
+function originOf(url: string | undefined): string | undefined {
+  return url !== undefined && isSafeUrl(url) ? URL.parse(url)?.origin : undefined
 }
 
 /** Asks whether the stream is on. A stream that is not there any more is forgotten, to be made anew. */

@@ -49,8 +49,22 @@ function storedOf(registry: string, auth: z.infer<typeof entry>): Stored {
   // A refresh token of OAuth 2: as a password it would be refused.
   if (auth.identitytoken !== undefined)
     return { reason: 'not_replayable', why: 'is an identity token, which is not replayed', host: place.host }
+  // Where the Docker CLI keeps what `docker login` got by a browser, beside the registry itself.
+  if (/\/(?:access|refresh)-token\/?$/.test(registry))
+    return {
+      reason: 'not_replayable',
+      why: 'is a token of a login by browser, which is renewed and not replayed',
+      host: place.host,
+    }
   const { username, password } = auth
-  const login = username !== undefined && password !== undefined ? { username, password } : decodeLogin(auth.auth ?? '')
+  const said = username !== undefined && password !== undefined ? { username, password } : undefined
+  const login = said ?? decodeLogin(auth.auth ?? '')
+  if (said !== undefined && (auth.auth ?? '') !== '') {
+    const spelt = decodeLogin(auth.auth ?? '')
+    if (spelt?.username !== username || spelt?.password !== password) return { reason: 'unclear', host: place.host }
+  }
+  if (login?.username === '<token>')
+    return { reason: 'not_replayable', why: 'is an identity token, which is not replayed', host: place.host }
   if (login === undefined) return { reason: 'unreadable', why: 'is no name and password in Base64', host: place.host }
   return { kinds: KINDS, parts: login, place }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { UNREADABLE_PLACE } from '../found/candidate.ts'
 import { placeOfHost } from '../found/place.ts'
 import { notOne, type ReadStore, type Stored } from './stored.ts'
 import { parseYaml } from './structured.ts'
@@ -42,7 +43,8 @@ export const readGlabConfig: ReadStore = (content) => {
   if (!parsed.success) return [notOne("the GitLab CLI's configuration")]
   return Object.entries(parsed.data.hosts ?? {}).flatMap(([name, { token, api_host, user }]): Stored[] => {
     const place = placeOfHost(api_host ?? name)
-    if (token === undefined || place === undefined) return []
+    if (token === undefined) return []
+    if (place === undefined) return [{ reason: 'unclear', why: UNREADABLE_PLACE }]
     return [{ kinds: ['gitlab'], parts: { token }, place, ...(user === undefined ? {} : { principal: user }) }]
   })
 }

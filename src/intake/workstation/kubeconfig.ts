@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { placeOfUrl } from '../found/place.ts'
+import { UNREADABLE_PLACE } from '../found/candidate.ts'
+import { type Place, placeOfUrl } from '../found/place.ts'
 import { notOne, type Stored } from './stored.ts'
 import { parseYaml } from './structured.ts'
 
@@ -32,15 +33,29 @@ export function readKubeconfig(content: string): Stored[] {
   const parsed = config.safeParse(parseYaml(content))
   if (!parsed.success) return [notOne('a kubeconfig file')]
   const { clusters, contexts, users } = parsed.data
-  const servers = new Map(clusters.map(({ name, cluster }) => [name, cluster.server]))
+  const servers = new Map<string, Set<string>>()
+  for (const { name, cluster } of clusters) if (cluster.server !== undefined) add(servers, name, cluster.server)
+  const known = new Map<string, Set<string>>()
+  for (const { context } of contexts) if (context.user !== undefined) add(known, context.user, context.cluster ?? '')
   return users.flatMap(({ name, user: held }): Stored[] => {
-    const named = contexts.flatMap(({ context }) => (context.user === name ? [servers.get(context.cluster ?? '')] : []))
-    const places = [...new Set(named)].flatMap((server) => (server === undefined ? [] : (placeOfUrl(server) ?? [])))
     const stored = storedOf(held)
     if (stored === undefined) return []
-    if ('reason' in stored) return [{ ...stored, ...(places[0] === undefined ? {} : { host: places[0].host }) }]
-    return places.length === 0 ? [stored] : places.map((place) => ({ ...stored, place }))
+    const named = [...(known.get(name) ?? [])].map((cluster) => [...(servers.get(cluster) ?? [])])
+    const places = new Map(named.flat().map((server) => [server, placeOfUrl(server)]))
+    const sure = [...places.values()].filter((place): place is Place => place !== undefined)
+    if ('reason' in stored) return [{ ...stored, ...(sure[0] === undefined ? {} : { host: sure[0].host }) }]
+    // Kubernetes does not read a file with two clusters of one name: one of them is somebody else's.
+    if (named.some((each) => each.length > 1)) return [{ reason: 'unclear', why: UNREADABLE_PLACE }]
+    const unread: Stored[] = sure.length < places.size ? [{ reason: 'unclear', why: UNREADABLE_PLACE }] : []
+    if (places.size === 0) return [stored]
+    return [...sure.map((place) => ({ ...stored, place })), ...unread]
   })
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const known = sets.get(key)
+  if (known === undefined) sets.set(key, new Set([value]))
+  else known.add(value)
 }
 
 function storedOf(held: z.infer<typeof user>): Stored | undefined {

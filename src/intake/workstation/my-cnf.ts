@@ -1,6 +1,6 @@
-import { placeOf } from '../found/place.ts'
+import { isHost, placeOf } from '../found/place.ts'
 import { iniLines, sectionsOf } from './ini-lines.ts'
-import type { Stored } from './stored.ts'
+import { loginParts, type Stored } from './stored.ts'
 
 const MYSQL_PORT = 3306
 
@@ -12,12 +12,15 @@ export async function readMyCnf(text: string): Promise<Stored[]> {
     if (password === undefined) continue
     const { line } = password
     const [user, host, port] = ['user', 'host', 'port'].map((key) => keys.get(key))
-    if (!password.clear || user?.clear === false) {
+    // MySQL reads escapes, which the package leaves as they are.
+    const isOdd = [password, user, host, port].some((each) => each !== undefined && (!each.clear || each.value.includes('\\')))
+    if (isOdd || (host !== undefined && !isHost(host.value)) || (port !== undefined && !/^\d{1,5}$/.test(port.value))) {
       stored.push({ reason: 'unclear', line })
       continue
     }
-    const place = host === undefined ? undefined : { ...placeOf(host.value), port: Number(port?.value) || MYSQL_PORT }
-    stored.push({ kinds: ['mysql'], parts: { username: user?.value ?? '', password: password.value }, place, line })
+    const place =
+      host === undefined ? undefined : { ...placeOf(host.value), port: port === undefined ? MYSQL_PORT : Number(port.value) }
+    stored.push({ kinds: ['mysql'], parts: loginParts(user?.value, password.value), place, line })
   }
   return stored
 }

@@ -1,7 +1,6 @@
-import { type Place, placeOf } from '../found/place.ts'
+import { UNREADABLE_PLACE } from '../found/candidate.ts'
+import { isHost, type Place, placeOf } from '../found/place.ts'
 import { notOne, type Stored } from './stored.ts'
-
-const POSTGRES_PORT = 5432
 
 /**
  * `.pgpass` (libpq-pgpass): `host:port:database:user:password`, `*` for any, `\:` and `\\` for themselves. The package `pgpass` looks
@@ -14,15 +13,20 @@ export function readPgpass(text: string): Stored[] {
     const [host = '', port = '', , username = '', password] = fieldsOf(content)
     if (password === undefined) return [{ ...notOne('a line of .pgpass: host:port:database:user:password'), line }]
     if (username === '*') return [{ reason: 'not_replayable', why: 'is a password of any user: import it by hand', line }]
+    if (isPlace(host) && (!isHost(host) || !/^(?:\*|\d{1,5})$/.test(port)))
+      return [{ reason: 'unclear', why: UNREADABLE_PLACE, line }]
     return [{ kinds: ['postgres'], parts: { username, password }, place: placeAt(host, port), line }]
   })
 }
 
 /** A host of `*` and a socket's folder name no place. */
+function isPlace(host: string): boolean {
+  return host !== '*' && host !== '' && !host.startsWith('/')
+}
+
 function placeAt(host: string, port: string): Place | undefined {
-  if (host === '*' || host === '' || host.startsWith('/')) return undefined
-  if (port === '*') return placeOf(host)
-  return { ...placeOf(host), port: /^\d{1,5}$/.test(port) ? Number(port) : POSTGRES_PORT }
+  if (!isPlace(host)) return undefined
+  return port === '*' ? placeOf(host) : { ...placeOf(host), port: Number(port) }
 }
 
 /** libpq reads a backslash at the end as itself, and what follows a colon after the password not at all. */

@@ -1,6 +1,6 @@
 import { openBox } from '../../custody/box.ts'
-import { type Found, isAside } from '../found/candidate.ts'
-import { placeOf } from '../found/place.ts'
+import { type Found, isAside, UNREADABLE_PLACE } from '../found/candidate.ts'
+import { isHost, placeOf } from '../found/place.ts'
 import { foundIn, notOne, type Stored, type StoredSecret } from './stored.ts'
 
 /** A host of `.ssh/config` with the account and the keys that it is reached by. */
@@ -8,41 +8,116 @@ export interface SshHost {
   host: string
   port: number
   user: string | undefined
-  /** The names of the key files, without their folders. */
+  /** The names of the key files in the folder of the configuration. */
   keys: readonly string[]
+  /** No file of a key is named, so that a client tries the usual ones. */
+  isUsual: boolean
+  /** False where a condition that is not looked at may say otherwise, or a word of it cannot be read. */
+  clear: boolean
 }
 
 const SSH_PORT = 22
+/** Pairs of a host and a pattern that are looked at: a configuration that was made to be slow is not. */
+const MAX_PAIRS = 1_000_000
+
+/** What a block says; `isSure` is false for a condition that only a client can look at. */
+interface Block {
+  patterns: readonly string[]
+  isSure: boolean
+  settings: ReadonlyMap<string, readonly string[]>
+}
 
 /**
- * The hosts that a client's configuration names one by one (`ssh_config(5)`). Patterns and `Match` name none; `Host *` gives its
- * user and its keys to the others. The file is only parsed: what `Match exec` says is never run.
+ * The hosts that a client's configuration names one by one (`ssh_config(5)`), each with what the client takes for it: of every
+ * setting the first that a fitting block has, from the top. What `Match` asks is never looked at or run: where such a block would
+ * count, the host is not clear. Throws for what has more hosts and patterns than anybody writes.
  */
 export async function readSshConfig(text: string): Promise<SshHost[]> {
   const { parse } = await import('ssh-config')
-  const blocks: { patterns: string[]; settings: Map<string, string[]> }[] = []
+  const blocks: Block[] = []
+  const common = new Map<string, string[]>()
   for (const line of parse(text)) {
-    if (!('param' in line) || line.param.toLowerCase() !== 'host' || !('config' in line)) continue
-    const settings = new Map<string, string[]>()
-    for (const inner of line.config) {
-      if (!('param' in inner)) continue
-      const key = inner.param.toLowerCase()
-      settings.set(key, [...(settings.get(key) ?? []), wordsOf(inner.value).join(' ')])
-    }
-    blocks.push({ patterns: wordsOf(line.value), settings })
+    if (!('param' in line)) continue
+    const param = line.param.toLowerCase()
+    if ('config' in line && (param === 'host' || param === 'match')) {
+      const settings = new Map<string, string[]>()
+      for (const inner of line.config) if ('param' in inner) put(settings, inner.param, inner.value)
+      const words = wordsOf(line.value)
+      const isAll = param === 'match' && /^all$/i.test(wordsOf(line.value).join(' '))
+      blocks.push({ patterns: param === 'host' ? words : ['*'], isSure: param === 'host' || isAll, settings })
+    } else put(common, line.param, line.value)
   }
-  const general = blocks.filter(({ patterns }) => patterns.length === 1 && patterns[0] === '*')
-  const lookUp = (key: string, own: Map<string, string[]>) =>
-    own.get(key) ?? general.find(({ settings }) => settings.has(key))?.settings.get(key)
-  return blocks.flatMap(({ patterns, settings }) =>
-    patterns.flatMap((name) => {
-      if (/[*?!]/.test(name)) return []
-      const host = (settings.get('hostname')?.[0] ?? name).replaceAll('%h', name)
-      const port = Number(lookUp('port', settings)?.[0] ?? SSH_PORT)
-      const keys = (lookUp('identityfile', settings) ?? []).map((path) => path.split(/[\\/]/).at(-1) ?? '')
-      return [{ host, port: Number.isInteger(port) ? port : SSH_PORT, user: lookUp('user', settings)?.[0], keys }]
-    }),
-  )
+  blocks.unshift({ patterns: ['*'], isSure: true, settings: common })
+  const isOne = (pattern: string) => !/[*?!]/.test(pattern)
+  // By their places: the order counts.
+  const byName = new Map<string, number[]>()
+  const general: number[] = []
+  for (const [at, { patterns }] of blocks.entries()) {
+    if (!patterns.every(isOne)) general.push(at)
+    for (const name of new Set(patterns.filter(isOne))) {
+      const known = byName.get(name)
+      if (known === undefined) byName.set(name, [at])
+      else known.push(at)
+    }
+  }
+  const wild = general.reduce((sum, at) => sum + (blocks[at]?.patterns.length ?? 0), 0)
+  if (byName.size * wild > MAX_PAIRS) throw new RangeError('too many hosts and patterns')
+  return [...byName].map(([name, own]) => {
+    const places = [...new Set([...own, ...general])].toSorted((a, b) => a - b)
+    return hostOf(
+      name,
+      places.flatMap((at) => blocks[at] ?? []).filter(({ patterns }) => fits(name, patterns)),
+    )
+  })
+}
+
+function put(settings: Map<string, string[]>, param: string, value: Parameters<typeof wordsOf>[0]): void {
+  const known = settings.get(param.toLowerCase())
+  const text = wordsOf(value).join(' ')
+  if (known === undefined) settings.set(param.toLowerCase(), [text])
+  else known.push(text)
+}
+
+function hostOf(name: string, blocks: readonly Block[]): SshHost {
+  let clear = true
+  const lookUp = (key: string) => {
+    const block = blocks.find(({ settings }) => settings.has(key))
+    if (block?.isSure === false) clear = false
+    return block?.settings.get(key)
+  }
+  const host = (lookUp('hostname')?.[0] ?? name).replaceAll('%h', name)
+  const port = lookUp('port')?.[0] ?? String(SSH_PORT)
+  const user = lookUp('user')?.[0]
+  const files = lookUp('identityfile') ?? []
+  if (!isHost(host) || !/^\d{1,5}$/.test(port)) clear = false
+  return { host, port: Number(port), user, keys: files.flatMap(besideConfig), isUsual: files.length === 0, clear }
+}
+
+/** The name of a key in the folder `.ssh`, where the configuration lies; a file elsewhere may have the same name. */
+function besideConfig(path: string): string[] {
+  const parts = path.split(/[\\/]/)
+  const folder = parts.at(-2)
+  return folder === undefined || folder === '.ssh' ? [parts.at(-1) ?? ''] : []
+}
+
+/** Whether a block of `Host` speaks of a name: one pattern fits, and none that is negated does. */
+function fits(name: string, patterns: readonly string[]): boolean {
+  const isLike = (pattern: string) => isAsPattern(name, pattern)
+  if (patterns.some((pattern) => pattern.startsWith('!') && isLike(pattern.slice(1)))) return false
+  return patterns.some((pattern) => !pattern.startsWith('!') && isLike(pattern))
+}
+
+/** `*` and `?`, without going back further than to the last `*`: what an expression would do with many of them takes for ever. */
+function isAsPattern(name: string, pattern: string): boolean {
+  let [at, on, star, mark] = [0, 0, -1, 0]
+  while (at < name.length) {
+    if (on < pattern.length && pattern[on] === '*') [star, mark] = [on++, at]
+    else if (on < pattern.length && (pattern[on] === '?' || pattern[on] === name[at])) [at, on] = [at + 1, on + 1]
+    else if (star === -1) return false
+    else [on, at] = [star + 1, ++mark]
+  }
+  while (pattern[on] === '*') on++
+  return on === pattern.length
 }
 
 function wordsOf(value: string | { val: string }[]): string[] {
@@ -68,10 +143,11 @@ const DEFAULT_KEYS: ReadonlySet<string> = new Set(['id_rsa', 'id_ecdsa', 'id_ed2
 export function atHosts(store: string, found: Found, hosts: readonly SshHost[]): Found[] {
   const name = found.file.split('/').at(-1) ?? ''
   if (isAside(found)) return [found]
-  const own = hosts.filter(({ keys }) => (keys.length === 0 ? DEFAULT_KEYS.has(name) : keys.includes(name)))
+  const own = hosts.filter(({ keys, isUsual }) => (isUsual ? DEFAULT_KEYS.has(name) : keys.includes(name)))
   if (own.length === 0) return [found]
   const { privateKey = '' } = openBox(found.held)
-  return own.map(({ host, port, user }) => {
+  return own.map(({ host, port, user, clear }) => {
+    if (!clear) return foundIn(store, found.file, { reason: 'unclear', why: UNREADABLE_PLACE })
     const parts: StoredSecret['parts'] = user === undefined ? { privateKey } : { username: user, privateKey }
     return foundIn(store, found.file, { kinds: ['ssh'], parts, place: { ...placeOf(host), port } })
   })

@@ -40,7 +40,14 @@ export function foundIn(store: string, file: string, stored: Stored): Found {
 
 /** `$NAME`, `${NAME}`, `{{ name }}`: the secret comes from elsewhere when the file is used. */
 export function isVariable(text: string): boolean {
-  return /^\$(?:\{[^}]*\}|[A-Za-z_]\w*)$/.test(text) || /\$\{\w+[^}]*\}|\{\{.*\}\}|<%.*%>/.test(text)
+  const spans = (open: number, close: string) => open !== -1 && text.includes(close, open + 2)
+  return (
+    /^\$(?:\{[^}]*\}|[A-Za-z_]\w*)$/.test(text) ||
+    // One expression for all would try every opening with every end.
+    spans(text.search(/\$\{\w/), '}') ||
+    spans(text.indexOf('{{'), '}}') ||
+    spans(text.indexOf('<%'), '%>')
+  )
 }
 
 /** What is said of a variable in place of a secret. */
@@ -62,7 +69,8 @@ const TOKEN_USERS: ReadonlySet<string> = new Set([
   'git-token',
 ])
 
-/** A name and a password, or a token that was written as one. */
-export function loginParts(username: string, password: string): SecretValue {
+/** A name and a password, or a token that was written as one. Without a name it is half of a login, which a system would refuse. */
+export function loginParts(username: string | undefined, password: string): SecretValue {
+  if (username === undefined) return { password }
   return TOKEN_USERS.has(username) ? { username, password, token: password } : { username, password }
 }

@@ -14,18 +14,24 @@ export function readTfrcJson(text: string): Stored[] {
 
 /** Blocks hold settings only, so that the first brace closes one. */
 const BLOCK = /^[ \t]*credentials[ \t]+"([^"\n]+)"[ \t]*\{([^{}]*)\}/gm
-const TOKEN = /^[ \t]*token[ \t]*=[ \t]*"((?:[^"\\\n]|\\.)*)"[ \t]*(?:(?:#|\/\/).*)?$/m
+const TOKENS = /^[ \t]*token[ \t]*=[ \t]*"((?:[^"\\\n]|\\.)*)"[ \t]*(?:(?:#|\/\/).*)?$/gm
 
 /**
  * `.terraformrc` (Terraform CLI configuration): the `credentials "HOST" { token = "…" }` blocks of it, and no other HCL: the parsers
  * of npm are the whole of Terraform in WebAssembly, or have not been kept since 2021. What has an escape or a template is not clear.
  */
 export function readTerraformrc(text: string): Stored[] {
+  let line = 1
+  let counted = 0
   const blocks = [...text.matchAll(BLOCK)].map((match): Stored => {
     const [, host = '', body = ''] = match
-    const line = text.slice(0, match.index).split('\n').length
-    const token = TOKEN.exec(body)?.[1]
-    if (token !== undefined && /\\|\$\{|%\{/.test(token)) return { reason: 'unclear', line }
+    for (; counted < match.index; counted++) if (text[counted] === '\n') line++
+    const [token, ...more] = [...body.matchAll(TOKENS)].map(([, each = '']) => each)
+    const isOdd =
+      token === undefined
+        ? /^[ \t]*token\b|(?:#|\/\/)[^\n]*$/.test(body) || /\n[ \t]*token\b/.test(body)
+        : /\\|\$\{|%\{/.test(token)
+    if (isOdd || more.some((each) => each !== token)) return { reason: 'unclear', line }
     return { ...storedOf(host, token), line }
   })
   const opened = [...text.matchAll(/^[ \t]*credentials[ \t]+"/gm)].length

@@ -605,7 +605,13 @@ describe('shared signals', () => {
     await add('wrong-aud', { ...hint, aud: 'https://other.example.com' })
     await add('wrong-exp', { ...hint, exp: 1 })
     transmitter.waiting.set('wrong-name', await transmitter.sign({ ...hint, jti: 'another' }))
-    expect(await look()).toBeUndefined()
+    // What is refused will not come again: its source says so, and is heard all the same.
+    const fault = {
+      code: 'SOURCE_REFUSED',
+      message: expect.stringMatching(/refused for good \(3, the last at .*Z\): jti is not/),
+    }
+    expect(await look()).toMatchObject(fault)
+    expect(await feedRow('polled')).toMatchObject({ fault: fault.message, heard_at: house.now() })
     expect(await audits('identity.hint', who)).toHaveLength(5)
     expect([...transmitter.refused]).toMatchObject([
       ['wrong-aud', { err: 'invalid_audience' }],
@@ -615,13 +621,53 @@ describe('shared signals', () => {
     expect(asked('/token')).toHaveLength(1)
     // Only the echo of the verification is left: it comes with the next look.
     expect([...transmitter.waiting.keys()]).toEqual([expect.stringContaining('verification')])
-    expect(await look()).toBeUndefined()
+    // For a day: a token that is taken does not bring back one that was not.
+    expect(await look()).toMatchObject(fault)
     expect(transmitter.waiting.size).toBe(0)
+    house.advance(86_400_000)
+    expect(await look()).toBeUndefined()
+    expect((await feedRow('polled')).fault).toBeNull()
     // The same again, as after an answer that was lost.
     await add('good-1', purged(who))
     expect(await look()).toBeUndefined()
-    expect(transmitter.waiting.size).toBe(0)
+    expect([...transmitter.waiting.keys()].filter((jti) => !jti.startsWith('verification'))).toEqual([])
     expect(await audits('identity.hint', who)).toHaveLength(5)
+  })
+
+  it('says that polled tokens are for another audience until one is for this', async () => {
+    configure('polled-plain', {
+      ...{ delivery: 'poll', authorization: { token: 'env:SSF_TOKEN' } },
+      endpoints: { poll: `${transmitter.issuer}/poll` },
+    })
+    const look = open('polled-plain')
+    const fault = { message: expect.stringContaining('aud is not an audience of this stream') }
+    transmitter.waiting.set('other', await transmitter.sign({ ...hint, jti: 'other', aud: 'https://other.example.com' }))
+    for (let times = 0; times < 2; times++) {
+      expect(await look()).toMatchObject(fault)
+      house.advance(60_000)
+    }
+    transmitter.waiting.set('own', await transmitter.sign({ ...hint, jti: 'own' }))
+    expect(await look()).toBeUndefined()
+    expect((await feedRow('polled-plain')).fault).toBeNull()
+  })
+
+  it.each([
+    ['this machine', 'http://localhost:9/poll'],
+    ['this machine, at another port', 'http://127.0.0.1:9/poll'],
+    ['somewhere else', 'https://elsewhere.example.com/poll'],
+    ['an address that is not safe', 'http://elsewhere.example.com/poll'],
+  ])('polls nowhere but at the transmitter, though it names %s', async (_what, endpoint_url) => {
+    transmitter.streamClaims = { delivery: { method: 'urn:ietf:rfc:8936', endpoint_url } }
+    const keys = { delivery: 'poll', authorization: { token: 'env:SSF_TOKEN' }, stream: {} }
+    configure('polled', keys)
+    expect(await open('polled')()).toMatchObject({
+      code: 'SOURCE_REFUSED',
+      message: expect.stringMatching(/endpoints\.poll/),
+    })
+    expect(await feedPosition(test.store.db, (await feedRow('polled')).id)).not.toMatchObject({ pollUrl: endpoint_url })
+    // The configuration may name any place.
+    configure('polled', { ...keys, endpoints: { poll: `${transmitter.issuer}/poll` } })
+    expect(await open('polled')()).toBeUndefined()
   })
 
   it('acknowledges nothing that it could not judge, and all that it could', async () => {
@@ -635,7 +681,7 @@ describe('shared signals', () => {
     await add('first')
     await transmitter.rotate({ keep: true })
     transmitter.waiting.set('broken', 'x.y.z')
-    expect(await look()).toBeUndefined()
+    expect(await look()).toMatchObject({ message: expect.stringContaining('no signed JWT') })
     transmitter.refused.clear()
     await add('known')
     await transmitter.rotate({ keep: true })
@@ -644,6 +690,7 @@ describe('shared signals', () => {
     expect([...transmitter.waiting.keys()]).toEqual(['unknown'])
     expect((await feedRow('polled-plain')).fault).not.toBeNull()
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 })
+    house.advance(86_400_000)
     expect(await look()).toBeUndefined()
     expect(transmitter.waiting.size).toBe(0)
     expect(await audits('identity.hint', who)).toHaveLength(3)

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { readSecret } from '../../../src/custody/references.ts'
 import { type Asked, type HttpReceiver, type Reply, startHttpReceiver } from '../../servers/http-receiver.ts'
 import { errorOf, openReader } from './read.ts'
 
@@ -323,6 +324,7 @@ describe('the documented answers of Azure, on loopback', () => {
 describe('the documented answers of 1Password Connect, on loopback', () => {
   const vaultId = 'ftz4pm2xxwmwrsd7rjqn7grzfz'
   const itemId = '2fcbqwe9ndg175zg2dzwftvkpa'
+  const crossedId = '3gdcrxfanehg286ah3eaxguwlq'
   const answer = ({ path, query, headers }: Asked): Reply => {
     if (headers.authorization !== 'Bearer connect-token-of-the-test')
       return { status: 401, body: { status: 401, message: 'Invalid token signature' } }
@@ -341,14 +343,18 @@ describe('the documented answers of 1Password Connect, on loopback', () => {
               : [],
       }
     }
-    if (path !== `/v1/vaults/${vaultId}/items/${itemId}`) return { status: 404, body: { status: 404, message: MARK } }
+    if (![itemId, crossedId].some((id) => path === `/v1/vaults/${vaultId}/items/${id}`))
+      return { status: 404, body: { status: 404, message: MARK } }
     const fields = [
       { id: 'username', type: 'STRING', purpose: 'USERNAME', label: 'username', value: 'bob' },
       { id: 'password', type: 'CONCEALED', purpose: 'PASSWORD', label: 'password', value: MARK },
       { id: 'notesPlain', type: 'STRING', purpose: 'NOTES', label: 'notesPlain' },
       { id: 'a1', section: { id: 's' }, type: 'STRING', label: 'key', value: 'first' },
       { id: 'a2', section: { id: 't' }, type: 'STRING', label: 'key', value: 'second' },
+      { id: 'p9', section: { id: 't' }, type: 'STRING', label: 'pin', value: '1234' },
     ]
+    // One has the label that is the id of another.
+    if (path.endsWith(crossedId)) fields.push({ id: 'b1', section: { id: 's' }, type: 'STRING', label: 'a1', value: 'third' })
     return { status: 200, body: { id: itemId, title: 'db', vault: { id: vaultId }, category: 'DATABASE', fields } }
   }
   const open = async () => {
@@ -359,8 +365,10 @@ describe('the documented answers of 1Password Connect, on loopback', () => {
   it.each([
     ['1password:main/Leavers/db#password', MARK],
     [`1password:main/${vaultId}/${itemId}#password`, MARK],
-    ['1password:main/Leavers/db', JSON.stringify({ username: 'bob', password: MARK, a1: 'first', a2: 'second' })],
+    ['1password:main/Leavers/db', JSON.stringify({ username: 'bob', password: MARK, a1: 'first', a2: 'second', pin: '1234' })],
     ['1password:main/Leavers/db#a2', 'second'],
+    ['1password:main/Leavers/db#p9', '1234'],
+    [`1password:main/Leavers/${crossedId}#b1`, 'third'],
   ])('%s', async (reference, content) => {
     expect(await (await open())(reference)).toBe(content)
   })
@@ -369,10 +377,23 @@ describe('the documented answers of 1Password Connect, on loopback', () => {
     ['1password:main/Nobody/db', /no such one among its vaults/],
     ['1password:main/Leavers/none', /no such one among its items/],
     ['1password:main/Leavers/two', /has 2 items of that name/],
-    ['1password:main/Leavers/db#key', /names a field that is not held/],
+    ['1password:main/Leavers/db#none', /names a field that is not held/],
+    ['1password:main/Leavers/db#key', /has 2 fields there that go by that name/],
+    [`1password:main/Leavers/${crossedId}#a1`, /has 2 fields there that go by that name/],
+    [`1password:main/Leavers/${crossedId}`, /one has the label that is the id of another/],
     ['1password:main/Leavers', /names its secrets VAULT\/ITEM/],
     [`1password:main/${itemId}/${itemId}`, /answered 404/],
   ])('%s: names what is wrong, without the content', async (reference, message) => {
     expect((await errorOf((await open())(reference), MARK, 'connect-token-of-the-test')).message).toMatch(message)
+  })
+
+  it('fields of a secret go by their labels or ids, one or several of an item', async () => {
+    const read = await open()
+    expect(await readSecret({ pin: '1password:main/Leavers/db#p9' }, read)).toEqual({ pin: '1234' })
+    const several = { password: '1password:main/Leavers/db#password', pin: '1password:main/Leavers/db#p9' }
+    expect(await readSecret(several, read)).toEqual({ password: MARK, pin: '1234' })
+    const crossed = (field: string) => `1password:main/Leavers/${crossedId}#${field}`
+    expect(await readSecret({ key: crossed('b1'), pin: crossed('pin') }, read)).toEqual({ key: 'third', pin: '1234' })
+    expect((await errorOf(readSecret({ key: crossed('a1'), pin: crossed('pin') }, read), MARK)).message).toMatch(/has 2 fields/)
   })
 })

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { readSecret } from '../../../src/custody/references.ts'
 import { errorOf, openReader } from './read.ts'
 
 const MARK = 'hunter2-of-this-machine'
@@ -62,6 +63,16 @@ describe('secrets that Kubernetes mounts', () => {
     await mount('bot', '2026_2', { token: 'new', username: 'bot2' })
     await rm(join(folder, 'mounted/bot/..2026_1'), { recursive: true })
     expect(JSON.parse(await read('kubernetes:pod/bot'))).toEqual({ token: 'new', username: 'bot2' })
+  })
+
+  it('are read key by key where another key is no text', async () => {
+    const read = await open()
+    await mount('mixed', '2026_1', { username: 'bot', password: MARK })
+    await writeFile(join(folder, 'mounted/mixed/..2026_1/keystore'), Buffer.from([0xff, 0xfe]))
+    expect((await errorOf(read('kubernetes:pod/mixed'), MARK)).message).toContain('no UTF-8 text')
+    const [username, password] = ['kubernetes:pod/mixed#username', 'kubernetes:pod/mixed#password']
+    expect(await readSecret({ password }, read)).toEqual({ password: MARK })
+    expect(await readSecret({ username, password }, read)).toEqual({ username: 'bot', password: MARK })
   })
 
   it('are read from plain folders too', async () => {

@@ -5,7 +5,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -14,6 +16,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import type { Facts } from '../../../src/domain/leaf.ts'
+import { claimFile, holdClaim } from '../../../src/intake/drop/claim.ts'
 import { filesOptions } from '../../../src/intake/drop/options.ts'
 import type { Feed, FeedPolicy } from '../../../src/intake/feed/said.ts'
 import { SOURCES } from '../../../src/intake/sources/registry.ts'
@@ -22,9 +27,16 @@ import type { Store } from '../../../src/store/db.ts'
 import { syncFeeds } from '../../../src/store/feed.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
+import { EDITS, edited, fuzz, fuzzMs, NOTHING_ADDED, openCensus, runs } from '../fuzz.ts'
 import { type House, openHouse } from '../house.ts'
 
-const RUNS = Number(process.env.REVENANT_FUZZ_RUNS ?? 100)
+const RUNS = runs(250)
+const DROP_REPORT = z.object({
+  taken: z.boolean(),
+  outcomes: z.record(z.string(), z.number()),
+  faults: z.array(z.unknown()),
+  faultTotal: z.number(),
+})
 const POLICY: FeedPolicy = {
   ...{ inactive: 'terminate', deleted: 'terminate', joiners: 'follow' },
   mass: { share: 0.5, least: 3, windowMs: 3_600_000 },
@@ -59,28 +71,42 @@ describe('a watched folder', () => {
     const name = `files${++n}`
     const [row] = await syncFeeds(store.db, [{ name, kind: 'files', silentAfterMs: 60_000 }], house.now())
     const feed: Feed = { id: row?.id ?? '', name, kind: 'files', policy: { ...POLICY, ...policy } }
-    const { pull } = SOURCES.files.open({ folder, ...options })
+    let position: Facts | null = null
+    const move = async (to: Facts) => {
+      position = to
+    }
     const context = (heard: { is: boolean }): PullContext => ({
-      ...{ feed, deps: { ...house.deps, actor: `feed ${name}` }, position: null, move: async () => {} },
+      ...{ feed, deps: { ...house.deps, actor: `feed ${name}` }, position, move },
       ...{ readReference: async () => '', log: () => {}, signal: new AbortController().signal },
       unheard: () => {
         heard.is = false
       },
     })
-    return {
-      feed,
-      pull: async () => {
+    const using = (more: Record<string, unknown>) => {
+      const { pull } = SOURCES.files.open({ folder, ...options, ...more })
+      return async ({ signal, now }: { signal?: AbortSignal; now?: () => Temporal.Instant } = {}) => {
         const heard = { is: true }
-        await pull?.once(context(heard))
+        const given = context(heard)
+        const deps = { ...given.deps, now: now ?? given.deps.now }
+        await pull?.once({ ...given, deps, signal: signal ?? given.signal })
         return heard.is
-      },
+      }
     }
+    return { feed, using, pull: using({}) }
   }
   /** Written some time ago, so that it has settled. */
   function drop(name: string, content: string | Buffer, secondsAgo = 3_600) {
     writeFileSync(join(folder, name), content)
     const at = Date.now() / 1_000 - secondsAgo
     utimesSync(join(folder, name), at, at)
+  }
+  /** Moves a file to where it would lie if a process had claimed it, and had last said so some time ago. */
+  function claimBy(name: string, secondsAgo: number) {
+    const claim = join(folder, '.reading', `00000000-0000-7000-8000-000000000000~${name}`)
+    renameSync(join(folder, name), claim)
+    const sign = join(folder, '.reading', '00000000-0000-7000-8000-000000000000.held')
+    writeFileSync(sign, '')
+    utimesSync(sign, Date.now() / 1_000 - secondsAgo, Date.now() / 1_000 - secondsAgo)
   }
   const list = (...path: string[]) => (existsSync(join(folder, ...path)) ? readdirSync(join(folder, ...path)) : [])
   const reportIn = (where: string) => {
@@ -204,12 +230,9 @@ describe('a watched folder', () => {
     expect(list('archive')).toHaveLength(2)
 
     // Claimed by a process that died before or after it was taken.
-    const claim = '00000000-0000-7000-8000-000000000000~again.csv'
     const lie = (secondsAgo: number) => {
       drop('again.csv', 'external_id,status,termination_date\nj1,terminated,2026-11-01\n')
-      const at = Date.now() / 1_000 - secondsAgo
-      execFileSync('mv', [join(folder, 'again.csv'), join(folder, '.reading', claim)])
-      utimesSync(join(folder, '.reading', claim), at, at)
+      claimBy('again.csv', secondsAgo)
     }
     lie(60)
     expect(await pull()).toBe(false)
@@ -220,6 +243,62 @@ describe('a watched folder', () => {
     lie(301)
     expect(await pull()).toBe(true)
     expect([await left('j1'), await statements(), list('.reading')]).toEqual(['2026-11-01T17:00:00Z', before, []])
+  })
+
+  it('counts a file as said when it was dropped, whoever died over it and however often it is read', async () => {
+    const { pull } = await watch()
+    house.advance(Math.max(0, Date.now() - house.now().epochMilliseconds))
+    const say = (status: string, secondsAgo: number) => {
+      const date = status === 'terminated' ? '2026-11-01' : ''
+      drop('n.csv', `external_id,status,termination_date\nn1,${status},${date}\n`, secondsAgo)
+    }
+    await pull()
+    // An older word, whose reader dies: what was said after it stands.
+    say('active', 900)
+    const dying = await claimFile(folder, { name: 'n.csv', path: join(folder, 'n.csv') })
+    const die = holdClaim(dying ?? expect.fail('not claimed'))
+    say('terminated', 600)
+    await pull()
+    expect(await left('n1')).not.toBeNull()
+    const reading = () => list('.reading').map((name) => join(folder, '.reading', name))
+    const renewed = reading().filter((path) => Date.now() - statSync(path).mtimeMs < 60_000)
+    expect(renewed).toHaveLength(1)
+    for (const path of renewed) utimesSync(path, Date.now() / 1_000 - 301, Date.now() / 1_000 - 301)
+    await pull()
+    await die()
+    expect([(await left('n1')) === null, reading()]).toEqual([false, []])
+
+    // A newer word, whose reader is called off: it is not made older than what was said before it.
+    say('active', 200)
+    await pull()
+    expect(await left('n1')).toBeNull()
+    say('terminated', 100)
+    const stop = new AbortController()
+    await pull({
+      signal: stop.signal,
+      now: () => {
+        stop.abort()
+        return house.now()
+      },
+    })
+    expect(await left('n1')).toBeNull()
+    await pull()
+    expect(await left('n1')).not.toBeNull()
+  })
+
+  it('removes the sign of a process that died before it had claimed anything, and of no other', async () => {
+    const { pull } = await watch()
+    await pull()
+    for (const [id, secondsAgo] of [
+      ['a', 301],
+      ['b', 60],
+    ] as const) {
+      const sign = join(folder, '.reading', `${'0'.repeat(8)}-0000-7000-8000-00000000000${id}.held`)
+      writeFileSync(sign, '')
+      utimesSync(sign, Date.now() / 1_000 - secondsAgo, Date.now() / 1_000 - secondsAgo)
+    }
+    await pull()
+    expect(list('.reading')).toEqual(['00000000-0000-7000-8000-00000000000b.held'])
   })
 
   it('holds too many at once, and whoever is missing from a list of everybody', async () => {
@@ -245,6 +324,37 @@ describe('a watched folder', () => {
     expect(await left('k1')).toBeNull()
   })
 
+  it('calls nobody gone because other files are read than before, also not later', async () => {
+    const { feed, pull, using } = await watch({ complete: true, pattern: 'hq-*.csv' })
+    house.advance(Math.max(0, Date.now() - house.now().epochMilliseconds))
+    const people = (...ids: string[]) => `external_id,status\n${ids.map((id) => `${id},active`).join('\n')}\n`
+    const gone = async () => {
+      const all = await Promise.all(['q1', 'q2', 'q3', 'r1', 'r2'].map(async (id) => ((await left(id)) === null ? [] : [id])))
+      return all.flat()
+    }
+    drop('hq-1.csv', people('q1', 'q2', 'q3'), 900)
+    await pull()
+    const plant = using({ pattern: 'plant-*.csv' })
+    // Older than what was said last: it tells who is there, and of nobody that he is not.
+    drop('plant-0.csv', people('r1'), 950)
+    drop('plant-1.csv', people('r1', 'r2', 'q3'), 800)
+    await plant()
+    drop('plant-2.csv', people('r1'), 700)
+    await plant()
+    expect(await gone()).toEqual(['q3', 'r2'])
+    drop('hq-2.csv', people('q2', 'q3'), 600)
+    await pull()
+    expect(await gone()).toEqual(['q1', 'r2'])
+    const told = await store.db
+      .selectFrom('audit')
+      .select('detail')
+      .where('action', '=', 'feed.rescope')
+      .where('subject', '=', feed.name)
+      .orderBy('id')
+      .execute()
+    expect(told).toEqual([{ detail: { outOfSight: 2 } }, { detail: { outOfSight: 1 } }])
+  })
+
   it('says what keeps the folder from being read', async () => {
     const { pull } = await watch()
     rmSync(folder, { recursive: true })
@@ -253,55 +363,83 @@ describe('a watched folder', () => {
     expect(filesOptions.safeParse({ folder: '/x', every: '0s' }).success).toBe(false)
   })
 
-  it('takes a file whole or rejects it, whatever is in it', async () => {
-    const { pull } = await watch({ pattern: '*' }, { mass: { share: 1, least: 1_000_000, windowMs: 1_000 } })
-    const cell = fc.oneof(
-      fc.constantFrom('', 'active', 'terminated', '2026-01-01', '2026-02-30', 'Europe/Berlin', '"', 's3cret-cell'),
-      fc.string({ maxLength: 8 }),
-    )
-    const csv = fc
-      .tuple(
-        fc.constantFrom('external_id,status,termination_date,timezone', 'employee_id,name', 'external_id'),
-        fc.array(fc.array(cell, { maxLength: 5 }), { maxLength: 4 }),
+  it(
+    'takes a file whole or rejects it, whatever is in it',
+    async () => {
+      const { pull } = await watch({ pattern: '*' }, { mass: { share: 1, least: 1_000_000, windowMs: 1_000 } })
+      const cell = fc.oneof(
+        fc.constantFrom('', 'active', 'terminated', '2026-01-01', '2026-02-30', 'Europe/Berlin', '"', 's3cret-cell'),
+        fc.string({ maxLength: 8 }),
       )
-      .map(([header, rows]) => ['x.csv', `${header}\n${rows.map((row) => row.join(',')).join('\n')}`] as const)
-    const json = fc
-      .array(
-        fc.oneof(
-          fc.json({ maxDepth: 2 }),
-          fc
-            .dictionary(fc.constantFrom('external_id', 'status', 'terminated_at', '__proto__'), fc.jsonValue({ maxDepth: 1 }))
-            .map((row) => JSON.stringify(row)),
-        ),
-        { maxLength: 4 },
-      )
-      .map((rows) => ['x.jsonl', rows.join('\n')] as const)
-    const bytes = fc.uint8Array({ maxLength: 40 }).map((all) => ['x.csv', Buffer.from(all)] as const)
-    const count = async () =>
-      Number(
-        (
-          await store.db
-            .selectFrom('identity')
-            .select(({ fn }) => fn.countAll<string>().as('n'))
-            .executeTakeFirstOrThrow()
-        ).n,
-      )
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(csv, json, bytes), async ([name, content]) => {
-        const before = await count()
-        drop(name, content)
-        const rejected = await pull().then(
-          () => undefined,
-          (error: unknown) => error,
+      const csv = fc
+        .tuple(
+          fc.constantFrom('external_id,status,termination_date,timezone', 'employee_id,name', 'external_id'),
+          fc.array(fc.array(cell, { maxLength: 5 }), { maxLength: 4 }),
         )
-        expect(list('.reading')).toEqual([])
-        expect(list()).not.toContain(name)
-        if (rejected === undefined) return
-        expect(rejected).toMatchObject({ code: 'INPUT_INVALID' })
-        expect(String(rejected)).not.toContain('s3cret-cell')
-        expect(await count()).toBe(before)
-      }),
-      { numRuns: RUNS },
-    )
-  }, 3_600_000)
+        .map(([header, rows]) => ['x.csv', `${header}\n${rows.map((row) => row.join(',')).join('\n')}`] as const)
+      const json = fc
+        .array(
+          fc.oneof(
+            fc.json({ maxDepth: 2 }),
+            fc
+              .dictionary(fc.constantFrom('external_id', 'status', 'terminated_at', '__proto__'), fc.jsonValue({ maxDepth: 1 }))
+              .map((row) => JSON.stringify(row)),
+          ),
+          { maxLength: 4 },
+        )
+        .map((rows) => ['x.jsonl', rows.join('\n')] as const)
+      const bytes = fc.uint8Array({ maxLength: 40 }).map((all) => ['x.csv', Buffer.from(all)] as const)
+      const file = fc
+        .tuple(fc.oneof(csv, json, bytes), fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: EDITS }))
+        .map(([[name, content], edits]) =>
+          edits === null ? ([name, content] as const) : ([name, edited(content.toString('latin1'), edits)] as const),
+        )
+      const census = openCensus(store.db)
+      await census()
+      const came = { archive: 0, rejected: 0 }
+      /** What became of the files, by their reports, which lie beside them; and clears them away. */
+      const takeReports = (where: 'archive' | 'rejected') => {
+        const names = list(where)
+        const reports = names.filter((name) => name.endsWith('.report.json'))
+        expect(names.length).toBe(2 * reports.length)
+        const texts = reports.map((name) => readFileSync(join(folder, where, name), 'utf8'))
+        for (const name of names) rmSync(join(folder, where, name))
+        came[where] += reports.length
+        expect(texts.join()).not.toContain('s3cret-cell')
+        return texts.map((text) => DROP_REPORT.parse(JSON.parse(text)))
+      }
+      await fuzz(
+        fc.asyncProperty(fc.array(file, { minLength: 5, maxLength: 5 }), async (files) => {
+          for (const [each, [name, content]] of files.entries()) drop(`${each}${name}`, content, 4_000 - each)
+          const fault = await pull().then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+          const added = await census()
+          expect([list('.reading'), list().filter((name) => name.includes('x.'))]).toEqual([[], []])
+          const [taken, rejected] = [takeReports('archive'), takeReports('rejected')]
+          expect([
+            taken.length + rejected.length,
+            taken.every((each) => each.taken),
+            rejected.some((each) => each.taken),
+          ]).toEqual([5, true, false])
+          if (rejected.length > 0) expect(fault).toMatchObject({ code: 'INPUT_INVALID' })
+          else expect(fault).toBeUndefined()
+          expect(String(fault)).not.toContain('s3cret-cell')
+          // What was taken, and nothing else, is there.
+          const sum = (outcome: string) => taken.reduce((all, { outcomes }) => all + (outcomes[outcome] ?? 0), 0)
+          expect(added.identity).toBe(sum('joined'))
+          expect(added.feed_statement).toBeGreaterThanOrEqual(
+            sum('joined') + sum('terminated') + sum('suspended') + sum('reinstated'),
+          )
+          if (taken.length === 0) expect(added).toEqual(NOTHING_ADDED)
+          for (const { faultTotal, faults } of rejected) expect([faultTotal > 0, faults.length > 0]).toEqual([true, true])
+        }),
+        Math.ceil(RUNS / 5),
+      )
+      if (RUNS >= 100_000) process.stdout.write(`dropped files: ${JSON.stringify(came)}\n`)
+      for (const [what, count] of Object.entries(came)) expect([what, count > RUNS / 100]).toEqual([what, true])
+    },
+    fuzzMs(RUNS),
+  )
 })

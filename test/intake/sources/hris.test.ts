@@ -55,28 +55,29 @@ describe('a report of an HR system', () => {
     const name = `hris${++n}`
     const [row] = await syncFeeds(store.db, [{ name, kind: 'hris', silentAfterMs: 60_000 }], house.now())
     const feed: Feed = { id: row?.id ?? '', name, kind: 'hris', policy: POLICY }
-    const { pull } = SOURCES.hris.open({
-      origin,
-      path: '/report?format=json',
-      user: 'env:USER',
-      password: 'env:PASSWORD',
-      ...options,
-    })
     let position: Facts | null = null
-    return () =>
-      pull?.once({
-        ...{
-          feed,
-          deps: { ...house.deps, actor: `feed ${name}` },
-          position,
-          log: () => {},
-          signal: new AbortController().signal,
-        },
-        move: async (to) => {
-          position = to
-        },
-        readReference: async (reference) => (reference === 'env:USER' ? 'ISU_revenant' : 's3cret-password'),
+    /** The same source, configured anew. */
+    const open = (more: Record<string, unknown> = {}) => {
+      const { pull } = SOURCES.hris.open({
+        ...{ origin, path: '/report?format=json', user: 'env:USER', password: 'env:PASSWORD' },
+        ...{ ...options, ...more },
       })
+      return () =>
+        pull?.once({
+          ...{
+            feed,
+            deps: { ...house.deps, actor: `feed ${name}` },
+            position,
+            log: () => {},
+            signal: new AbortController().signal,
+          },
+          move: async (to) => {
+            position = to
+          },
+          readReference: async (reference) => (reference === 'env:USER' ? 'ISU_revenant' : 's3cret-password'),
+        })
+    }
+    return Object.assign(open(), { with: open, feed })
   }
   const entry = (id: string, more: Record<string, unknown> = {}) => ({
     Employee_ID: id,
@@ -117,6 +118,22 @@ describe('a report of an HR system', () => {
     house.advance(30 * 86_400_000)
     await pull()
     expect(asked[2]?.url).toContain('Since=2026-11-08T13%3A00%3A00Z')
+  })
+
+  it('says what stood when it began to be read, however long that takes', async () => {
+    const pull = await watch()
+    answer = report(entry('slow'))
+    await pull()
+    house.advance(60_000)
+    const begun = house.now()
+    answer = () => {
+      house.advance(600_000)
+      return report(entry('slow', { Worker_Status: 'Terminated' }))()
+    }
+    await pull()
+    expect(await left('slow')).toBe(begun.toString())
+    const word = await store.db.selectFrom('feed_subject').select('said_at').where('key', '=', 'slow').executeTakeFirst()
+    expect(word?.said_at.toString()).toBe(begun.toString())
   })
 
   it('is read by pages, by number and by what the answer names', async () => {
@@ -165,6 +182,100 @@ describe('a report of an HR system', () => {
     expect(await left('c4')).toBeNull()
   })
 
+  it('calls nobody gone who was shifted from a page that came to one that was read', async () => {
+    const pull = await watch({ complete: true, path: '/r?offset={offset}', pageSize: 2 })
+    let all = ['s1', 's2', 's3', 's4', 's5'].map((id) => entry(id))
+    const page = (url: URL) => report(...all.slice(Number(url.searchParams.get('offset'))).slice(0, 2))()
+    answer = page
+    await pull()
+    house.advance(60_000)
+    answer = (url) => {
+      const told = page(url)
+      // Removed while the next page is asked for: s3 is on no page of this reading.
+      all = all.filter(({ Employee_ID }) => Employee_ID !== 's1')
+      return told
+    }
+    await pull()
+    const people = ['s1', 's2', 's3', 's4', 's5']
+    expect(await Promise.all(people.map(left))).toEqual(people.map(() => null))
+    await pull()
+    expect(await Promise.all(people.map(left))).toEqual([house.now().toString(), null, null, null, null])
+    // As long as nobody is missing once is enough.
+    asked = []
+    await pull()
+    expect(asked.length).toBe(3)
+  })
+
+  it('says that pages are sorted by nothing, and calls nobody gone then', async () => {
+    const pull = await watch({ complete: true, path: '/r?offset={offset}', pageSize: 2 })
+    const all = ['u1', 'u2', 'u3', 'u4', 'u5'].map((id) => entry(id))
+    let turn = 0
+    const page = (url: URL) => {
+      const rest = all.slice(1)
+      const turned = [...rest.slice(turn % 4), ...rest.slice(0, turn % 4)]
+      return report(...turned.slice(Number(url.searchParams.get('offset'))).slice(0, 2))()
+    }
+    answer = (url) => report(...all.slice(Number(url.searchParams.get('offset'))).slice(0, 2))()
+    await pull()
+    answer = (url) => {
+      if (url.searchParams.get('offset') === '0') turn++
+      return page(url)
+    }
+    await expect(pull()).rejects.toMatchObject({ code: 'SOURCE_REFUSED', message: expect.stringContaining('sorted') })
+    expect(await left('u1')).toBeNull()
+    answer = page
+    await pull()
+    expect(await left('u1')).not.toBeNull()
+  })
+
+  it('calls nobody gone because another report is read, also not later, and does where the first one is read again', async () => {
+    const hq = await watch({ complete: true })
+    const [a, b] = [['a1', 'a2', 'a3', 'a4', 'a5'].map((id) => entry(id)), ['b1', 'b2', 'b3'].map((id) => entry(id))]
+    answer = report(...a)
+    await hq()
+    const plant = hq.with({ path: '/plant' })
+    house.advance(60_000)
+    answer = report(...b, a[1])
+    await plant()
+    const told = () =>
+      store.db
+        .selectFrom('audit')
+        .select('detail')
+        .where('action', '=', 'feed.rescope')
+        .where('subject', '=', hq.feed.name)
+        .execute()
+    expect(await told()).toEqual([{ detail: { outOfSight: 4 } }])
+    house.advance(60_000)
+    answer = report(b[0], b[1])
+    await plant()
+    const people = ['a1', 'a2', 'a3', 'b1', 'b2', 'b3']
+    const gone = async () => {
+      const all = await Promise.all(people.map(async (id) => ((await left(id)) === null ? [] : [id])))
+      return all.flat()
+    }
+    // Whoever was seen in both is in sight; the others are not.
+    expect(await gone()).toEqual(['a2', 'b3'])
+    house.advance(60_000)
+    answer = report(...a.slice(1))
+    await hq()
+    expect(await gone()).toEqual(['a1', 'b3'])
+  })
+
+  it('takes somebody back who was missing from one report, though nothing of him has changed', async () => {
+    const pull = await watch({ complete: true, map: { at: '/Changed' } })
+    const all = ['r1', 'r2', 'r3'].map((id) => entry(id, { Changed: '2026-01-01T00:00:00Z' }))
+    answer = report(...all)
+    await pull()
+    house.advance(60_000)
+    answer = report(...all.slice(1))
+    await pull()
+    expect(await left('r1')).not.toBeNull()
+    house.advance(60_000)
+    answer = report(...all)
+    await pull()
+    expect(await left('r1')).toBeNull()
+  })
+
   it.each([
     [500, {}, 'SOURCE_UNREACHABLE', 'answered 500'],
     [401, {}, 'SOURCE_UNREACHABLE', 'look at the credential'],
@@ -181,6 +292,7 @@ describe('a report of an HR system', () => {
 
   it.each<[string, Record<string, unknown>, string]>([
     ['hris', { origin: 'https://wd.example', path: '/r?x={nothing}', password: 'env:P' }, 'may hold {today}'],
+    ['hris', { origin: 'https://wd.example', path: '/r?x={since}', password: 'env:P', complete: true }, 'path asks for a window'],
     ['hris', { origin: 'ftp://wd.example', path: '/r', password: 'env:P' }, 'must be an https:// address'],
     ['webhook', { preset: 'bamboohr', secrets: ['env:X'] }, 'have no values'],
     ['files', { folder: '/drop', every: '1x' }, 'must be a duration'],

@@ -41,6 +41,7 @@ export const SLAPD = {
     `limits dn.exact="cn=limited,${SUFFIX}" size.prtotal=3`,
     'sizelimit size.soft=unlimited size.hard=unlimited',
     `access to dn.subtree="ou=hidden,${SUFFIX}" by dn.exact="cn=blind,${SUFFIX}" none by * read`,
+    `access to dn.one="ou=scope-a,${SUFFIX}" by dn.exact="cn=fewer,${SUFFIX}" none by * read`,
     `access to attrs=entryUUID,userPassword by dn.exact="cn=keyless,${SUFFIX}" auth by * read`,
     'access to * by * read',
   ],

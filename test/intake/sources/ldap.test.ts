@@ -25,6 +25,7 @@ import {
 const installed = needs('slapd', ...SLAPD_FILES)
 const named = (title: string) => (installed ? title : `${title}: slapd is missing`)
 
+const SCOPES = ['scope-a', 'scope-b', 'scope-c', 'scope-d']
 const LEAVERS = `ou=leavers,${SUFFIX}`
 const GUID = (n: number) => `0f5a3c1e-7b2d-4e6f-8a9b-0000000000${String(n).padStart(2, '0')}`
 
@@ -66,8 +67,10 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
       config: [...SLAPD.config, `rootDSE ${root}`],
       database: SLAPD.database,
       entries: [
-        ...['staff', 'leavers', 'moves', 'many', 'hidden', 'domain', 'referred', 'ends', 'groups', 'services'].map(unit),
-        ...['reader', 'limited', 'blind', 'keyless'].map(account),
+        ...['staff', 'leavers', 'moves', 'many', 'hidden', 'domain', 'referred', 'ends', 'groups', 'services', ...SCOPES].map(
+          unit,
+        ),
+        ...['reader', 'limited', 'blind', 'keyless', 'fewer'].map(account),
         [`dn: ${settings}`, 'objectClass: device', 'objectClass: extensibleObject', 'cn: settings', 'invocationId: one'],
         person('plain'),
         person('locked-out', ['nsAccountLock: TRUE']),
@@ -82,6 +85,7 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
         ...many,
         ...['a', 'b', 'c'].map((name) => person(`move-${name}`, [], 'moves')),
         ...['a', 'b', 'c', 'd'].map((name) => person(`end-${name}`, ['employeeType: staff'], 'ends')),
+        ...SCOPES.flatMap((ou) => [person(`${ou}-1`, [], ou), person(`${ou}-2`, [], ou)]),
         person('group-a', [], 'groups'),
         person('hidden-a', [], 'hidden'),
         person('referred-a', [], 'referred'),
@@ -224,12 +228,65 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
   })
 
   it('holds too many departures at once', async () => {
-    const ends = await source(['many'], {}, { mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
+    const filter = '(&(objectClass=inetOrgPerson)(!(employeeType=left)))'
+    const ends = await source(['many'], { filter }, { mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
     await ends.pull()
     house.advance(30 * 86_400_000)
-    await ends.with({ filter: '(uid=many-1)' }).pull()
-    expect((await held(test.store, ends.feed)).length).toBe(22)
+    const mark = (value: string | undefined) =>
+      write(slapd.port, async (client) => {
+        for (let n = 2; n < 23; n++) await replace(client, dn(`many-${n}`, 'many'), 'employeeType', value)
+      })
+    await mark('left')
+    await ends.pull()
+    expect((await held(test.store, ends.feed)).length).toBe(21)
     expect(await stand('many-2')).toEqual({ 'many-2': 'here' })
+    await mark(undefined)
+  })
+
+  it.each<[string, Record<string, unknown>]>([
+    ['bases', { bases: [`ou=scope-b,${SUFFIX}`] }],
+    ['another filter', { filter: '(uid=scope-*-1)' }],
+    ['another key', { attributes: { key: 'mail' } }],
+    ['another account', { bindDn: `cn=fewer,${SUFFIX}` }],
+  ])('calls nobody gone because of %s, also not later, and says how many are out of sight', async (_name, more) => {
+    const scopes = await source(['scope-a', 'scope-b'])
+    await scopes.pull()
+    const names = ['a-1', 'a-2', 'b-1', 'b-2'].map((name) => `scope-${name}`)
+    const all = Object.fromEntries(names.map((name) => [name, 'here']))
+    const other = scopes.with(more)
+    for (let again = 0; again < 2; again++) {
+      house.advance(30 * 86_400_000)
+      expect(await other.pull()).toMatchObject({ full: true })
+      expect(await stand(...names)).toEqual(all)
+    }
+    const told = await test.store.db
+      .selectFrom('audit')
+      .select('detail')
+      .where('action', '=', 'feed.rescope')
+      .where('subject', '=', scopes.feed.name)
+      .execute()
+    expect(told).toEqual([{ detail: { outOfSight: 'attributes' in more ? 4 : 2 } }])
+  })
+
+  it('calls gone who left while others were asked for, once the same are asked for again', async () => {
+    const scopes = await source(['scope-c', 'scope-d'])
+    await scopes.pull()
+    const half = scopes.with({ bases: [`ou=scope-d,${SUFFIX}`] })
+    house.advance(60_000)
+    await half.pull()
+    await write(slapd.port, async (client) => {
+      await client.del(dn('scope-c-1', 'scope-c'))
+      await client.del(dn('scope-d-1', 'scope-d'))
+    })
+    house.advance(30 * 86_400_000)
+    await half.pull()
+    const gone = house.now().toString()
+    expect(await stand('scope-c-1', 'scope-d-1')).toEqual({ 'scope-c-1': 'here', 'scope-d-1': gone })
+    house.advance(60_000)
+    await scopes.pull()
+    expect(await stand('scope-c-1', 'scope-c-2', 'scope-d-1', 'scope-d-2')).toEqual({
+      ...{ 'scope-c-1': house.now().toString(), 'scope-c-2': 'here', 'scope-d-1': gone, 'scope-d-2': 'here' },
+    })
   })
 
   it('does not ask about strangers who were disabled long ago', async () => {
@@ -302,21 +359,11 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
     ['no listener', ['many'], () => ({ url: 'ldap://127.0.0.1:1' }), 'SOURCE_UNREACHABLE', /ECONNREFUSED/],
     ['no StartTLS that can be trusted', ['many'], () => ({ startTls: true }), 'SOURCE_UNREACHABLE', /\(\w+\)$/],
     ['an authority that is not there', ['many'], () => ({ caFile: '/nowhere/ca.pem' }), 'INPUT_INVALID', /ENOENT/],
-    [
-      'no control for deleted objects',
-      ['domain'],
-      () => ({ flavour: 'ad', filter: '(sAMAccountName=ad-alive)', deletedObjects: true }),
-      'SOURCE_REFUSED',
-      /unavailableCriticalExtension/,
-    ],
   ]
   it.each(REFUSED)('takes nothing, and names the fault, where there is %s', async (_name, bases, more, code, message) => {
-    const whole = await source(
-      bases.includes('domain') ? ['domain'] : ['many'],
-      bases.includes('domain') ? { flavour: 'ad', filter: '(objectClass=user)' } : {},
-    )
+    const whole = await source(['many'])
     await whole.pull()
-    const [position, before] = [await whole.position(), await stand('many-1', 'many-2', 'ad-alive')]
+    const [position, before] = [await whole.position(), await stand('many-1', 'many-2')]
     house.advance(30 * 86_400_000)
     const asked = keys(bases, more(slapd))
     const refused = await whole
@@ -325,7 +372,23 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
       .catch((error: unknown) => error)
     expect(refused).toMatchObject({ code, message: expect.stringMatching(message) })
     expect(JSON.stringify([refused, String(refused)])).not.toContain(READER_PASSWORD)
-    expect([await whole.position(), await stand('many-1', 'many-2', 'ad-alive')]).toEqual([position, before])
+    expect([await whole.position(), await stand('many-1', 'many-2')]).toEqual([position, before])
+  })
+
+  it('takes nothing, and names the fault, where deleted objects cannot be looked for', async () => {
+    const ad = await domain({ filter: '(&(objectClass=user)(!(employeeType=left)))' })
+    await ad.pull()
+    const [position, before] = [await ad.position(), await stand('ad-alive', 'ad-silent')]
+    const mark = (value: string | undefined) =>
+      write(slapd.port, (client) => replace(client, `cn=ad-silent,ou=domain,${SUFFIX}`, 'employeeType', value))
+    await mark('left')
+    house.advance(30 * 86_400_000)
+    await expect(ad.with({ deletedObjects: true }).pull()).rejects.toMatchObject({
+      code: 'SOURCE_REFUSED',
+      message: expect.stringMatching(/unavailableCriticalExtension/),
+    })
+    expect([await ad.position(), await stand('ad-alive', 'ad-silent')]).toEqual([position, before])
+    await mark(undefined)
   })
 
   it.each([

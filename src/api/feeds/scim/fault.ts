@@ -13,6 +13,27 @@ export class ScimFault extends Error {
   }
 }
 
+/** Resources are shallow; what is nested deeper is made to exhaust whoever follows it. */
+const MOST_DEPTH = 32
+
+/** Refuses JSON that cannot be kept: nested too deep, or with text that no database takes (NUL, half of a surrogate pair). */
+export function refuseUnkept(body: unknown, depth = 0): void {
+  if (typeof body === 'string') {
+    if (!isKept(body)) throw new ScimFault(400, 'invalidValue', 'a text holds characters that cannot be kept')
+  } else if (typeof body === 'object' && body !== null) {
+    if (depth >= MOST_DEPTH) throw new ScimFault(400, 'invalidSyntax', `the body is nested deeper than ${MOST_DEPTH} levels`)
+    for (const [name, value] of Object.entries(body)) {
+      refuseUnkept(name)
+      refuseUnkept(value, depth + 1)
+    }
+  }
+}
+
+/** Whether a database takes a text. */
+export function isKept(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
+}
+
 /** A boolean out of its name in any case; anything else as it was. */
 export function booleanOf(value: Fact): Fact {
   if (typeof value !== 'string') return value

@@ -2,7 +2,7 @@ import SCIMMY from 'scimmy'
 import { z } from 'zod'
 import type { Facts } from '../../../domain/leaf.ts'
 import type { ScimType } from '../../../store/scim-resource.ts'
-import { booleanOf, ScimFault } from './fault.ts'
+import { booleanOf, refuseUnkept, ScimFault } from './fault.ts'
 import { normalisePatch } from './normalise.ts'
 
 const { Config, Messages, Resources, Schemas, Types } = SCIMMY
@@ -39,6 +39,7 @@ const facts = z.record(z.string(), z.json())
 
 /** What a client wrote, checked against the schema; what the schema does not know is left out. Throws `ScimFault`. */
 export function readResource(type: ScimType, body: unknown): Facts {
+  refuseUnkept(body)
   const given = facts.safeParse(body)
   if (!given.success) throw new ScimFault(400, 'invalidSyntax', 'a resource must be a JSON object')
   return guarded(() => stored(new (schemaOf(type))(withBooleans(given.data), 'in')))
@@ -46,6 +47,7 @@ export function readResource(type: ScimType, body: unknown): Facts {
 
 /** A resource with a patch applied to it; undefined where nothing changes. Throws `ScimFault`. */
 export async function patchResource(type: ScimType, before: Facts, body: unknown): Promise<Facts | undefined> {
+  refuseUnkept(body)
   const operations = normalisePatch(body)
   const Schema = schemaOf(type)
   let current = before
@@ -103,10 +105,16 @@ export function versionOf({ version }: Pick<ScimMeta, 'version'>): string {
 
 type Attributes = NonNullable<ReturnType<typeof attributesOf>>
 
+/** One name of an attribute (RFC 7644 §3.10). The library takes each for a filter, and finds out too late that it is another one. */
+const ATTRIBUTE = /^(?:urn:[\w.:-]{1,200}:)?[A-Za-z$][\w$-]*(?:\.[A-Za-z$][\w$-]*)?$/
+
 /** Which attributes an answer has: `attributes` or `excludedAttributes` of the query. Throws `ScimFault`. */
 export function attributesOf(query: { attributes?: string | undefined; excludedAttributes?: string | undefined }) {
   const { attributes, excludedAttributes } = query
   if (attributes === undefined && excludedAttributes === undefined) return undefined
+  for (const list of [attributes, excludedAttributes])
+    if (list !== undefined && !list.split(',').every((name) => name.trim() === '' || ATTRIBUTE.test(name.trim())))
+      throw new ScimFault(400, 'invalidValue', 'attributes and excludedAttributes are names with commas between them')
   return guarded(
     () =>
       new Resources.User('any', {

@@ -4,6 +4,7 @@ import type { Feed, Said } from '../../../intake/feed/said.ts'
 import { prepareToTake, takeIn } from '../../../intake/feed/take.ts'
 import type { ScimOptions } from '../../../intake/sources/scim.ts'
 import { inTransaction, type Tx } from '../../../intake/transaction.ts'
+import { findSubjects } from '../../../store/feed-subject.ts'
 import {
   deleteScimResource,
   insertScimResource,
@@ -16,9 +17,9 @@ import {
   updateScimResource,
 } from '../../../store/scim-resource.ts'
 import type { FeedHttpDeps } from '../deps.ts'
-import { ScimFault } from './fault.ts'
+import { isKept, ScimFault } from './fault.ts'
 import { MOST_RESULTS, matching, patchResource, readResource, type ScimMeta, tellResource, versionOf } from './protocol.ts'
-import { saidOf } from './said.ts'
+import { isNamed, saidOf } from './said.ts'
 
 /** A client of the server: one source. */
 export interface Tenant {
@@ -40,7 +41,7 @@ export async function createResource(
     const row = { id: newId(), feed_id: feed.id, type, version: 1, data, ...namesOf(type, data) }
     await refuseTaken(tx, row)
     await insertScimResource(tx, row, now)
-    await take(deps, tx, feed, type === 'User' ? saidOf(row.id, data, options, true) : undefined)
+    await take(deps, tx, feed, type === 'User' ? saidOf(row.id, { data, before: undefined, told: false }, options) : undefined)
     return { ...row, created_at: now, updated_at: now }
   })
 }
@@ -55,16 +56,18 @@ async function changeResource(
   const { type, id } = of
   return write(deps, feed, async (tx, now) => {
     const before = await present(tx, feed, type, id, of.ifMatch)
+    const told = type === 'User' && (await isTold(tx, feed, id))
+    const sayOf = (data: Facts) => (type === 'User' ? saidOf(id, { data, before: before.data, told }, options) : undefined)
     const data = await change(before.data)
     if (data === undefined) {
       // Said once more: what did not count before may count now.
-      await take(deps, tx, feed, type === 'User' ? saidOf(id, before.data, options, false) : undefined)
+      await take(deps, tx, feed, sayOf(before.data))
       return before
     }
     const row = { id, feed_id: feed.id, type, version: before.version + 1, data, ...namesOf(type, data) }
     await refuseTaken(tx, row)
     await updateScimResource(tx, row, now)
-    await take(deps, tx, feed, type === 'User' ? saidOf(id, data, options, false) : undefined)
+    await take(deps, tx, feed, sayOf(data))
     return { ...row, created_at: before.created_at, updated_at: now }
   })
 }
@@ -96,7 +99,12 @@ export async function deleteResource(
   await write(deps, feed, async (tx) => {
     const before = await present(tx, feed, type, id, ifMatch)
     await deleteScimResource(tx, id)
-    const said = type === 'User' ? saidOf(id, before.data, options, false) : undefined
+    const told = type === 'User' && (await isTold(tx, feed, id))
+    // One of whom nothing was told, and whom nothing names, is nobody.
+    const said =
+      type === 'User' && (told || isNamed(before.data, options))
+        ? saidOf(id, { data: before.data, before: before.data, told }, options)
+        : undefined
     await take(deps, tx, feed, said === undefined ? undefined : { ...said, standing: { is: 'deleted' } })
   })
 }
@@ -182,11 +190,14 @@ function nameIn(filter: string): ScimName | undefined {
 }
 
 function literalOf(literal: string): string {
+  let value: string
   try {
-    return String(JSON.parse(literal))
+    value = String(JSON.parse(literal))
   } catch {
     throw new ScimFault(400, 'invalidFilter', 'the value of the filter is no JSON text')
   }
+  if (!isKept(value)) throw new ScimFault(400, 'invalidFilter', 'the value of the filter holds characters that nothing here has')
+  return value
 }
 
 export function metaOf({ id, version, created_at, updated_at }: ScimResourceRow): ScimMeta {
@@ -200,6 +211,11 @@ async function write<Value>(
 ): Promise<Value> {
   await prepareToTake(deps.intake(feed))
   return inTransaction(deps.db, (tx) => work(tx, deps.now()))
+}
+
+/** Whether this source has told of a user: his key is somebody's. */
+async function isTold(tx: Tx, feed: Feed, id: string): Promise<boolean> {
+  return (await findSubjects(tx, feed.id, [id])).size > 0
 }
 
 async function take(deps: FeedHttpDeps, tx: Tx, feed: Feed, said: Said | undefined): Promise<void> {

@@ -21,29 +21,37 @@ const userSchema = z.object({
 
 /** Longer external ids are nobody's. */
 const MOST = 256
-const KINDS: Readonly<Record<string, 'service' | 'agent'>> = { service: 'service', agent: 'agent' }
+const KINDS = new Map<string, 'service' | 'agent'>([
+  ['service', 'service'],
+  ['agent', 'agent'],
+])
+
+/** What is known of a user when something is written of him. */
+export interface WrittenUser {
+  data: Facts
+  /** As he was before; undefined: he is new. */
+  before: Facts | undefined
+  /** This source has told of him: he is somebody here, by his key. */
+  told: boolean
+}
 
 /**
- * What a user as a client keeps him says of somebody. One who is not of the organization that the source is for has left it, where he
- * was known; undefined where he was not. Throws `ScimFault` for a new one without the attribute that names him here.
- *
- * @param fresh he is new: here, unless it says otherwise
+ * What a user as a client keeps him says of somebody. One who comes to be of another organization than that which the source is for has
+ * left it, where this source has told of him; where it has not, he is a stranger, though he has the name of somebody here: undefined.
+ * Throws `ScimFault` for one of whom it tells first, and who lacks the attribute that names him here.
  */
 export function saidOf(
   id: string,
-  data: Facts,
+  { data, before, told }: WrittenUser,
   options: Pick<ScimOptions, 'externalId' | 'organization'>,
-  fresh: boolean,
 ): Said | undefined {
   const user = userSchema.parse(data)
-  const enterprise = user[ENTERPRISE]
-  const elsewhere = options.organization !== undefined && enterprise?.organization !== options.organization
-  if (elsewhere && fresh) return undefined
-  const email = (user.emails?.find(({ primary }) => primary === true) ?? user.emails?.[0])?.value
-  const names = { userName: user.userName, externalId: user.externalId, email, employeeNumber: enterprise?.employeeNumber }
-  const named = names[options.externalId]
+  const elsewhere = isElsewhere(user, options)
+  if (elsewhere && !told) return undefined
+  // Nothing was written of his organization: then it is the configuration that has changed, and he has not left.
+  const moved = elsewhere && before !== undefined && !isElsewhere(userSchema.parse(before), options)
   // Whoever is known is known by his key: a departure is not refused for want of a name.
-  const externalId = named === undefined || named.length > MOST ? (fresh ? undefined : id) : named
+  const externalId = nameOf(user, options) ?? (told ? id : undefined)
   if (externalId === undefined)
     throw new ScimFault(
       400,
@@ -56,14 +64,40 @@ export function saidOf(
     key: id,
     externalId,
     name: user.displayName ?? formatted ?? (full === '' ? (user.userName ?? externalId) : full),
-    email,
-    kind: KINDS[(user.userType ?? '').toLowerCase()],
-    standing: { is: standingOf(elsewhere, user.active, fresh) },
+    email: mailOf(user),
+    kind: KINDS.get((user.userType ?? '').toLowerCase()),
+    standing: { is: standingOf(user.active, { elsewhere, moved, told }) },
   }
 }
 
+/** Whether a user has the attribute that names him here. */
+export function isNamed(data: Facts, options: Pick<ScimOptions, 'externalId'>): boolean {
+  return nameOf(userSchema.parse(data), options) !== undefined
+}
+
+type User = z.output<typeof userSchema>
+
+function nameOf(user: User, { externalId }: Pick<ScimOptions, 'externalId'>): string | undefined {
+  const { userName, externalId: external, [ENTERPRISE]: enterprise } = user
+  const names = { userName, externalId: external, email: mailOf(user), employeeNumber: enterprise?.employeeNumber }
+  const named = names[externalId]
+  return named === undefined || named.length > MOST ? undefined : named
+}
+
+function mailOf({ emails }: User): string | undefined {
+  return (emails?.find(({ primary }) => primary === true) ?? emails?.[0])?.value
+}
+
+function isElsewhere(user: User, { organization }: Pick<ScimOptions, 'organization'>): boolean {
+  return organization !== undefined && user[ENTERPRISE]?.organization !== organization
+}
+
 /** A user of whom nothing is said stays as he was. */
-function standingOf(elsewhere: boolean, active: boolean | undefined, fresh: boolean): 'active' | 'inactive' | 'unsaid' {
-  if (elsewhere || active === false) return 'inactive'
-  return active === true || fresh ? 'active' : 'unsaid'
+function standingOf(
+  active: boolean | undefined,
+  { elsewhere, moved, told }: { elsewhere: boolean; moved: boolean; told: boolean },
+): 'active' | 'inactive' | 'unsaid' {
+  if (moved || active === false) return 'inactive'
+  if (elsewhere) return 'unsaid'
+  return active === true || !told ? 'active' : 'unsaid'
 }
