@@ -10,13 +10,15 @@ const MAY_IMPORT = {
   'src/config': ['src/domain'],
   'src/probe': ['src/domain'],
   'src/store': ['src/domain', 'migrations'],
-  'src/custody': ['src/store', 'src/domain'],
+  // The HTTP client of what is asked, and not tried.
+  'src/outbound': ['src/domain'],
+  'src/custody': ['src/store', 'src/outbound', 'src/domain'],
   'src/jobs': ['src/store', 'src/domain'],
   'src/findings': ['src/store', 'src/domain'],
   'src/alerts': ['src/store', 'src/domain'],
   'src/evidence': ['src/store', 'src/domain'],
   'src/scan': ['src/probe', 'src/findings', 'src/evidence', 'src/custody', 'src/jobs', 'src/store', 'src/domain'],
-  'src/intake': ['src/custody', 'src/jobs', 'src/store', 'src/domain', 'src/config'],
+  'src/intake': ['src/custody', 'src/jobs', 'src/store', 'src/outbound', 'src/domain', 'src/config'],
   'src/api': [
     'src/intake',
     'src/scan',

@@ -20,6 +20,7 @@ const CASES: readonly { rule: string; file: string; imports: string; to: string 
   { rule: 'probe-imports', file: 'probes/ldap/bad.ts', imports: '../../src/scan/attempt.ts', to: 'src/scan/attempt.ts' },
   { rule: 'src-probe-imports', file: 'src/probe/bad.ts', imports: '../store/db.ts', to: 'src/store/db.ts' },
   { rule: 'store-imports', file: 'src/store/bad.ts', imports: '../jobs/jobs.ts', to: 'src/jobs/jobs.ts' },
+  { rule: 'outbound-imports', file: 'src/outbound/bad.ts', imports: '../store/db.ts', to: 'src/store/db.ts' },
   { rule: 'custody-imports', file: 'src/custody/bad.ts', imports: '../findings/severity.ts', to: 'src/findings/severity.ts' },
   { rule: 'jobs-imports', file: 'src/jobs/bad.ts', imports: '../scan/plan.ts', to: 'src/scan/plan.ts' },
   { rule: 'findings-imports', file: 'src/findings/bad.ts', imports: '../alerts/raise.ts', to: 'src/alerts/raise.ts' },

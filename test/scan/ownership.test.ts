@@ -1,13 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openBox } from '../../src/custody/box.ts'
-import { type Custody, openCustody } from '../../src/custody/custody.ts'
+import { parseConfig } from '../../src/config/load.ts'
 import { minimiseSecrets } from '../../src/daemon/minimise.ts'
 import { cancelHandover, handOver, postponeHandover } from '../../src/findings/handover.ts'
 import type { OwnershipDeps } from '../../src/findings/ownership.ts'
-import { bindSystem } from '../../src/intake/credential-row.ts'
 import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
 import { checkStillHere, type HeldEntry } from '../../src/intake/holders.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
@@ -18,68 +13,38 @@ import { runTrial } from '../../src/scan/trial.ts'
 import { findingEvents } from '../../src/store/finding.ts'
 import type { IdentityRow } from '../../src/store/identity.ts'
 import { holdersOf } from '../../src/store/share.ts'
-import { findSystem } from '../../src/store/system.ts'
+import { checks } from '../config/checks.ts'
 import { given } from '../intake/files.ts'
-import { STORES, type TestStore } from '../servers/stores.ts'
-import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
-import { type House, openHouse, POLICY } from './house.ts'
+import type { TokenApi } from '../servers/token-api.ts'
+import { type House, POLICY } from './house.ts'
+import { type KeptHouse, type KeptHouses, openKeptHouses } from './kept-house.ts'
 
 const HOUR_MS = 3_600_000
 /** Decoys look like the secrets, and are none. */
 const TOKENS = new Set(['own-old', 'own-new', 'own-one', 'own-two'])
-const [embedded] = STORES
 
 /** Handovers and shared secrets, with real trials against a real API that writes down every token it sees. */
 describe('what others go on with', () => {
-  let store: TestStore
-  let folder: string
-  let custody: Custody
+  let houses: KeptHouses
+  let kept: KeptHouse
   let api: TokenApi
   let house: House
   let deps: TrialDeps
   let intake: CredentialIntakeDeps
   let acting: OwnershipDeps
   let system: string
-  const db = () => store.store.db
+  const db = () => houses.db()
   beforeAll(async () => {
-    if (embedded === undefined) throw new Error('there is an embedded store')
-    store = await embedded.open()
-    folder = mkdtempSync(join(tmpdir(), 'revenant-ownership-'))
-    custody = await openCustody({ db: db(), keyRingPath: join(folder, 'keyring.json'), clock: () => Temporal.Now.instant() })
+    houses = await openKeptHouses()
   })
-  afterAll(async () => {
-    await store.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => houses.stop())
   beforeEach(async () => {
-    api = await startTokenApi()
-    house = await openHouse(db(), api, { concurrency: 1 })
-    system = house.system.name
-    deps = {
-      ...house.deps,
-      openSecret: async (row, { id, probe }) => {
-        const { credential_id: credentialId, secret_origin: origin, sealed, reference, reference_mac: referenceMac, pinned } = row
-        return openBox(
-          await custody.open({ credentialId, systemId: id, origin, sealed, reference, referenceMac, pinned }, probe.origin),
-        )
-      },
-    }
-    const row = await findSystem(db(), house.system.id)
-    if (row === undefined) throw new Error('no system')
-    intake = {
-      db: db(),
-      jobs: { enqueueTrial: async () => true, prepareTrials: async () => {} },
-      custody,
-      bindings: new Map([[system, bindSystem(row, house.system.probe)]]),
-      policy: { verifyWithinMs: 72 * HOUR_MS, timeZone: 'UTC', terminationCutOff: '18:00' },
-      actor: 'test',
-      now: deps.now,
-    }
+    kept = await houses.open()
+    ;({ api, house, deps, intake, system } = kept)
     acting = { db: db(), actor: 'test', now: deps.now, policy: POLICY, raise: deps.raise }
   })
   afterEach(async () => {
-    await house.close()
-    await api.stop()
+    await kept.close()
   })
 
   const who = (name: string) => `${name} of ${system}`
@@ -216,10 +181,9 @@ describe('what others go on with', () => {
     expect(seen()).toEqual(['own-one'])
 
     // Nothing is retired before it is proven refused.
-    const minimise = () =>
-      minimiseSecrets({ config: { custody: {} }, instance: 'r', now: deps.now, store: store.store } as unknown as Parameters<
-        typeof minimiseSecrets
-      >[0])
+    const config = await parseConfig('systems: []', 'f.yaml', checks)
+    const own = { config: { ...config, custody: {} }, instance: 'r', now: deps.now, store: houses.store }
+    const minimise = () => minimiseSecrets(own)
     expect(await minimise()).toMatchObject({ rotated: 0 })
     api.live.delete('own-one')
     await later(26 * HOUR_MS)

@@ -1,10 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openBox } from '../../src/custody/box.ts'
-import { type Custody, openCustody } from '../../src/custody/custody.ts'
-import { bindSystem } from '../../src/intake/credential-row.ts'
 import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
 import { repinCredential } from '../../src/intake/repin.ts'
@@ -13,68 +7,36 @@ import type { TrialDeps } from '../../src/scan/deps.ts'
 import { tick } from '../../src/scan/plan.ts'
 import { scanNow } from '../../src/scan/scan-now.ts'
 import { runTrial } from '../../src/scan/trial.ts'
-import { findSystem } from '../../src/store/system.ts'
 import { given } from '../intake/files.ts'
-import { STORES, type TestStore } from '../servers/stores.ts'
-import { startTokenApi, type TokenApi } from '../servers/token-api.ts'
-import { type House, openHouse, POLICY } from './house.ts'
+import type { TokenApi } from '../servers/token-api.ts'
+import { type House, POLICY } from './house.ts'
+import { type KeptHouse, type KeptHouses, openKeptHouses } from './kept-house.ts'
 
 const HOUR_MS = 3_600_000
 const SECRETS = new Set(['sealed', 'referenced', 'changed', '0', '1', '2', '3'].map((name) => `ahead-${name}`))
-const [embedded] = STORES
 
 /** A real API that writes down every token it sees. Whoever is here must never be seen there, whatever anybody asks for. */
 describe('what is registered ahead of a departure', () => {
-  let store: TestStore
-  let folder: string
-  let custody: Custody
+  let houses: KeptHouses
+  let kept: KeptHouse
   let api: TokenApi
   let house: House
   let deps: TrialDeps
   let intake: CredentialIntakeDeps
   let system: string
-  const db = () => store.store.db
+  const db = () => houses.db()
   beforeAll(async () => {
-    if (embedded === undefined) throw new Error('there is an embedded store')
-    store = await embedded.open()
-    folder = mkdtempSync(join(tmpdir(), 'revenant-ahead-'))
-    custody = await openCustody({ db: db(), keyRingPath: join(folder, 'keyring.json'), clock: () => Temporal.Now.instant() })
+    houses = await openKeptHouses()
   })
-  afterAll(async () => {
-    await store.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => houses.stop())
   beforeEach(async () => {
-    api = await startTokenApi()
-    house = await openHouse(db(), api, { concurrency: 1 })
-    system = house.system.name
-    deps = {
-      ...house.deps,
-      openSecret: async (row, { id, probe }) => {
-        const { credential_id: credentialId, secret_origin: origin, sealed, reference, reference_mac: referenceMac, pinned } = row
-        return openBox(
-          await custody.open({ credentialId, systemId: id, origin, sealed, reference, referenceMac, pinned }, probe.origin),
-        )
-      },
-    }
-    const row = await findSystem(db(), house.system.id)
-    if (row === undefined) throw new Error('no system')
-    intake = {
-      db: db(),
-      // Whatever is enqueued: every trial that there could be is run below.
-      jobs: { enqueueTrial: async () => true, prepareTrials: async () => {} },
-      custody,
-      bindings: new Map([[system, bindSystem(row, house.system.probe)]]),
-      policy: { verifyWithinMs: 72 * HOUR_MS, timeZone: 'UTC', terminationCutOff: '18:00' },
-      actor: 'test',
-      now: deps.now,
-    }
+    kept = await houses.open()
+    ;({ api, house, deps, intake, system } = kept)
     process.env.AHEAD_SECRET = JSON.stringify({ token: 'ahead-referenced' })
   })
   afterEach(async () => {
     delete process.env.AHEAD_SECRET
-    await house.close()
-    await api.stop()
+    await kept.close()
   })
 
   const who = (name: string) => `${name} of ${system}`

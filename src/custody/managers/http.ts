@@ -1,28 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import type { Agent } from 'undici'
 import type { z } from 'zod'
-import { errorCode } from '../../domain/error.ts'
+import { type Answer, codeOf, type Question as JsonQuestion, NoAnswer, openJsonClient } from '../../outbound/json-client.ts'
 import { MAX_ANSWER_BYTES, ManagerError, TIMEOUT_MS } from './manager.ts'
 
-export interface Question {
+export type { Answer }
+
+export interface Question extends Omit<JsonQuestion, 'url' | 'timeoutMs'> {
   method: 'GET' | 'POST'
   /** Begins with `/`; encoded. */
   path: string
-  headers?: Record<string, string>
-  /** Sent as JSON. */
-  json?: unknown
-  /** Sent as a form. */
-  form?: Record<string, string>
   signal: AbortSignal
 }
 
-export interface Answer {
-  status: number
-  /** Undefined where it was no JSON. */
-  body: unknown
-}
-
-/** An HTTP client for one address: no redirects, no proxy of the environment, no retries, small answers. */
+/** An HTTP client for one address, for small answers. */
 export interface ManagerHttp {
   ask(question: Question): Promise<Answer>
   close(): Promise<void>
@@ -36,64 +26,19 @@ export interface Tls {
 
 /** @param tls read at the first request */
 export function openHttp(address: string, tls: () => Promise<Tls>): ManagerHttp {
-  let agent: Promise<Agent> | undefined
+  const client = openJsonClient({ mostBytes: MAX_ANSWER_BYTES, connectMs: TIMEOUT_MS, tls })
   let closed = false
-  const open = async (): Promise<Agent> => {
-    const { Agent } = await import('undici')
-    const connect = { timeout: TIMEOUT_MS, rejectUnauthorized: true, ...(await tls()) }
-    return new Agent({ connect, connections: 8, pipelining: 1, maxResponseSize: MAX_ANSWER_BYTES })
-  }
   return {
-    ask: async (question) => {
+    ask: async ({ path, ...question }) => {
       if (closed) throw new ManagerError('unreachable', 'was taken out of the configuration')
-      agent ??= open()
-      // Files that could not be read may be there at the next try.
-      const dispatcher = await agent.catch((error: unknown) => {
-        agent = undefined
-        throw error
+      return client.ask({ ...question, url: `${address}${path}`, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
+        throw error instanceof NoAnswer ? new ManagerError('unreachable', `could not be asked (${error.message})`) : error
       })
-      return ask(address, dispatcher, question)
     },
     close: async () => {
       closed = true
-      await (await agent)?.destroy()
+      await client.close()
     },
-  }
-}
-
-async function ask(address: string, dispatcher: Agent, { method, path, headers, json, form, signal }: Question): Promise<Answer> {
-  const { request } = await import('undici')
-  const sent =
-    json !== undefined
-      ? { body: JSON.stringify(json), type: { 'content-type': 'application/json' } }
-      : form !== undefined
-        ? { body: new URLSearchParams(form).toString(), type: { 'content-type': 'application/x-www-form-urlencoded' } }
-        : { body: null, type: {} }
-  try {
-    const { statusCode, body } = await request(`${address}${path}`, {
-      method,
-      headers: { accept: 'application/json', 'user-agent': 'revenant', ...sent.type, ...headers },
-      body: sent.body,
-      dispatcher,
-      signal,
-    })
-    return { status: statusCode, body: parsed(await body.text()) }
-  } catch (error) {
-    // The message of a client may quote what was sent.
-    throw error instanceof ManagerError ? error : new ManagerError('unreachable', `could not be asked (${codeOf(error)})`)
-  }
-}
-
-function codeOf(error: unknown): string {
-  const code = errorCode(error)
-  return code !== undefined && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : 'connection failed'
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Agent } from 'undici'
-import { errorCode, RevenantError } from '../../domain/error.ts'
+import { RevenantError } from '../../domain/error.ts'
+import { NoAnswer, openJsonClient } from '../../outbound/json-client.ts'
 
 /** A page of a report; one person is much shorter. */
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -20,52 +20,22 @@ export interface HrClient {
   close(): Promise<void>
 }
 
-/** Asks one HR system: no redirects, no proxy of the environment, no retries. */
+/** Asks one HR system. */
 export function openHr(origin: string): HrClient {
-  let agent: Promise<Agent> | undefined
-  const open = async () => {
-    const { Agent } = await import('undici')
-    return new Agent({ connections: 4, connect: { timeout: CONNECT_MS }, maxResponseSize: MOST_ANSWER_BYTES, allowH2: false })
-  }
+  const client = openJsonClient({ mostBytes: MOST_ANSWER_BYTES, connectMs: CONNECT_MS })
   return {
-    ask: (question) => {
-      agent ??= open()
-      return ask(origin, agent, question)
-    },
-    close: async () => {
-      await (await agent)?.destroy()
-    },
-  }
-}
-
-async function ask(
-  origin: string,
-  agent: Promise<Agent>,
-  { path, json, authorization, timeoutMs, signal }: HrQuestion,
-): Promise<unknown> {
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const answer = await agent
-    .then(async (client) => {
-      const { statusCode, body } = await client.request({
-        ...{ origin, path, method: json === undefined ? 'GET' : 'POST' },
-        headers: {
-          ...{ accept: 'application/json', 'user-agent': 'revenant', authorization },
-          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        body: json === undefined ? null : JSON.stringify(json),
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    ask: async ({ path, json, authorization, timeoutMs, signal }) => {
+      const method = json === undefined ? 'GET' : 'POST'
+      const question = { method, url: `${origin}${path}`, headers: { authorization }, json, timeoutMs, signal } as const
+      const { status, body } = await client.ask(question).catch((error: unknown) => {
+        if (!(error instanceof NoAnswer)) throw error
+        throw new RevenantError('SOURCE_UNREACHABLE', `the HR system gave no answer (${error.message})`)
       })
-      return { statusCode, text: await body.text() }
-    })
-    .catch((error: unknown) => {
-      // Neither the message of the client nor the address: both can hold what was sent.
-      throw new RevenantError('SOURCE_UNREACHABLE', `the HR system gave no answer (${codeOf(error)})`)
-    })
-  if (answer.statusCode !== 200) throw refusal(answer.statusCode)
-  try {
-    return JSON.parse(answer.text)
-  } catch {
-    throw new RevenantError('SOURCE_REFUSED', 'the HR system answered 200, and no JSON')
+      if (status !== 200) throw refusal(status)
+      if (body === undefined) throw new RevenantError('SOURCE_REFUSED', 'the HR system answered 200, and no JSON')
+      return body
+    },
+    close: client.close,
   }
 }
 
@@ -74,12 +44,6 @@ function refusal(status: number): RevenantError {
   const again = status === 401 || status === 403 || status === 408 || status === 429 || status >= 500
   const hint = status === 401 || status === 403 ? ': look at the credential and at what it may see' : ''
   return new RevenantError(again ? 'SOURCE_UNREACHABLE' : 'SOURCE_REFUSED', `the HR system answered ${status}${hint}`)
-}
-
-function codeOf(error: unknown): string {
-  const code = errorCode(error)
-  if (code !== undefined && /^[A-Z][A-Z0-9_]{1,60}$/.test(code)) return code
-  return error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'connection failed'
 }
 
 /** How a credential is shown. `keyAsUser`: the key is the user's name, as BambooHR wants it. */
