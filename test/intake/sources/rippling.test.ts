@@ -1,99 +1,48 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sourceSchema } from '../../../src/config/source-schema.ts'
 import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
-import type { Facts } from '../../../src/domain/leaf.ts'
-import type { Feed, FeedPolicy } from '../../../src/intake/feed/said.ts'
+import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
 import { hrisOptions } from '../../../src/intake/hr/pull-options.ts'
-import { SOURCES } from '../../../src/intake/sources/registry.ts'
-import type { Store } from '../../../src/store/db.ts'
-import { syncFeeds } from '../../../src/store/feed.ts'
-import { findIdentities } from '../../../src/store/identity.ts'
-import { STORES, type TestStore } from '../../servers/stores.ts'
-import { type House, openHouse } from '../house.ts'
+import { type HrHouse, openHrHouse } from './hr-house.ts'
 
 const POLICY: FeedPolicy = {
   ...{ inactive: 'ask', deleted: 'terminate', joiners: 'follow' },
   mass: { share: 0.9, least: 10, windowMs: 3_600_000 },
 }
-const [embedded] = STORES
-if (embedded === undefined) throw new Error('no database')
 
-describe('Rippling, by its documented answers on the loopback (no real system was asked)', () => {
-  let test: TestStore
-  let store: Store
-  let house: House
-  let server: Server
-  let origin = ''
-  let asked: { url: string; authorization: string | undefined }[] = []
-  let answer: (url: URL) => { status: number; body: unknown } = () => ({ status: 500, body: {} })
+describe('Rippling, by its documented answers on the loopback (no real system was hr.asked)', () => {
+  let hr: HrHouse
   beforeAll(async () => {
-    test = await embedded.open()
-    store = test.store
-    house = await openHouse(store)
-    server = createServer((request, response) => {
-      asked.push({ url: request.url ?? '', authorization: request.headers.authorization })
-      const { status, body } = answer(new URL(request.url ?? '', origin))
-      response.writeHead(status).end(JSON.stringify(body))
+    hr = await openHrHouse({
+      policy: POLICY,
+      options: { preset: 'rippling', password: 'env:RIPPLING_TOKEN' },
+      readReference: () => 'rippling-token',
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   })
   beforeEach(() => {
-    asked = []
+    hr.asked.length = 0
   })
-  afterAll(async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-    await house.close()
-    await test.stop()
-  })
+  afterAll(() => hr.close())
 
-  let n = 0
-  async function watch(options: Record<string, unknown> = {}) {
-    const name = `rippling${++n}`
-    const [row] = await syncFeeds(store.db, [{ name, kind: 'hris', silentAfterMs: 60_000 }], house.now())
-    const feed: Feed = { id: row?.id ?? '', name, kind: 'hris', policy: POLICY }
-    const { pull } = SOURCES.hris.open({ preset: 'rippling', origin, password: 'env:RIPPLING_TOKEN', ...options })
-    let position: Facts | null = null
-    return async () =>
-      pull?.once({
-        ...{
-          feed,
-          deps: { ...house.deps, actor: `feed ${name}` },
-          position,
-          log: () => {},
-          signal: new AbortController().signal,
-        },
-        move: async (to) => {
-          position = to
-        },
-        readReference: async () => 'rippling-token',
-      })
-  }
   const worker = (id: string, more: Record<string, unknown> = {}) => ({
     ...{ id, created_at: '2023-03-15T10:00:00Z', updated_at: '2024-01-15T14:30:00Z', user_id: `usr_${id}`, country: 'US' },
     ...{ start_date: '2023-03-15', end_date: null, number: 1001, work_email: `${id}@rip.example`, status: 'ACTIVE', ...more },
   })
   const page = (results: unknown[], next_link: string | null = null) => ({ status: 200, body: { results, next_link } })
-  const left = async (id: string) => {
-    const row = (await findIdentities(store.db, [`${id}@rip.example`])).get(`${id}@rip.example`)
-    return row === undefined ? 'unknown' : (row.terminated_at?.toString() ?? null)
-  }
+  const left = (id: string) => hr.left(`${id}@rip.example`)
 
   it('is read page by page with its token, and says who left and who will', async () => {
-    const pull = await watch({ timeZone: 'America/Denver' })
-    answer = ({ searchParams }) =>
+    const pull = await hr.watch({ timeZone: 'America/Denver' })
+    hr.answer = ({ searchParams }) =>
       searchParams.has('cursor')
         ? page([
             worker('w3', { status: 'TERMINATED', end_date: '2026-11-20' }),
             worker('w4', { status: 'HIRED', start_date: '2027-01-04' }),
             worker('w5', { status: 'TERMINATED', end_date: '2024-01-31', start_date: '2020-01-01' }),
           ])
-        : page([worker('w1'), worker('w2', { end_date: '2026-12-31' })], `${origin}/workers/?cursor=xyz789`)
+        : page([worker('w1'), worker('w2', { end_date: '2026-12-31' })], `${hr.origin}/workers/?cursor=xyz789`)
     await pull()
-    expect(asked).toEqual([
+    expect(hr.asked).toEqual([
       { url: '/workers?order_by=id', authorization: 'Bearer rippling-token' },
       { url: '/workers/?cursor=xyz789', authorization: 'Bearer rippling-token' },
     ])
@@ -101,8 +50,8 @@ describe('Rippling, by its documented answers on the loopback (no real system wa
       ...[null, '2027-01-01T01:00:00Z', '2026-11-21T01:00:00Z', null, '2024-02-01T01:00:00Z'],
     ])
     // Moved, rescinded, hired again.
-    house.advance(3_600_000)
-    answer = () =>
+    hr.house.advance(3_600_000)
+    hr.answer = () =>
       page([
         worker('w1', { end_date: '2027-03-31' }),
         worker('w2'),
@@ -113,8 +62,8 @@ describe('Rippling, by its documented answers on the loopback (no real system wa
   })
 
   it('shows its token to no other origin, and takes nothing of a list that goes there', async () => {
-    const pull = await watch()
-    answer = () => page([worker('x1')], 'https://elsewhere.example/workers?cursor=1')
+    const pull = await hr.watch()
+    hr.answer = () => page([worker('x1')], 'https://elsewhere.example/workers?cursor=1')
     await expect(pull()).rejects.toMatchObject({ code: 'SOURCE_REFUSED' })
     expect(await left('x1')).toBe('unknown')
   })
@@ -126,8 +75,8 @@ describe('Rippling, by its documented answers on the loopback (no real system wa
     [200, { data: [] }, 'SOURCE_REFUSED'],
     [200, { results: [{ id: 'y1', work_email: 'y1@rip.example', status: 'ON_THE_MOON' }], next_link: null }, 'INPUT_INVALID'],
   ])('takes nothing of %i %j', async (status, body, code) => {
-    const pull = await watch()
-    answer = () => ({ status, body })
+    const pull = await hr.watch()
+    hr.answer = () => ({ status, body })
     await expect(pull()).rejects.toMatchObject({ code })
     expect(await left('y1')).toBe('unknown')
   })
