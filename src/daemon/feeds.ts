@@ -57,9 +57,21 @@ export async function openFeeds(db: Db, config: Config, now: Temporal.Instant): 
   })
   const stop = new AbortController()
   const running = new Map<string, Promise<void>>()
+  const next = new Map<string, Promise<void>>()
   const pull = (each: OpenFeed, deps: FeedDeps): Promise<void> => {
     const run = pullOnce(db, each, deps, stop.signal).finally(() => running.delete(each.feed.name))
     running.set(each.feed.name, run)
+    return run
+  }
+  /** Once it is no longer being asked; whoever wants that meanwhile shares it. */
+  const pullNext = (each: OpenFeed, deps: FeedDeps): Promise<void> => {
+    const { name } = each.feed
+    const run = (async () => {
+      for (let before = running.get(name); before !== undefined; before = running.get(name)) await before.catch(() => {})
+      next.delete(name)
+      if (!stop.signal.aborted) await pull(each, deps)
+    })()
+    next.set(name, run)
     return run
   }
   return {
@@ -79,8 +91,8 @@ export async function openFeeds(db: Db, config: Config, now: Temporal.Instant): 
       const each = feeds.find(({ feed }) => feed.name === name)
       if (each === undefined) throw new RevenantError('NOT_FOUND', `no source is called ${JSON.stringify(name)}`)
       if (each.source.pull === undefined) throw new RevenantError('CONFLICT', `${name} tells by itself: it cannot be asked`)
-      for (let before = running.get(name); before !== undefined; before = running.get(name)) await before.catch(() => {})
-      if (!stop.signal.aborted) await pull(each, deps)
+      const run = running.has(name) ? (next.get(name) ?? pullNext(each, deps)) : pull(each, deps)
+      await run
       if (stop.signal.aborted) throw new RevenantError('CONFLICT', `${name} is read with another configuration now: ask again`)
     },
     close: async () => {
