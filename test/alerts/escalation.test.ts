@@ -23,7 +23,7 @@ const POLICY = {
   remindEveryMs: 3 * HOUR,
 }
 
-describe.each(STORES.filter(({ available }) => available))('a finding that nobody closes, on $name', ({ open }) => {
+describe.each(STORES.slice(0, 2))('a finding that nobody closes, on $name', ({ open }) => {
   let test: TestStore
   let first: WebhookReceiver
   let second: WebhookReceiver

@@ -16,7 +16,7 @@ import { CONTEXT } from './sample.ts'
 
 const MINUTE = 60_000
 
-describe.each(STORES.filter(({ available }) => available))('signs of life on $name', ({ open }) => {
+describe.each(STORES.slice(0, 2))('signs of life on $name', ({ open }) => {
   let test: TestStore
   let receiver: WebhookReceiver
   let clock: Temporal.Instant
