@@ -5,9 +5,10 @@ import type { Judge } from '../src/probe/rules.ts'
 import { judgeClient, judgeIntrospection, judgeRevocation, judgeUserinfo } from './oauth/judge.ts'
 import { ask, askNobody, type ClientProof, readClient, secretsOf } from './oauth/library.ts'
 import { askScope, redeem, unasked } from './oauth/refresh.ts'
+import { riskOf } from './oauth/risk.ts'
 import { clientIn, decoyOf, formOf, isAccessToken, isRefreshToken, type Secret, secretSchema } from './oauth/secret.ts'
 import { serverOf } from './oauth/server.ts'
-import { alsoReaches, effectsAt, originOf, refreshQuestionOf, type Target, targetSchema, transportAt } from './oauth/target.ts'
+import { alsoReaches, effectsAt, originOf, type Target, targetSchema, transportAt } from './oauth/target.ts'
 
 /**
  * Authorization servers of OAuth 2.0 and OpenID Connect: access tokens (introspection, else userinfo), refresh tokens (introspection, a
@@ -27,10 +28,7 @@ export const oauth: Probe<Target, Secret> = {
   http: trustOf,
   account: () => undefined,
   form: formOf,
-  spends: (secret, target) =>
-    isRefreshToken(secret) && refreshQuestionOf(target) === 'redeem' && target.redeem === 'rotating'
-      ? { refreshToken: secret.refreshToken }
-      : undefined,
+  risk: riskOf,
   decoy: decoyOf,
   attempt,
 }

@@ -15,6 +15,7 @@ import { openControl, type RunRemote } from './daemon/control.ts'
 import { openIdleCollector } from './daemon/idle.ts'
 import { startLedger } from './daemon/ledger.ts'
 import { minimiseSecrets } from './daemon/minimise.ts'
+import { ownershipByClock, ownershipOfAll } from './daemon/ownership.ts'
 import { applyRetention } from './daemon/retention.ts'
 import { controlSocket, dataFolder, openRuntime, type Runtime } from './daemon/runtime.ts'
 import { toError } from './domain/error.ts'
@@ -27,7 +28,6 @@ import { countDue } from './store/due.ts'
 import { forgetFeedEvents, silences } from './store/feed.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { forgetRequests } from './store/idempotency.ts'
-import { listOrphans } from './store/identity.ts'
 import { endThoseAway } from './store/leaver.ts'
 import { forgetListings } from './store/listing.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
@@ -63,7 +63,6 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-const ORPHANS_PAGE = 500
 /** Grants of those who are here again, ended a minute. */
 const RETURNED_PAGE = 500
 /** How often the ledger takes up what waits for it. */
@@ -123,7 +122,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const ledgerMinute = guarded(telemetry, 'the minutely work of the ledger failed', ledger.minute)
     const anchor = guarded(telemetry, 'anchoring failed', ledger.anchor)
     const ledgerDay = guarded(telemetry, 'the daily work of the ledger failed', ledger.daily)
-    const hourly = guarded(telemetry, 'the hourly work failed', () => openOrphans(runtime))
+    const hourly = guarded(telemetry, 'the hourly work failed', () => ownershipOfAll(runtime))
     const daily = guarded(telemetry, 'the daily work failed', () => everyDay(runtime))
     // Its own lines would go to standard output, past the logger and with colours.
     const every = (expression: string, work: () => Promise<void>, timezone?: string) =>
@@ -189,6 +188,7 @@ async function tellSilences({ store: { db }, config, raise, now }: Runtime): Pro
 async function everyMinute(runtime: Runtime): Promise<void> {
   await endSessionsOfOtherRoles(runtime)
   await endThoseWhoLeft(runtime)
+  await ownershipByClock(runtime)
   await tellSilences(runtime)
   await endReturned(runtime.now(), RETURNED_PAGE, runtime.inventoryDeps)
   await recoverDeliveries(runtime.deliveryDeps)
@@ -229,17 +229,6 @@ async function everyDay(runtime: Runtime): Promise<void> {
   if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.
   await runtime.custody.finishRotation()
-}
-
-/** An owner whose last day was known in advance leaves by the clock: no import says so. */
-async function openOrphans(runtime: Runtime): Promise<void> {
-  let after: string | undefined
-  do {
-    const now = runtime.now()
-    const page = await listOrphans(runtime.store.db, now, { limit: ORPHANS_PAGE, ...(after === undefined ? {} : { after }) })
-    if (page.length > 0) await transact(runtime.store.db, (tx) => runtime.onOwnership(tx, page, now))
-    after = page.length < ORPHANS_PAGE ? undefined : page.at(-1)?.identityId
-  } while (after !== undefined)
 }
 
 async function reload(runtime: Runtime, configPath: string, telemetry: Telemetry, served: Served): Promise<boolean> {

@@ -155,6 +155,14 @@ export function fateOf(answer: HttpAnswer, sent: string): Fate {
 }
 
 /**
+ * True of a refusal that a spent token gets as well: this one came from outside, and whoever has it, too, may have redeemed it. To send
+ * it again could be the replay that ends a living family.
+ */
+export function isDoubtful({ verdict, strength }: Judgement, { redeemedBy }: { redeemedBy?: string | undefined }): boolean {
+  return verdict === 'rejected' && strength === 'weak' && redeemedBy === undefined
+}
+
+/**
  * A refusal of a token that we hold as the last of its family, since this client has redeemed the one before itself: nobody else can have
  * spent it, it is this client's, and the ones before it have ended. It was revoked, has expired, or its family was ended.
  */

@@ -1,52 +1,48 @@
 import type { Answer, AttemptContext } from '../../src/probe/probe.ts'
-import { fateOf, judgeRedeemed, judgeScope, provenBy } from './judge.ts'
+import { fateOf, isDoubtful, judgeRedeemed, judgeScope, provenBy } from './judge.ts'
 import { ask, type ClientProof, readClient, secretsOf } from './library.ts'
-import { isMadeUp, type RefreshToken, type Secret } from './secret.ts'
+import type { RefreshToken, Secret } from './secret.ts'
 import { serverOf } from './server.ts'
 import type { Target } from './target.ts'
 
-/** Targets whose server redeemed a token in place of refusing the scope: they are not asked so again while they are configured so. */
-const miscalibrated = new WeakSet<Target>()
-
-/** Asks for a scope that the server refuses once it has weighed the token, so that it spends nothing. */
+/**
+ * Asks for a scope that the server refuses once it has weighed the token, so that it spends nothing. One that redeems it all the same
+ * has disproved what the target says of it.
+ */
 export async function askScope(
   target: Target,
   scope: string,
   secret: RefreshToken,
   ctx: AttemptContext,
 ): Promise<Answer<Secret>> {
-  if (miscalibrated.has(target) && !isMadeUp(secret)) return unasked({ scope: 'not_refused' })
   const asked = await askToken(target, secret, ctx, { scope })
   if ('verdict' in asked) return asked
   const { answer, client, sent } = asked
   const fate = fateOf(answer, secret.refreshToken)
-  if (answer.status === 200 && answer.kind() === 'json') miscalibrated.add(target)
-  return withFate(judgeScope(answer, sent), secret, client, fate)
+  const judged = withFate(judgeScope(answer, sent), secret, client, fate)
+  const redeemed = 'successor' in fate || (answer.status === 200 && answer.kind() === 'json')
+  return redeemed ? { ...judged, disproved: true } : judged
 }
 
 /** Exchanges the token for new ones. At a server that rotates, what it answers is all that opens the family from then on. */
 export async function redeem(target: Target, secret: RefreshToken, ctx: AttemptContext): Promise<Answer<Secret>> {
-  const asked = await askToken(target, secret, ctx, {}, ctx.sent)
+  const asked = await askToken(target, secret, ctx, {})
   if ('verdict' in asked) return asked
   const { answer, client, sent } = asked
   const judged = judgeRedeemed(answer, sent)
   if (target.redeem === 'lasting') return judged
   const redeemedBy = target.predecessors === 'ended' ? secret.redeemedBy : undefined
-  return withFate(provenBy(judged, redeemedBy, client.id), secret, client, fateOf(answer, secret.refreshToken))
+  const proven = provenBy(judged, redeemedBy, client.id)
+  if (isDoubtful(proven, secret)) return { ...proven, spent: 'earlier' }
+  return withFate(proven, secret, client, fateOf(answer, secret.refreshToken))
 }
 
-async function askToken(
-  target: Target,
-  secret: RefreshToken,
-  ctx: AttemptContext,
-  parameters: Record<string, string>,
-  onSent?: () => void,
-) {
+async function askToken(target: Target, secret: RefreshToken, ctx: AttemptContext, parameters: Record<string, string>) {
   const found = await serverOf(target, 'token', ctx)
   if (found.server === undefined) return found.refused
   const client = await clientOf(target, secret, ctx)
   if (client === undefined) return unasked({ missing: 'client' })
-  const answer = await ask(ctx, found.server, { client, at: target, onSent }, (library, config) =>
+  const answer = await ask(ctx, found.server, { client, at: target, onSent: ctx.sent }, (library, config) =>
     library.refreshTokenGrant(config, secret.refreshToken, parameters),
   )
   return { answer, client, sent: [secret.refreshToken, ...secretsOf(client)] }

@@ -77,13 +77,6 @@ export function formOf(secret: Secret, target: Target): string | undefined {
   return `${target.clients}:${'privateKey' in secret ? 'private_key_jwt' : target.clientAuth}`
 }
 
-const madeUp = new WeakSet<Secret>()
-
-/** True for what `decoyOf` made: there is nothing about it that could be spent. */
-export function isMadeUp(secret: Secret): boolean {
-  return madeUp.has(secret)
-}
-
 /**
  * A secret that nobody holds. Of tokens never one that names a real one: a made-up signature under a real token's claims could end its
  * family at a server that looks it up before it checks.
@@ -92,11 +85,7 @@ export function decoyOf(secret: Secret, of: Decoy, target: Target | undefined): 
   // The token endpoint and introspection take nobody without a client.
   if (of === 'nobody') return isAccessToken(secret) && target?.introspect === undefined ? NOBODY : undefined
   if (isAccessToken(secret)) return { ...secret, accessToken: madeUpToken(secret.accessToken, [], of) }
-  if (isRefreshToken(secret)) {
-    const decoy = { ...secret, refreshToken: madeUpToken(secret.refreshToken) }
-    madeUp.add(decoy)
-    return decoy
-  }
+  if (isRefreshToken(secret)) return { ...secret, refreshToken: madeUpToken(secret.refreshToken) }
   const client = clientIn(secret)
   if (client === undefined) return undefined
   const clientId = of === 'stranger' ? madeUpName() : client.id

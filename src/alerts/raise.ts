@@ -240,6 +240,12 @@ function deadlineOf(
     privilege: credential?.privilege,
     credentialKind: credential?.kind,
   })
-  const revokeBy = credential?.handover_by ?? terminatedAt.add({ milliseconds: allowed })
+  const given = credential?.handover_by ?? undefined
+  const revokeBy = given === undefined ? terminatedAt.add({ milliseconds: allowed }) : later(given, terminatedAt)
   return { revokeBy: revokeBy.toString(), overdueMs: edge.at.epochMilliseconds - revokeBy.epochMilliseconds }
+}
+
+/** Access that is handed over has to be gone by the date, though never before its holder is. */
+function later(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) < 0 ? b : a
 }

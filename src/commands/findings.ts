@@ -63,7 +63,7 @@ export async function list(context: CommandContext, options: ListOptions): Promi
           row.state,
           row.kind,
           row.identity ?? '-',
-          row.system ?? '-',
+          row.system ?? (row.source === null ? '-' : `source ${row.source}`),
           row.credential ?? '-',
           ago(now, row.opened_at),
           ago(now, row.last_seen_at),
@@ -87,7 +87,7 @@ export async function show(context: CommandContext, id: string, options: { json:
       return EXIT.ok
     }
     const now = runtime.now()
-    const { identity, system, credential, observation, controls = [] } = details ?? {}
+    const { identity, system, feed, credential, observation, controls = [] } = details ?? {}
     line(io, style(io, 'bold', `${finding.kind}  ${finding.severity}  ${finding.state}`))
     const rows: [string, string | undefined][] = [
       ['id', finding.id],
@@ -98,6 +98,12 @@ export async function show(context: CommandContext, id: string, options: { json:
           : `${identity.name} (${identity.external_id}, ${identity.kind}), left ${ago(now, identity.terminated_at)}`,
       ],
       ['where', system === undefined ? undefined : `${system.name} (${system.origin}), tier ${system.tier}`],
+      [
+        'source',
+        feed === undefined
+          ? undefined
+          : `${feed.name} (${feed.kind}), ${feed.heard_at === null ? 'never heard' : `last heard ${feed.heard_at.toString()} (${ago(now, feed.heard_at)})`}`,
+      ],
       ['credential', credential === undefined ? undefined : `${credential.label}, ${credential.kind}, ${credential.fingerprint}`],
       ['owner', system?.owner ?? undefined],
       ['opened', `${finding.opened_at.toString()} (${ago(now, finding.opened_at)}), episode ${finding.episode}`],

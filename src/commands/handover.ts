@@ -72,10 +72,10 @@ export async function list(
       io.out(
         table(
           io,
-          ['ID', 'LEAVER', 'TO', 'STATE', 'BY', 'CREDENTIALS', 'REFUSED', 'OPEN'],
+          ['ID', 'LEAVER', 'TO', 'STATE', 'BY', 'CREDENTIALS', 'REFUSED', 'RETIRED', 'OPEN'],
           rows.map(({ id, leaver, receiver, state: stands, by, credentials }) => [
             ...[id, leaver.externalId, receiver.externalId, stands, ago(now, Temporal.Instant.from(by))],
-            ...[String(credentials.total), String(credentials.refused), String(credentials.open)],
+            ...[String(credentials.total), String(credentials.refused), String(credentials.retired), String(credentials.open)],
           ]),
         ),
       )

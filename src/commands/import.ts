@@ -99,10 +99,15 @@ function print(io: Io, what: string, report: ImportReport, dryRun: boolean): voi
   for (const fault of report.bad)
     line(io, `${style(io, 'red', `line ${fault.line}`)}${fault.field === undefined ? '' : `, ${fault.field}`}: ${fault.message}`)
   if (report.badTotal > report.bad.length) line(io, `... and ${report.badTotal - report.bad.length} more bad rows`)
+  const { warnings = [], warningTotal = 0 } = report
+  for (const { line: of, field, message } of warnings)
+    line(io, `${style(io, 'yellow', `line ${of}`)}${field === undefined ? '' : `, ${field}`}: warning: it ${message}`)
+  if (warningTotal > warnings.length) line(io, `... and ${warningTotal - warnings.length} more warnings`)
   const parts = [`${report.created} new`, `${report.updated} changed`, `${report.unchanged} unchanged`]
   if (report.skipped > 0) parts.push(`${report.skipped} retired and left so`)
   if (report.reinstated > 0) parts.push(`${report.reinstated} reinstated`)
   if (report.badTotal > 0) parts.push(`${report.badTotal} bad`)
+  if (warningTotal > 0) parts.push(counted(warningTotal, 'warning'))
   line(
     io,
     `${dryRun ? 'Would import' : 'Imported'} ${report.read - report.badTotal} of ${report.read} rows of ${what}: ${parts.join(', ')}.`,

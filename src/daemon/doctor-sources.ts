@@ -1,11 +1,19 @@
 import type { DoctorCheck } from '../api/schemas/setup.ts'
 import { RevenantError } from '../domain/error.ts'
 import { parseReference } from '../domain/reference.ts'
+import { feedPage } from '../store/feed-page.ts'
 import type { Runtime } from './runtime.ts'
 
-/** Whether each source of leavers can have its secrets: one without its token hears nobody, and says so only when somebody knocks. */
-export async function* examineSources({ feeds, secrets }: Runtime): AsyncGenerator<DoctorCheck> {
-  for (const { feed, config } of feeds.all()) {
+const MOST_FEEDS = 500
+
+/**
+ * Whether each source of leavers can have its secrets: one without its token hears nobody, and says so only when somebody knocks. And
+ * whether all that it said could be taken.
+ */
+export async function* examineSources({ feeds, secrets, store }: Runtime): AsyncGenerator<DoctorCheck> {
+  const open = feeds.all()
+  const told = open.length === 0 ? [] : await feedPage(store.db, { sort: 'name', limit: MOST_FEEDS, after: undefined })
+  for (const { feed, config } of open) {
     const name = `source ${feed.name}`
     const faults: string[] = []
     for (const reference of referencesIn(config.options))
@@ -15,6 +23,13 @@ export async function* examineSources({ feeds, secrets }: Runtime): AsyncGenerat
     yield faults.length === 0
       ? { name, level: 'ok', detail: `${feed.kind}, its secrets can be read` }
       : { name, level: 'fail', detail: faults.join('; '), mend: 'give it what sources names: until then it hears nobody' }
+    const refused = told.find(({ id }) => id === feed.id)?.refused ?? null
+    if (refused !== null)
+      yield {
+        ...{ name, level: 'warn' },
+        detail: `${refused.count} words, of ${refused.subjects} people, could not be taken since ${refused.firstAt}, the last at ${refused.lastAt}`,
+        mend: 'look at `revenant sources faults`: a departure may be among them',
+      }
   }
 }
 

@@ -37,6 +37,8 @@ export interface FeedDeps {
   /** What comes in is written with this, by the name of the feed. */
   intake(actor: string): IntakeDeps
   readReference: ReadReference
+  /** Names a secret without telling it; the same one within a scope has the same name. */
+  fingerprint(scope: string, secret: string): string
   logger: Logger
 }
 
@@ -109,7 +111,7 @@ function feedOf(id: string, { name, source, onInactive, onDeleted, joiners, mass
 async function pullOnce(
   db: Db,
   { feed, source }: OpenFeed,
-  { intake, readReference, logger }: FeedDeps,
+  { intake, readReference, fingerprint, logger }: FeedDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const deps = intake(`feed ${feed.name}`)
@@ -118,6 +120,7 @@ async function pullOnce(
     await source.pull?.once({
       ...{ feed, deps, signal, readReference },
       position: await feedPosition(db, feed.id),
+      fingerprint: (secret) => fingerprint(`feed:${feed.id}`, secret),
       move: (position) => moveFeed(db, feed.id, position),
       unheard: () => {
         heard = false

@@ -239,6 +239,7 @@ async function assemble(
         },
       }),
       readReference: secrets.read,
+      fingerprint: (scope, secret) => custody.fingerprint(scope, { secret }),
       logger,
     },
     instance,

@@ -36,6 +36,49 @@ export const CHOICES: Record<Choice, { label: string; means: string }> = {
   },
 }
 
+/** What a choice does with this very statement. @param when tells an instant */
+export function meansOf(choice: Choice, { reason, answers, identity, called }: Doubt, when: (at: string) => string): string {
+  const { means } = CHOICES[choice]
+  if (reason !== 'identifier_reuse' || answers === null || (choice !== 'same' && choice !== 'other')) return means
+  return `${means} ${choice === 'other' ? comesTo('They', 'are', answers.other, when) : comesTo(identity?.name ?? called, 'is', answers.same, when)}`
+}
+
+type Doubt = Pick<Statement, 'reason' | 'answers' | 'identity' | 'called'>
+type Answer = NonNullable<Statement['answers']>['same']
+
+function comesTo(who: string, is: 'is' | 'are', { standing, at }: Answer, when: (at: string) => string): string {
+  switch (standing) {
+    case 'terminated':
+      return `${who} ${is} gone${at === null ? '' : ` as of ${when(at)}`}: what they held is tried.`
+    case 'suspended':
+      return `${who} ${is} suspended.`
+    case 'active':
+      return `${who} ${is} here.`
+    default:
+      return `Of ${who === 'They' ? 'them' : who} nothing changes.`
+  }
+}
+
+/** True where a choice calls somebody gone who may be here. */
+export function isHarm(choice: Choice | undefined, { reason, answers }: Pick<Statement, 'reason' | 'answers'>): boolean {
+  return choice === 'same' && reason === 'identifier_reuse' && answers?.same.standing === 'terminated'
+}
+
+/** What became of one statement, by name; undefined where that cannot be told. */
+export function doneOf(item: DecidedItem, when: (at: string) => string): string | undefined {
+  const { outcome, externalId, terminatedAt, suspendedAt } = item
+  if (outcome === null || externalId === null) return undefined
+  if (terminatedAt !== null) return `${externalId} is gone as of ${when(terminatedAt)}`
+  return `${externalId} is ${suspendedAt === null ? 'here' : 'suspended'}`
+}
+
+export interface DecidedItem {
+  outcome: string | null
+  externalId: string | null
+  terminatedAt: string | null
+  suspendedAt: string | null
+}
+
 export function choicesOf({ reason, says }: Pick<Statement, 'reason' | 'says'>): readonly Choice[] {
   if (reason === 'identifier_reuse') return ['same', 'other', 'dismiss']
   return says === 'terminated' ? ['left', 'suspended', 'dismiss'] : ['suspended', 'dismiss']

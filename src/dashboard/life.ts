@@ -137,11 +137,16 @@ export function rotationOf(holders: readonly Holder[], now: number): Rotation {
       ...{ label: 'Nothing to change', look: 'none', icon: 'dash', by: null },
       means: 'Everybody who knows it is here. When one leaves, it has to be changed.',
     }
-  const loose = gone.filter(({ standing }) => standing !== 'closed' && standing !== 'retired')
+  const loose = gone.filter((holder) => !isRefused(holder))
   if (loose.length === 0)
     return {
       ...{ label: 'Changed', look: 'closed', icon: 'check', by: null },
       means: 'What those who left know is refused, with proof.',
+    }
+  if (loose.every(({ standing }) => standing === 'retired'))
+    return {
+      ...{ label: 'Not proven', look: 'doubt', icon: 'question', by: null },
+      means: 'Somebody who left knows a value that went off the list unproven: it may work still, and nobody tries it.',
     }
   const by =
     loose.flatMap(({ deadline }) => deadline?.revokeBy ?? []).toSorted((a, b) => Date.parse(a) - Date.parse(b))[0] ?? null
@@ -153,6 +158,11 @@ export function rotationOf(holders: readonly Holder[], now: number): Rotation {
   return isLate
     ? { label: 'Overdue', look: 'open', icon: 'findings', means, by }
     : { label: 'To be changed', look: 'plain', icon: 'clock', means, by }
+}
+
+/** What it knows is refused, with proof. What went off the list for another reason may open its door still. */
+function isRefused({ standing, retiredReason }: Holder): boolean {
+  return standing === 'retired' ? retiredReason === 'proven_dead' || retiredReason === 'rotated' : standing === 'closed'
 }
 
 /** What a holder knows, in words. */

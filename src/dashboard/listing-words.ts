@@ -91,8 +91,13 @@ export function inventoryMark({ inventory, running, fault, last, looks }: Invent
   return OUTCOMES[last.outcome]
 }
 
-/** What the last look at one identity says: that nothing is left, that something is, or that nobody could look. */
-export function lookMark({ outcome, reason, known, listed, assurance }: Listing): Mark {
+/**
+ * What the last look at one identity says: that nothing is left, that something is, or that nobody could look.
+ *
+ * @param without lists that the configuration leaves out
+ */
+export function lookMark(listing: Listing, without: readonly string[]): Mark {
+  const { outcome, reason, known, listed, standing, parts, assurance } = listing
   if (outcome === 'inconclusive') {
     const why = reason === null ? 'a list was not read to its end' : faultWords(reason)
     const label = listed === 0 ? 'Could not look' : 'Not all read'
@@ -100,14 +105,32 @@ export function lookMark({ outcome, reason, known, listed, assurance }: Listing)
       listed === 0 ? `Nothing is proven: ${why}.` : `${countOf(listed, 'grant')} listed; what is missing proves nothing: ${why}.`
     return { label, look: 'doubt', icon: 'question', means }
   }
-  if (listed > 0)
-    return { label: `${countOf(listed, 'grant')} left`, look: 'open', icon: 'door', means: 'Every list was read to its end.' }
+  const left = without.filter((list) => !Object.hasOwn(parts, list))
+  const omitted = left.length === 0 ? '' : ` Not asked for: ${left.map(humane).join(', ')}.`
+  if (listed > 0) {
+    const more = standing > listed ? ` ${figure(standing - listed)} more stand that it did not show.` : ''
+    const means = `${left.length === 0 ? 'Every list' : 'Every list that is asked for'} was read to its end.${more}${omitted}`
+    return { label: `${countOf(listed, 'grant')} left`, look: 'open', icon: 'door', means }
+  }
+  // Gone is what two looks in a row miss, where they looked.
+  if (standing > 0) {
+    const why = known === false ? 'Nobody of that name is known there any more' : 'This look did not show them'
+    const means = `${why}, which is no proof yet that they are gone.${omitted}`
+    return { label: `${countOf(standing, 'grant')} on record`, look: 'doubt', icon: 'question', means }
+  }
   if (known === false)
     return {
       label: 'No account found',
       look: 'none',
       icon: 'dash',
       means: 'Nobody of that name is known there; it may go by another.',
+    }
+  if (left.length > 0)
+    return {
+      label: 'Nothing listed',
+      look: 'plain',
+      icon: 'check',
+      means: `The lists that are asked for show nothing.${omitted}`,
     }
   const canary = assurance === 'explicit' ? ' No canary: a list that has gone blind would look the same.' : ''
   return {

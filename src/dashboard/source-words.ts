@@ -22,7 +22,9 @@ export const SOURCE_STATES: Record<Source['state'], Seen> = {
 export function sourceAdvice({ state, pulled }: Pick<Source, 'state' | 'pulled'>): string | undefined {
   switch (state) {
     case 'failing':
-      return 'Mend what it complains of, then pull it. Until then nobody hears who leaves.'
+      return pulled
+        ? 'Mend what it complains of, then pull it. Until then nobody hears who leaves.'
+        : 'Mend what it complains of, and look after whom it concerns: a departure may be among what was not taken.'
     case 'silent':
       return pulled
         ? 'It gave no sign of life in its time. Pull it, and look whether it answers: leavers may be missed.'

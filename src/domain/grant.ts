@@ -52,6 +52,18 @@ export const LISTING_FAULTS = [
 ] as const
 export type ListingFault = (typeof LISTING_FAULTS)[number]
 
+/** Faults that may be over with the next request. Others come again, as long as nobody mends something. */
+export const TRANSIENT_FAULTS: ReadonlySet<ListingFault> = new Set<ListingFault>([
+  'unauthenticated',
+  'rate_limited',
+  'server_error',
+  'unreachable',
+  'timeout',
+  'tls_error',
+  'credential_unavailable',
+  'stopped',
+])
+
 /**
  * What came of a turn of an inventory. `completed`: everybody who was due was looked at. `unfinished`: its time was over before. `blind`:
  * nobody could be looked at: the decoy, the canary or the credential failed. `held`: the system asked to be left alone, or its way failed.
@@ -70,6 +82,32 @@ export interface GrantFacts {
   createdAt?: string
   lastUsedAt?: string
   expiresAt?: string
+}
+
+/** What of a list that was read to its end counts as missing where it is not shown; without any of these, whatever it has shown before. */
+export interface MissBounds {
+  /** Of a list that hangs on another one: what begins the keys of those that were read. Of the rest nobody has looked. */
+  under?: string[]
+  /** Of a log: keys of what it says has ended, and of nothing else: it may not reach back. */
+  ended?: string[]
+  /** Keys that it shows as nobody's: whose they are it does not say. */
+  unowned?: string[]
+}
+
+/** One list of one account that was read to its end. */
+export interface WholeLook extends MissBounds {
+  account: string
+  list: string
+}
+
+/** Whether a grant that a listing did not show is missing: its own account was looked at, and where it lies. */
+export function isMissing(grant: { account: string; list: string; key: string }, looks: readonly WholeLook[]): boolean {
+  const of = looks.filter(({ account, list }) => account === grant.account && list === grant.list)
+  const isTold = ({ under, ended, unowned }: MissBounds) =>
+    (under?.some((begins) => grant.key.startsWith(`${begins} `)) ?? true) &&
+    (ended?.includes(grant.key) ?? true) &&
+    unowned?.includes(grant.key) !== true
+  return of.length > 0 && of.every(isTold)
 }
 
 /** What an identity may hold so many of: more, and the list counts as cut. */

@@ -9,6 +9,7 @@ import {
   giveOver,
   type HandoverRow,
   insertHandover,
+  lockEased,
   lockHandover,
   lockOpenHandover,
   lockOwned,
@@ -18,8 +19,11 @@ import {
 import { type IdentityRow, identityById, lockIdentities } from '../store/identity.ts'
 import { transact } from '../store/transact.ts'
 import { operatorEvent } from './act.ts'
+import { moveByTime } from './apply.ts'
 import { changeOwner, checkOwner, hasLeft, identityOf, type OwnershipDeps } from './ownership.ts'
+import { severityToday } from './remind.ts'
 import { findingKey } from './signals.ts'
+import { escalate } from './transition.ts'
 
 /** What is agreed. Identities are given by their external ids. */
 export interface Agreement {
@@ -126,6 +130,24 @@ export async function cancelHandover(
     })
     return { credentials: released.length }
   })
+}
+
+/** Findings that time alone moves in one transaction. */
+const PAGE = 200
+
+/**
+ * Gives findings that a handover eased the severity back that counts, once the date has passed and nothing tries their credential any more,
+ * since it went off the list while they were open. To be called each minute.
+ */
+export async function escalateEased({ db, now, policy, raise }: Omit<OwnershipDeps, 'actor'>): Promise<void> {
+  const page = (after: string | undefined) =>
+    transact(db, async (tx) => {
+      const at = toMs(now())
+      const rows = await lockEased(tx, { at, within: policy.revokeWithinMs, after, limit: PAGE })
+      await moveByTime(tx, rows, at, (episode, row) => escalate(episode, severityToday(row, at, policy), at), raise)
+      return rows
+    })
+  for (let rows = await page(undefined); rows.length > 0; rows = await page(rows.at(-1)?.id)) if (rows.length < PAGE) return
 }
 
 async function parties(tx: Queryable, agreement: Agreement, now: Temporal.Instant) {

@@ -23,7 +23,7 @@ export async function remindFindings(
 }
 
 /** What a signal of today would say. */
-function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy): Severity {
+export function severityToday(row: StaleFinding, at: Temporal.Instant, policy: Policy): Severity {
   const { kind, tier, system, identityKind, privilege, credentialKind, terminatedAt } = row
   if (
     tier !== null &&

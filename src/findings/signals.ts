@@ -218,12 +218,17 @@ export function grantSignal(
   }
 }
 
-/** When access had to be gone: the handover's date where there is one, otherwise the policy's time after termination. */
+/**
+ * When access had to be gone: at the handover's date where there is one, though never before the termination; otherwise the policy's time
+ * after it.
+ */
 export function revokeBy(
   of: PolicyFacts & { tier: Tier; terminatedAt: Temporal.Instant; handoverBy: Temporal.Instant | undefined },
   policy: Policy,
 ): Temporal.Instant {
-  return of.handoverBy ?? of.terminatedAt.add({ milliseconds: withinMs(policy.revokeWithinMs, of) })
+  const { handoverBy, terminatedAt } = of
+  if (handoverBy === undefined) return terminatedAt.add({ milliseconds: withinMs(policy.revokeWithinMs, of) })
+  return Temporal.Instant.compare(handoverBy, terminatedAt) < 0 ? terminatedAt : handoverBy
 }
 
 function accessKind(seen: ObservedCredential): FindingKind {

@@ -89,6 +89,15 @@ export function remind(finding: Episode, severity: Severity, at: Temporal.Instan
   return isWorse ? alert({ ...finding, severity }, 'escalated', at) : alert(finding, 'reminded', at)
 }
 
+/**
+ * What becomes of a finding that no observation moves any more, at the severity that it has by now: whoever acknowledged the smaller one is
+ * told as well. Pure. No event: it has not grown.
+ */
+export function escalate(finding: Episode, severity: Severity, at: Temporal.Instant): Transition {
+  const isWorse = severity !== finding.severity && atLeast(severity, finding.severity)
+  return isWorse ? alert({ ...finding, severity }, 'escalated', at) : { finding, event: undefined }
+}
+
 function open(signal: Present): Transition {
   const finding: Episode = {
     kind: signal.kind,

@@ -5,11 +5,12 @@ import type { ImportOptions, IntakeDeps } from './deps.ts'
 import { type IdentityPlan, planIdentities } from './identity-plan.ts'
 import { IDENTITY_COLUMNS, type IdentityEntry, readIdentity } from './identity-row.ts'
 import { importFile } from './import-file.ts'
-import { addFaults, type ImportReport, type RowFault } from './report.ts'
+import { addFaults, addWarnings, type ImportReport, type RowFault } from './report.ts'
 import { openSeen } from './seen.ts'
 import type { ImportSource } from './source.ts'
 import { countFallingDue, followStandings } from './standing.ts'
 import { inTransaction, type Tx } from './transaction.ts'
+import { openOwnersNamed } from './unknown-owners.ts'
 
 /**
  * Imports who there is and who has left, from CSV or JSON Lines (columns: `docs/import.md`). The same file twice changes nothing the
@@ -17,24 +18,31 @@ import { inTransaction, type Tx } from './transaction.ts'
  */
 export async function importIdentities(source: ImportSource, deps: IntakeDeps, options: ImportOptions): Promise<ImportReport> {
   const seen = openSeen()
-  return importFile<IdentityEntry>(source, deps, options, {
+  const owners = openOwnersNamed()
+  const report = await importFile<IdentityEntry>(source, deps, options, {
     columns: IDENTITY_COLUMNS,
     action: 'identities.import',
     read: (row) => {
       const entry = readIdentity(row, deps.policy)
-      return 'message' in entry ? entry : (repeated(entry, seen.add(entry.externalId, entry.line)) ?? entry)
+      if ('message' in entry) return entry
+      const fault = repeated(entry, seen.add(entry.externalId, entry.line))
+      if (fault === undefined) owners.add(entry)
+      return fault ?? entry
     },
-    write: async (entries, label, report, dryRun) => {
+    write: async (entries, label, counts, dryRun) => {
       const done = dryRun ? await lookAhead(deps, entries, label) : await write(deps, entries, label)
       const { plan } = done
-      report.created += plan.inserts.length
-      report.updated += plan.updates.length
-      report.unchanged += plan.unchanged
-      report.reinstated += plan.reinstated
-      report.dueNow += done.dueNow
-      addFaults(report, plan.faults)
+      counts.created += plan.inserts.length
+      counts.updated += plan.updates.length
+      counts.unchanged += plan.unchanged
+      counts.reinstated += plan.reinstated
+      counts.dueNow += done.dueNow
+      addFaults(counts, plan.faults)
     },
   })
+  // Of a file that was cut short nobody can tell who would have come.
+  if (!report.stopped) addWarnings(report, await owners.unknown(deps.db, (owner) => options.dryRun && seen.has(owner)))
+  return report
 }
 
 /** One identity in two rows, one of them a leaver: whichever came last would win, and the next import would undo it. */

@@ -24,6 +24,12 @@ export interface ImportReport {
   /** The first bad rows, in the order of their lines; `badTotal` counts them all. */
   bad: RowFault[]
   badTotal: number
+  /**
+   * The first rows that were taken and say something that may be wrong, in the order of their lines, and how many there are; left out: this
+   * kind of file has none.
+   */
+  warnings?: RowFault[]
+  warningTotal?: number
   /** Credentials that fell due now. */
   dueNow: number
   /** The signal cut it short; what was read until then is kept. */
@@ -54,4 +60,11 @@ export function addFaults(report: ImportReport, faults: readonly RowFault[]): vo
   if (report.bad.length >= KEPT_FAULTS || faults.length === 0) return
   report.bad.push(...faults.slice(0, KEPT_FAULTS - report.bad.length))
   report.bad.sort((a, b) => a.line - b.line)
+}
+
+/** Adds warnings, of which only the first are kept; none leave the report as it is. */
+export function addWarnings(report: ImportReport, warnings: readonly RowFault[]): void {
+  if (warnings.length === 0) return
+  report.warnings = warnings.slice(0, KEPT_FAULTS)
+  report.warningTotal = warnings.length
 }

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 export interface Seen {
   /** Remembers a key; the line it was first seen on where it is not new. */
   add(key: string, line: number): number | undefined
+  has(key: string): boolean
 }
 
 const FIRST_SLOTS = 1024
@@ -31,12 +32,16 @@ export function openSeen(): Seen {
       if (before[at + 2] !== 0) table.set(before.subarray(at, at + 3), slotOf(before[at] ?? 0, before[at + 1] ?? 0))
     }
   }
+  const find = (key: string) => {
+    const digest = hash('sha256', key, 'buffer')
+    const high = digest.readUInt32LE(0)
+    const low = digest.readUInt32LE(4)
+    return { high, low, at: slotOf(high, low) }
+  }
   return {
+    has: (key) => table[find(key).at + 2] !== 0,
     add: (key, line) => {
-      const digest = hash('sha256', key, 'buffer')
-      const high = digest.readUInt32LE(0)
-      const low = digest.readUInt32LE(4)
-      const at = slotOf(high, low)
+      const { high, low, at } = find(key)
       const first = table[at + 2]
       if (first !== undefined && first !== 0) return first
       table[at] = high

@@ -1,14 +1,23 @@
 import type { Dispatcher } from 'undici'
 import { RevenantError } from '../domain/error.ts'
-import { GRANTS_MOST, type ListingFault, type PersonName } from '../domain/grant.ts'
+import { GRANTS_MOST, type ListingFault, type MissBounds, type PersonName } from '../domain/grant.ts'
 import { compilePointer } from '../domain/pointer.ts'
 import { exchange, type HttpRequest } from './exchange.ts'
 import { judgeFailure } from './failure.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import { type AdminScope, type InventoryAuthenticator, TokenRefusedError } from './inventory-auth.ts'
-import { compileGrant, compileOver, type ListedGrant, type PersonScope, pointersOf, wordOf } from './inventory-items.ts'
+import { type AdminScope, type Carried, type InventoryAuthenticator, TokenRefusedError } from './inventory-auth.ts'
+import {
+  compileGrant,
+  compileOnly,
+  compileOver,
+  isKey,
+  type ListedGrant,
+  type PersonScope,
+  pointersOf,
+  wordOf,
+} from './inventory-items.ts'
 import { compileLog } from './inventory-log.ts'
-import { type Asking, compileReading, type Reading, type Refusal } from './inventory-reading.ts'
+import { type Ask, type Asking, compileReading, type Reading, type Refusal } from './inventory-reading.ts'
 import { INVENTORY_TEMPLATES, type InventoryEntry, type InventoryList, type Lookup } from './inventory-schema.ts'
 import { compileWhen } from './predicate.ts'
 import { quotesOf } from './quotes.ts'
@@ -25,6 +34,8 @@ export interface ListingContext {
   http: Dispatcher
   attribution: string
   signal: AbortSignal
+  /** Makes what is the same for everybody, by a signal of its own: no person's time runs meanwhile. */
+  apart<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** Of one request. */
   timeoutMs: number
   /** Waits for the next place on the system's time line. */
@@ -38,10 +49,12 @@ export interface ListingContext {
 export interface Listed {
   /** Whether the system knows the person; undefined: it could not be told. */
   known: boolean | undefined
+  /** Whom the lists are of, for good: the `id` that lookups found, or all that they found. Undefined: nobody. */
+  account: string | undefined
   grants: ListedGrant[]
   parts: Record<string, 'complete' | ListingFault>
-  /** Of lists that hang on another one: what begins the keys of those that were read. Of the rest nobody has looked. */
-  under: Record<string, string[]>
+  /** Of lists, what of them counts as missing where it is not shown. */
+  bounds: Record<string, MissBounds>
   /** The first fault; undefined: complete. */
   fault: ListingFault | undefined
   /** The system asks to be left alone for so long. */
@@ -73,30 +86,38 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
   ]
   const prefix = base.pathname.replace(/\/$/, '')
   const lookups = entry.lookups.map((lookup) => ({ lookup, find: compileLookup(lookup, prefix) }))
-  const lists = entry.lists.map((list) => ({ list, read: compileList(list, prefix) }))
+  const lists = entry.lists.map((list) => ({ list, read: compileList(list, prefix), isWhole: compileOnly(list.granted) }))
   return (admin) => {
     const isQuote = quotesOf(admin.secret)
     const shared: Asking['shared'] = new Map()
-    let header: Promise<readonly [string, string]> | undefined
+    let bought: Promise<Carried> | undefined
     return {
       list: async ({ by, name }, context) => {
-        const listed: Listed = { known: undefined, grants: [], parts: {}, under: {}, fault: undefined, retryAfterMs: undefined }
+        const nothing = { known: undefined, account: undefined, fault: undefined, retryAfterMs: undefined }
+        const listed: Listed = { ...nothing, grants: [], parts: {}, bounds: {} }
         const wanted = lists.filter(({ list: { id } }) => !context.without.has(id))
         const failed = (fault: ListingFault): Listed => {
           for (const { list } of wanted) listed.parts[list.id] ??= fault
           listed.fault ??= fault
           return listed
         }
-        const send = (request: HttpRequest) => sendOne(request, context)
-        const ask: Asking['ask'] = async (path, of, scope) => {
-          header ??= auth.header(admin, send, context.attribution)
-          const carried = await header.catch((error: unknown) => {
+        const carried = () => {
+          bought ??= context.apart((signal) =>
+            auth.carried(admin, (request) => sendOne(request, { ...context, signal }), context.attribution),
+          )
+          return bought.catch((error: unknown) => {
             // Asked for again with the next listing: a secret gets mended.
-            header = undefined
+            bought = undefined
             throw error
           })
-          return send(requestOf(entry, base, path, of, scope, carried, context.attribution))
         }
+        const askBy =
+          (signal: AbortSignal): Ask =>
+          async (path, of, scope) => {
+            const { header } = await carried()
+            return sendOne(requestOf(entry, base, path, of, scope, header, context.attribution), { ...context, signal })
+          }
+        const apart: Asking['apart'] = (reading) => context.apart((signal) => reading(askBy(signal)))
         const refusalOf = (answer: HttpAnswer): Refusal => {
           const fault = told.find(({ holds }) => holds(answer))?.fault ?? statusFault(answer.status)
           const mayWait = fault === 'rate_limited' || fault === 'server_error'
@@ -105,7 +126,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
             retryAfterMs: mayWait ? retryAfterMs(answer.headers, context.nowMs(), entry.resetHeader) : undefined,
           }
         }
-        const asking: Asking = { ask, refusalOf, shared }
+        const asking: Asking = { ask: askBy(context.signal), apart, refusalOf, shared }
         const wait = (ms: number | undefined) => {
           if (ms !== undefined) listed.retryAfterMs = Math.max(ms, listed.retryAfterMs ?? 0)
         }
@@ -138,21 +159,39 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
           Object.assign(person, found.found)
           listed.known = true
         }
-        for (const { list, read } of wanted) {
-          const got = await guarded(() => read(asking, scope, context.nowMs(), isQuote))
+        const account = accountOf(person)
+        if (!isKey(account) || isQuote(account)) return failed('unexpected_answer')
+        listed.account = account
+        for (const { list, read, isWhole } of wanted) {
+          const got = await guarded(async () => {
+            // Whose time is over begins no list that is the same for everybody.
+            context.signal.throwIfAborted()
+            const { fault, ...rest } = await read(asking, scope, context.nowMs(), isQuote)
+            const { granted } = await carried()
+            return { ...rest, fault: fault ?? (granted === undefined || isWhole(granted) ? undefined : 'forbidden') }
+          })
           wait(got.retryAfterMs)
-          const grants = 'grants' in got ? got.grants : []
-          listed.grants.push(...grants)
-          listed.parts[list.id] = got.fault ?? 'complete'
-          if ('under' in got && got.under !== undefined) listed.under[list.id] = got.under
-          if (got.fault === undefined) continue
-          listed.fault ??= got.fault
-          if (STOPS.has(got.fault)) return failed(got.fault)
+          const { fault } = got
+          if ('grants' in got) {
+            listed.grants.push(...got.grants)
+            listed.bounds[list.id] = got.bounds
+          }
+          listed.parts[list.id] = fault ?? 'complete'
+          if (fault === undefined) continue
+          listed.fault ??= fault
+          if (STOPS.has(fault)) return failed(fault)
         }
         return listed
       },
     }
   }
+}
+
+/** A name may be given to somebody else, or change: what tells accounts apart is what was found by it, its id before all. */
+function accountOf({ name = '', id, ...found }: Record<string, string>): string {
+  if (id !== undefined) return id
+  const words = Object.values(found)
+  return words.length === 0 ? name : words.join(' ')
 }
 
 function compileLookup(lookup: Lookup, prefix: string) {
@@ -184,25 +223,42 @@ function compileList(list: InventoryList, prefix: string) {
   const log = list.log === undefined ? undefined : compileLog(list.log)
   return async (asking: Asking, scope: PersonScope, nowMs: number, isQuote: (text: string) => boolean) => {
     const grants = new Map<string, ListedGrant>()
-    const under: string[] = []
+    const bounds: MissBounds = { ...(outer === undefined ? {} : { under: [] }), ...(log === undefined ? {} : { ended: [] }) }
     let fault: ListingFault | undefined
     let retryAfterMs: number | undefined
     const add = (item: unknown, apart: string) => {
-      if (isOver(item, nowMs)) return
+      if (isOver(item, nowMs)) {
+        bounds.ended?.push(apart)
+        return
+      }
       const grant = make(item, apart, isQuote)
       if (grant === undefined) fault ??= 'unexpected_answer'
       else if (grants.size >= GRANTS_MOST) fault ??= 'paging_cut'
       else grants.set(grant.key, grant)
     }
+    /** It is in the list, and may be anybody's. */
+    const leave = (item: unknown, apart: string) => {
+      if (isOver(item, nowMs)) return
+      const grant = make(item, apart, isQuote)
+      if (grant === undefined) fault ??= 'unexpected_answer'
+      else {
+        bounds.unowned ??= []
+        bounds.unowned.push(grant.key)
+      }
+    }
     const readOne = async (item: Record<string, string>) => {
       const got = await read(asking, { ...scope, item })
       const apart = Object.values(item).join(' ')
-      under.push(apart)
-      if (log === undefined) for (const each of got.items) add(each, apart)
+      bounds.under?.push(apart)
+      if (log === undefined) {
+        for (const each of got.items) add(each, apart)
+        for (const each of got.unowned ?? []) leave(each, apart)
+      }
       // What began may have ended further on: of a part of a log nothing is known.
       else if (got.fault === undefined) {
         const told = log(got.items, scope)
         for (const each of told.standing) add(each.item, each.thing)
+        bounds.ended?.push(...told.ended)
         if (told.fault) fault ??= 'unexpected_answer'
       }
       fault ??= got.fault
@@ -221,7 +277,7 @@ function compileList(list: InventoryList, prefix: string) {
         else await readOne(Object.fromEntries(words.map(([name, word]) => [name, word ?? ''])))
       }
     }
-    return { grants: [...grants.values()], fault, retryAfterMs, under: outer === undefined ? undefined : under }
+    return { grants: [...grants.values()], fault, retryAfterMs, bounds }
   }
 }
 
@@ -232,7 +288,7 @@ function requestOf(
   path: string,
   { request }: Reading,
   scope: PersonScope,
-  carried: readonly [string, string],
+  header: readonly [string, string],
   attribution: string,
 ): HttpRequest {
   const constant = Object.entries(entry.headers ?? {}).flat()
@@ -244,7 +300,7 @@ function requestOf(
     bare: path.split('?')[0] ?? path,
     method: request.method,
     headers: [
-      ...['user-agent', attribution, ...accept, ...constant, ...carried],
+      ...['user-agent', attribution, ...accept, ...constant, ...header],
       ...(body === undefined ? [] : ['content-type', 'application/json']),
     ],
     ...(body === undefined ? {} : { body }),
@@ -265,6 +321,10 @@ async function sendOne(request: HttpRequest, context: ListingContext): Promise<H
   return exchange(context.http, request, AbortSignal.any([context.signal, timeout]))
 }
 
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError'
+}
+
 function statusFault(status: number): ListingFault {
   if (status === 401) return 'unauthenticated'
   if (status === 403 || status === 407) return 'forbidden'
@@ -274,13 +334,13 @@ function statusFault(status: number): ListingFault {
 }
 
 function thrownFault(error: unknown, signal: AbortSignal): ListingFault {
-  if (signal.aborted) return 'stopped'
+  // A person's time that is over is no stop: what was read until then counts.
+  if (signal.aborted) return isTimeout(signal.reason) ? 'timeout' : 'stopped'
   if (error instanceof RevenantError) {
     if (error.code === 'INPUT_INVALID') return 'no_name'
     return error.code === 'ORIGIN_FORBIDDEN' ? 'paging_origin' : 'credential_unavailable'
   }
-  const timedOut = error instanceof DOMException && error.name === 'TimeoutError'
-  const { reason } = judgeFailure(error, timedOut)
+  const { reason } = judgeFailure(error, isTimeout(error))
   if (reason === 'timeout' || reason === 'unreachable' || reason === 'tls_error') return reason
   return 'unexpected_answer'
 }

@@ -18,10 +18,16 @@ export interface InventoryAuthenticator {
   /** Where a token is had, where one is needed: the credential goes there too. */
   readonly tokenOrigin: (scope: AdminScope) => string | undefined
   /**
-   * The header that carries it. Throws `TokenRefusedError` where there is none to be had, and `SECRET_INVALID` where the credential does
-   * not fit.
+   * What carries it. Throws `TokenRefusedError` where there is none to be had, and `SECRET_INVALID` where the credential does not fit.
    */
-  header(scope: AdminScope, send: Send, attribution: string): Promise<readonly [name: string, value: string]>
+  carried(scope: AdminScope, send: Send, attribution: string): Promise<Carried>
+}
+
+/** What every request carries. */
+export interface Carried {
+  header: readonly [name: string, value: string]
+  /** What the answer that gave a token says; undefined: none was bought. */
+  granted?: unknown
 }
 
 /** No token was given for the administrator's credential. */
@@ -53,15 +59,15 @@ function compileKind(auth: InventoryAuth): Kind {
   switch (auth.kind) {
     case 'header': {
       const value = AUTH_TEMPLATES.compile(auth.value)
-      return { tokenOrigin: none, header: async (scope) => [auth.name, visible(value.render(scope))] }
+      return { tokenOrigin: none, carried: async (scope) => ({ header: [auth.name, visible(value.render(scope))] }) }
     }
     case 'basic': {
       const [name, password] = [AUTH_TEMPLATES.compile(auth.username), AUTH_TEMPLATES.compile(auth.password)]
       return {
         tokenOrigin: none,
-        header: async (scope) => {
+        carried: async (scope) => {
           const pair = `${visible(name.render(scope))}:${visible(password.render(scope))}`
-          return ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`]
+          return { header: ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`] }
         },
       }
     }
@@ -89,7 +95,7 @@ function withToken(address: string, form: (scope: AdminScope, tokenUrl: string) 
   const urlOf = (scope: AdminScope) => URL.parse(template.render(scope, encodeIfNeeded) ?? '') ?? undefined
   return {
     tokenOrigin: (scope) => urlOf(scope)?.origin,
-    header: async (scope, send, attribution) => {
+    carried: async (scope, send, attribution) => {
       const url = urlOf(scope)
       if (url === undefined) throw new RevenantError('CONFIG_INVALID', 'the target names no address for tokens')
       const { jwt, ...fields } = await form(scope, url.href)
@@ -103,7 +109,10 @@ function withToken(address: string, form: (scope: AdminScope, tokenUrl: string) 
       })
       const given = answer.status === 200 || answer.status === 201 ? granted.safeParse(answer.json()).data : undefined
       if (given === undefined) throw new TokenRefusedError(answer)
-      return ['authorization', `Bearer ${visible('token' in given ? given.token : given.access_token)}`]
+      return {
+        header: ['authorization', `Bearer ${visible('token' in given ? given.token : given.access_token)}`],
+        granted: answer.json(),
+      }
     },
   }
 }

@@ -1,6 +1,6 @@
 import { type Fault, type Path, parseDeclared } from './catalogue-entry.ts'
 import { AUTH_TEMPLATES, INVENTORY_TEMPLATES, type InventoryEntry, inventorySchema } from './inventory-schema.ts'
-import { readsCode, statusesMeet, type When } from './predicate.ts'
+import { looksInside, readsCode, statusesMeet, type When } from './predicate.ts'
 
 /**
  * Parses one file of probes/inventory. Throws `CATALOGUE_INVALID` that lists every fault with its path and line.
@@ -67,7 +67,10 @@ function answerFaults(entry: InventoryEntry): Fault[] {
       return [{ path, message: 'a refusal, a limit or a failure says nothing about the person: name another status' }]
     return readsCode(when) ? [] : [{ path, message: 'must compare a code that machines read' }]
   }
-  return readingsOf(entry).flatMap(({ path, empty, unknown, when }) => [
+  return readingsOf(entry).flatMap(({ path, empty, unknown, when, omitsEmpty }) => [
+    ...(omitsEmpty === true && (when === undefined || !looksInside(when))
+      ? [{ path: [...path, 'omitsEmpty'], message: 'say in when what such a list is known by' }]
+      : []),
     ...empty.flatMap((each, at) => check(each, [...path, 'empty', at])),
     ...unknown.flatMap((each, at) => check(each, [...path, 'unknown', at])),
     ...(when !== undefined && statusesMeet(when, 300, 599)

@@ -15,34 +15,53 @@ export interface ListedGrant {
   facts: GrantFacts
 }
 
-const NOBODY: PersonScope = { target: {}, person: {}, item: {} }
 const LONGEST_TEXT = 200
 const LONGEST_KEY = 400
 const MOST_SCOPES = 100
 /** From the midnight with which a day begins in UTC to the one with which it ends at UTC-12. */
 const DAY_OVER_MS = 36 * 3_600_000
 
+/** Whose an item of a list is. `nobody`: it has a place for that, and there is nothing in it. */
+export type Whose = 'person' | 'other' | 'nobody'
+
 /**
- * What tells whether an item of a list is meant: it is this person's, and it stands. Undefined where it does not say whose it is: a system
+ * What tells whose an item of a list is. Undefined where it does not say so at all, though nothing declares that it may (`sees`): a system
  * that leaves that out for whoever may see less would otherwise show nothing of anybody.
  */
-export function compileMeant(
-  of: Pick<InventoryList, 'match' | 'only'>,
-): (item: unknown, scope: PersonScope) => boolean | undefined {
+export function compileWhose(
+  of: Pick<InventoryList, 'match' | 'sees'>,
+): (item: unknown, scope: PersonScope) => Whose | undefined {
+  const seen = [of.sees ?? []].flat()
   const matches = Object.entries(of.match ?? {}).map(([pointer, text]) => {
-    return { find: compilePointer(pointer), template: INVENTORY_TEMPLATES.compile(text) }
-  })
-  const tests = Object.entries(of.only ?? {}).map(([pointer, test]) => {
-    return { find: compilePointer(pointer), holds: compileValue(test) }
+    const above = pointer.split('/').flatMap((_, at, tokens) => (at < 2 ? [] : [compilePointer(tokens.slice(0, at).join('/'))]))
+    const mayLack = seen.some((each) => pointer === each || pointer.startsWith(`${each}/`))
+    return { find: compilePointer(pointer), template: INVENTORY_TEMPLATES.compile(text), above, mayLack }
   })
   return (item, scope) => {
-    if (!tests.every(({ find, holds }) => holds(find(item)))) return false
-    if (matches.some(({ find }) => find(item) === undefined)) return undefined
-    return matches.every(({ find, template }) => {
+    const told = matches.map(({ find, template, above, mayLack }): Whose | undefined => {
+      const found = find(item)
+      if (found === undefined && !mayLack && !above.some((each) => each(item) === null)) return undefined
+      if (isNothing(found)) return 'nobody'
       const wanted = template.render(scope)?.toLowerCase()
-      return wanted !== undefined && [find(item)].flat().some((each) => wordOf(each)?.toLowerCase() === wanted)
+      return wanted !== undefined && [found].flat().some((each) => wordOf(each)?.toLowerCase() === wanted) ? 'person' : 'other'
     })
+    if (told.includes(undefined)) return undefined
+    return told.includes('other') ? 'other' : told.includes('nobody') ? 'nobody' : 'person'
   }
+}
+
+/** What tells whether an item stands, by tests of its members. */
+export function compileOnly(only: InventoryList['only']): (item: unknown) => boolean {
+  const tests = Object.entries(only ?? {}).map(([pointer, test]) => ({
+    find: compilePointer(pointer),
+    holds: compileValue(test),
+  }))
+  return (item) => tests.every(({ find, holds }) => holds(find(item)))
+}
+
+/** Nothing stands in a member. */
+export function isNothing(found: unknown): boolean {
+  return found === undefined || found === null || found === ''
 }
 
 /**
@@ -55,14 +74,14 @@ export function compileGrant(
 ): (item: unknown, outer: string, isQuote: (text: string) => boolean) => ListedGrant | undefined {
   const keys = [list.key ?? []].flat().map(compilePointer)
   const titles = [list.fields.title ?? []].flat().map(compilePointer)
-  const kinds = list.kinds.map(({ when, kind }) => ({ kind, holds: compileMeant({ only: when, match: undefined }) }))
+  const kinds = list.kinds.map(({ when, kind }) => ({ kind, holds: compileOnly(when) }))
   const scopes = optional(list.fields.scopes)
   const times = (['createdAt', 'lastUsedAt', 'expiresAt'] as const).map((name) => ({ name, find: optional(list.fields[name]) }))
   return (item, outer, isQuote) => {
     const parts = keys.map((find) => wordOf(find(item)))
     if (parts.some((part) => part === undefined || part === '')) return undefined
     const key = [...(outer === '' ? [] : [outer]), ...parts].join(' ')
-    if (key === '' || key.length > LONGEST_KEY || key !== clean(key, LONGEST_KEY) || isQuote(key)) return undefined
+    if (!isKey(key) || isQuote(key)) return undefined
     const safe = (text: string, most = LONGEST_TEXT) => {
       const cleaned = clean(text, most)
       return isQuote(cleaned) ? '' : cleaned
@@ -77,9 +96,14 @@ export function compileGrant(
       const at = instantOf(find(item))
       if (at !== undefined) facts[name] = at
     }
-    const kind = kinds.find(({ holds }) => holds(item, NOBODY) === true)?.kind ?? list.kind
+    const kind = kinds.find(({ holds }) => holds(item))?.kind ?? list.kind
     return { list: list.id, kind, key, title: title ?? list.label, facts }
   }
+}
+
+/** Whether a text tells one thing from another in the database as it does here. */
+export function isKey(text: string): boolean {
+  return text !== '' && text.length <= LONGEST_KEY && text === clean(text, LONGEST_KEY)
 }
 
 /** Pointers that a list's grants are made of, and its items told by. */

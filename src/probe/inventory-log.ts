@@ -1,11 +1,23 @@
 import { compilePointer } from '../domain/pointer.ts'
-import { compileMeant, instantOf, type PersonScope, wordOf } from './inventory-items.ts'
+import { compileOnly, compileWhose, instantOf, type PersonScope, wordOf } from './inventory-items.ts'
 import type { InventoryLog } from './inventory-schema.ts'
 
 /** What events leave: a thing, and the last event by which this person began it. */
 export interface Standing {
   thing: string
   item: unknown
+}
+
+/** What a log tells of one person. */
+export interface Logged {
+  standing: Standing[]
+  /**
+   * Things that it says are over for them. What stands in neither list it does not tell of: its beginning may be further back than the log
+   * reaches.
+   */
+  ended: string[]
+  /** An event does not say what it is about, when it was, or, where it begins something, whose it is. */
+  fault: boolean
 }
 
 interface Event {
@@ -19,19 +31,14 @@ interface Event {
  * What tells of a log which things stand, and are this person's. One stands where the last that was done to it, by anybody, began it. It is
  * theirs where they began it after it was ended last: who resumes what somebody else began does not take it from them. Of what happens at
  * the same time the beginning counts as the later: what may stand is shown.
- *
- * `fault`: an event does not say what it is about, when it was, or, where it begins something, whose it is. The log is not what is
- * documented then.
  */
-export function compileLog(
-  log: InventoryLog,
-): (items: readonly unknown[], scope: PersonScope) => { standing: Standing[]; fault: boolean } {
+export function compileLog(log: InventoryLog): (items: readonly unknown[], scope: PersonScope) => Logged {
   const things = log.of.map((pointer) => ({ name: pointer.split('/').at(-1) ?? '', find: compilePointer(pointer) }))
   const at = compilePointer(log.at)
-  const mine = compileMeant({ match: log.match, only: undefined })
+  const whose = compileWhose({ match: log.match, sees: undefined })
   const does = (['begins', 'suspends', 'ends'] as const).flatMap((name) => {
     const only = log[name]
-    return only === undefined ? [] : [{ name, holds: compileMeant({ only, match: undefined }) }]
+    return only === undefined ? [] : [{ name, holds: compileOnly(only) }]
   })
   const thingOf = (item: unknown): string | undefined => {
     const found = things.map(({ name, find }) => ({ name, word: wordOf(find(item)) })).find(({ word }) => (word ?? '') !== '')
@@ -41,25 +48,36 @@ export function compileLog(
     const events = new Map<string, Event[]>()
     let fault = false
     for (const item of items) {
-      const what = does.find(({ holds }) => holds(item, scope) === true)?.name
+      const what = does.find(({ holds }) => holds(item))?.name
       if (what === undefined) continue
       // Whose an end is does not matter: a system ends things too.
-      const isMine = what === 'begins' ? mine(item, scope) : false
+      const of = what === 'begins' ? whose(item, scope) : 'other'
       const [thing, time] = [thingOf(item), instantOf(at(item))]
-      if (thing === undefined || time === undefined || isMine === undefined) {
+      if (thing === undefined || time === undefined || of === undefined) {
         fault = true
         continue
       }
-      const of = events.get(thing) ?? []
-      of.push({ does: what, atMs: Date.parse(time), isMine, item })
-      events.set(thing, of)
+      const before = events.get(thing) ?? []
+      before.push({ does: what, atMs: Date.parse(time), isMine: of === 'person', item })
+      events.set(thing, before)
     }
-    return { standing: [...events].flatMap(([thing, of]) => standingOf(thing, of)), fault }
+    const standing = [...events].flatMap(([thing, each]) => standingOf(thing, each))
+    const stand = new Set(standing.map(({ thing }) => thing))
+    const ended = [...events].flatMap(([thing, each]) => (!stand.has(thing) && isEnded(each) ? [thing] : []))
+    return { standing, ended, fault }
   }
 }
 
+function last(of: readonly Event[]): number {
+  return of.reduce((latest, { atMs }) => Math.max(latest, atMs), Number.NEGATIVE_INFINITY)
+}
+
+/** It was ended, or the last that was done to it suspends it: a beginning that the log has lost lies before. */
+function isEnded(events: readonly Event[]): boolean {
+  return events.some(({ does }) => does === 'ends') || last(events.filter(({ does }) => does === 'begins')) < last(events)
+}
+
 function standingOf(thing: string, events: readonly Event[]): Standing[] {
-  const last = (of: readonly Event[]) => of.reduce((latest, { atMs }) => Math.max(latest, atMs), Number.NEGATIVE_INFINITY)
   const begun = events.filter(({ does }) => does === 'begins')
   if (last(begun) < last(events)) return []
   const ended = last(events.filter(({ does }) => does === 'ends'))

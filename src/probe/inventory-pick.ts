@@ -4,7 +4,7 @@ type Branch = Record<string, unknown>
 
 /**
  * What copies the members that some pointers find, and nothing else, so that the same pointers find the same in the copy: a roster of
- * thousands is kept for a turn.
+ * thousands is kept for a turn. A null above what is looked for is copied: it says that there is nothing.
  */
 export function compilePick(pointers: readonly string[]): (item: unknown) => unknown {
   // The shorter first: what lies below a member that is copied whole is in it already.
@@ -13,6 +13,7 @@ export function compilePick(pointers: readonly string[]): (item: unknown) => unk
   if (outer.includes('')) return (item) => item
   const picks = outer.map((pointer) => ({
     find: compilePointer(pointer),
+    above: pointer.split('/').flatMap((_, at, raw) => (at < 2 ? [] : [compilePointer(raw.slice(0, at).join('/'))])),
     tokens: pointer
       .split('/')
       .slice(1)
@@ -20,9 +21,13 @@ export function compilePick(pointers: readonly string[]): (item: unknown) => unk
   }))
   return (item) => {
     const copy: Branch = Object.create(null)
-    for (const { find, tokens } of picks) {
+    for (const { find, tokens, above } of picks) {
       const found = find(item)
       if (found !== undefined) put(copy, tokens, found)
+      else {
+        const at = above.findIndex((each) => each(item) === null)
+        if (at >= 0) put(copy, tokens.slice(0, at + 1), null)
+      }
     }
     return copy
   }

@@ -1,8 +1,8 @@
 import { RevenantError } from '../domain/error.ts'
-import type { ListingFault } from '../domain/grant.ts'
+import { type ListingFault, TRANSIENT_FAULTS } from '../domain/grant.ts'
 import { compilePointer } from '../domain/pointer.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import { compileMeant, type PersonScope } from './inventory-items.ts'
+import { compileOnly, compileWhose, isNothing, type PersonScope } from './inventory-items.ts'
 import { compilePaging } from './inventory-paging.ts'
 import { compilePick } from './inventory-pick.ts'
 import { INVENTORY_TEMPLATES, type Lookup } from './inventory-schema.ts'
@@ -10,12 +10,14 @@ import { compileWhen } from './predicate.ts'
 
 export type Reading = Pick<
   Lookup,
-  'request' | 'paging' | 'pages' | 'items' | 'when' | 'empty' | 'unknown' | 'match' | 'only' | 'sees'
+  'request' | 'paging' | 'pages' | 'items' | 'when' | 'omitsEmpty' | 'empty' | 'unknown' | 'match' | 'only' | 'sees'
 >
 
 /** What a reading came to. Where there is a fault, what was read until then. `unknown`: the system says that it does not know the person. */
 export interface Read {
   items: unknown[]
+  /** Items that stand, and are nobody's as far as they say. */
+  unowned?: unknown[]
   fault?: ListingFault
   retryAfterMs?: number | undefined
   unknown?: true
@@ -27,9 +29,13 @@ export interface Refusal {
   retryAfterMs: number | undefined
 }
 
+export type Ask = (path: string, of: Reading, scope: PersonScope) => Promise<HttpAnswer>
+
 /** What a reading is made with. */
 export interface Asking {
-  ask(path: string, of: Reading, scope: PersonScope): Promise<HttpAnswer>
+  ask: Ask
+  /** Makes a reading that is the same for everybody: no person's time runs meanwhile. */
+  apart(reading: (ask: Ask) => Promise<Read>): Promise<Read>
   refusalOf(answer: HttpAnswer): Refusal
   /** Of one turn: readings that are the same for everybody. */
   shared: Map<string, Promise<Read>>
@@ -43,7 +49,7 @@ const ITEMS_MOST = 5_000
 
 /**
  * What reads a list, or one document, to its end. A reading whose request names no person is the same for everybody: it is made once a
- * turn, and kept, without what nobody looks at, until the turn is over. One that has a fault is made again for the next person.
+ * turn, and kept, without what nobody looks at, until the turn is over. One with a fault that may pass is made again for the next person.
  *
  * @param name of no other reading of the file
  * @param uses pointers that whoever takes the items looks at
@@ -55,23 +61,26 @@ export function compileReading(name: string, of: Reading, isList: boolean, prefi
     template: INVENTORY_TEMPLATES.compile(text),
   }))
   const isShared = isList && !namesPerson([of.request.path, of.request.query, of.request.json])
-  const meant = compileMeant(of)
-  const stands = compileMeant({ only: of.only, match: undefined })
+  const whose = compileWhose(of)
+  const stands = compileOnly(of.only)
   const pick = compilePick([...uses, ...Object.keys(of.match ?? {}), ...Object.keys(of.only ?? {})])
   const gather = compileGather(of, isList)
   const own = async (asking: Asking, scope: PersonScope, at: string) =>
     gather(asking, scope, at, ITEMS_MOST, (item) => {
-      const is = meant(item, scope)
-      return is === undefined ? undefined : is ? [item] : []
+      if (!stands(item)) return []
+      const is = whose(item, scope)
+      return is === undefined ? undefined : is === 'other' ? [] : [item]
     })
   const common = (asking: Asking, scope: PersonScope, at: string): Promise<Read> => {
     const key = JSON.stringify([name, at, scope.item])
     const known = asking.shared.get(key)
     if (known !== undefined) return known
-    const reading = gather(asking, scope, at, READ_MOST, (item) => (stands(item, scope) === true ? [pick(item)] : []))
+    const reading = asking.apart((ask) =>
+      gather({ ...asking, ask }, scope, at, READ_MOST, (item) => (stands(item) ? [pick(item)] : [])),
+    )
     asking.shared.set(key, reading)
     const forget = () => asking.shared.delete(key)
-    reading.then(({ fault }) => fault !== undefined && forget(), forget)
+    reading.then(({ fault }) => fault !== undefined && TRANSIENT_FAULTS.has(fault) && forget(), forget)
     return reading
   }
   return async (asking, scope) => {
@@ -82,12 +91,14 @@ export function compileReading(name: string, of: Reading, isList: boolean, prefi
     const bare = path.render(scope, segment)
     if (bare === undefined) return { items: [], fault: 'unexpected_answer' }
     const at = prefix + (parts.length === 0 ? bare : `${bare}?${parts.join('&')}`)
-    if (!isShared) return own(asking, scope, at)
-    const read = await common(asking, scope, at)
-    const told = read.items.map((item) => ({ item, meant: meant(item, scope) }))
-    const items = told.flatMap(({ item, meant: is }) => (is === true ? [item] : []))
-    if (told.some(({ meant: is }) => is === undefined)) return { ...read, items, fault: read.fault ?? 'unexpected_answer' }
-    return { ...read, items }
+    const read = await (isShared ? common : own)(asking, scope, at)
+    if (!isList) return read
+    const told = read.items.map((item) => ({ item, is: whose(item, scope) }))
+    const [items, unowned] = (['person', 'nobody'] as const).map((wanted) =>
+      told.flatMap(({ item, is }) => (is === wanted ? [item] : [])),
+    )
+    const whole = { ...read, items: items ?? [], unowned: unowned ?? [] }
+    return told.some(({ is }) => is === undefined) ? { ...whole, fault: read.fault ?? 'unexpected_answer' } : whole
   }
 }
 
@@ -120,11 +131,11 @@ function compileGather(of: Reading, isList: boolean) {
       const isIt = holds === undefined ? answer.status === 200 && document !== undefined : holds(answer)
       if (!isIt) return { items, ...refusalOf(answer) }
       if (!isList) return found === undefined ? { items, ...refusalOf(answer) } : { items: [found] }
-      // A list that a rule has recognised may leave its items out where there are none.
-      if (!Array.isArray(found) && !(found === undefined && holds !== undefined)) return { items, ...refusalOf(answer) }
+      // Some leave the items out where there are none: only what says so of itself is such a list.
+      if (!Array.isArray(found) && !(found === undefined && of.omitsEmpty === true)) return { items, ...refusalOf(answer) }
       const listed: unknown[] = Array.isArray(found) ? found : []
       soFar += listed.length
-      unseen = unseen.filter((find) => listed.every((item) => find(item) === undefined))
+      unseen = unseen.filter((find) => listed.every((item) => isNothing(find(item))))
       const kept = listed.map(keep)
       if (kept.some((each) => each === undefined)) return { items, fault: 'unexpected_answer' }
       for (const each of kept) items.push(...(each ?? []))

@@ -54,8 +54,10 @@ const reading = {
   /** Pages at most: a longer list counts as cut. */
   pages: z.int().min(1).max(500).default(50),
   items: pointerSchema.default(''),
-  /** What an answer looks like that is the list. Left out: 200, with an array at `items`. */
+  /** What an answer looks like that is the list. Left out: 200. The items must be an array either way. */
   when: whenSchema.optional(),
+  /** The vendor leaves the items out where there are none: what `when` says tells the list then. */
+  omitsEmpty: z.literal(true).optional(),
   /** Answers that say that there is nothing. */
   empty: whens.default([]),
   /** Answers that say that the system does not know the person. */
@@ -64,7 +66,10 @@ const reading = {
   match: z.record(pointerSchema, ours).optional(),
   /** Items that stand: tests of their members. */
   only: z.record(pointerSchema, valueSchema).optional(),
-  /** Members that at least one item of the list must have: without them the credential is not shown whose they are. */
+  /**
+   * Members that at least one item of the list must have, null and empty do not count: without them the credential is not shown whose they
+   * are. An item that lacks one of `match` is nobody's then.
+   */
   sees: z.union([pointerSchema, z.array(pointerSchema).min(1).max(4)]).optional(),
 }
 const found = z.record(fieldName, pointerSchema)
@@ -116,6 +121,8 @@ const list = z.strictObject({
   log: log.optional(),
   /** The time after which an item is over: it is left out then. */
   until: pointerSchema.optional(),
+  /** What the answer that gave a token must say: otherwise the credential sees a part alone, which proves nothing. */
+  granted: tests.optional(),
   fields: z.strictObject({
     title: pointers.optional(),
     scopes: pointerSchema.optional(),

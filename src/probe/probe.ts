@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
-import type { Judgement } from '../domain/answer.ts'
+import type { Judgement, Wire } from '../domain/answer.ts'
 import type { Decoy } from '../domain/control.ts'
 import { RevenantError } from '../domain/error.ts'
 import { isNameField } from '../domain/reference.ts'
@@ -38,8 +38,31 @@ export interface AttemptContext {
 export interface Answer<Secret = unknown> extends Judgement {
   /** The successor of a secret that the replay spent. Nothing else may be done with it than sealing it. */
   rotated?: Secret
-  /** The secret may be spent although no successor came: a server error in the middle, an answer that is cut off. */
-  spent?: boolean
+  /**
+   * The secret may be spent although no successor came: a server error in the middle, an answer that is cut off. `earlier`: it was
+   * refused, as one is that somebody else has spent.
+   */
+  spent?: boolean | 'earlier'
+  /** What `Risk.spends` believes is not so. */
+  disproved?: boolean
+}
+
+/** What an attempt may spend: a refresh token that is exchanged for its successor. It is then sent once, by whichever system has it. */
+export interface Risk {
+  /** What of the secret could be spent, and nothing else of it. */
+  token: Readonly<Record<string, string>>
+  /** Where it is sent, and as whom: what is refused in one way may be good in another. */
+  way: Readonly<Record<string, string>>
+  /** True: every attempt spends it. False: none does, as the target says; what others may have spent is not sent all the same. */
+  spends: boolean | Belief
+}
+
+/** What the target says of its server: as long as it is so, an attempt spends nothing. */
+export interface Belief {
+  /** What is believed; kept in clear with the system once an answer has disproved it. */
+  name: string
+  /** What is said of a credential that is not sent, since it is not so. */
+  otherwise: Wire
 }
 
 /**
@@ -80,11 +103,8 @@ export interface Probe<Target, Secret> {
    * account's): a canary vouches for its own kind only. Undefined where the kind cannot be told: no canary vouches for that one.
    */
   form?(secret: Secret, target: Target): string | undefined
-  /**
-   * What of the secret an attempt may spend: a refresh token that is exchanged for its successor. It is then sent once, ever, by
-   * whichever credential it is registered. Undefined: a replay leaves the secret as it is.
-   */
-  spends?(secret: Secret, target: Target): Readonly<Record<string, string>> | undefined
+  /** What of the secret an attempt may spend. Undefined: a replay leaves the secret as it is, whatever the system does. */
+  risk?(secret: Secret, target: Target): Risk | undefined
   /**
    * A made-up secret of the same shape, new at each call; undefined where the protocol has no such thing, or the target
    * says that it must not be tried.
@@ -136,8 +156,10 @@ export interface BoundSecret {
    * form only. Where the probe cannot tell, it is like no other, not even its own at another time.
    */
   readonly form: string
-  /** What of it an attempt may spend: it must be sent once only. */
+  /** What of it every attempt spends: it must be sent once only. */
   readonly spends: Readonly<Record<string, string>> | undefined
+  /** What of it an attempt may spend. */
+  readonly risk?: Risk | undefined
   decoy(of: Decoy): BoundSecret | undefined
   attempt(ctx: AttemptContext): Promise<Answer>
 }
@@ -168,11 +190,13 @@ function bindProbe<Target, Secret>(probe: Probe<Target, Secret>, target: Target)
 }
 
 function bindSecret<Target, Secret>(probe: Probe<Target, Secret>, target: Target, secret: Secret): BoundSecret {
+  const risk = probe.risk?.(secret, target)
   return {
     account: probe.account(secret),
     expects: probe.expects?.(secret),
     form: [formOf(secret), ...kindOf(probe, target, secret)].join(':'),
-    spends: probe.spends?.(secret, target),
+    spends: risk?.spends === true ? risk.token : undefined,
+    risk,
     decoy: (of) => {
       const decoy = probe.decoy(secret, of, target)
       return decoy === undefined ? undefined : bindSecret(probe, target, decoy)

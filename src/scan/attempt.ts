@@ -21,8 +21,9 @@ export interface TimedJudgement extends Judgement {
   latencyMs: number
   /** The successor of a secret that this attempt spent. */
   rotated?: Secret
-  /** The secret may be spent, and no successor came. */
-  spent?: boolean
+  /** The secret may be spent, and no successor came. See `Answer`. */
+  spent?: boolean | 'earlier'
+  disproved?: boolean
 }
 
 /** A probe that ignores its signal is given up on after this long. */
@@ -41,7 +42,7 @@ export function attempt(secret: BoundSecret, options: AttemptOptions): Promise<T
     let timedOut = false
     let settled = false
     let grace: NodeJS.Timeout | undefined
-    const hearing = listenTo(controller, secret.spends !== undefined)
+    const hearing = listenTo(controller, maySpend(secret))
     const settle = ({ rotated, spent = false, ...judgement }: Answer) => {
       if (settled) return
       const successor = rotated === undefined ? {} : { rotated: boxSecret(parseSecretValue(rotated)) }
@@ -54,7 +55,7 @@ export function attempt(secret: BoundSecret, options: AttemptOptions): Promise<T
         ...judgement,
         latencyMs: performance.now() - startedAt,
         ...successor,
-        ...(spent ? { spent } : {}),
+        ...(spent === false ? {} : { spent }),
       })
     }
     const failed = (thrown: unknown) => settle({ ...judgeFailure(thrown, timedOut), spent: hearing.isSent() })
@@ -75,6 +76,11 @@ export function attempt(secret: BoundSecret, options: AttemptOptions): Promise<T
     // An answer that came in the very moment of the abort still is the system's answer. What is no successor is a lost one.
     startAttempt(secret, context).then(settle).catch(failed)
   })
+}
+
+/** True of an attempt whose answer must not be missed. */
+function maySpend({ spends, risk }: BoundSecret): boolean {
+  return spends !== undefined || (risk !== undefined && risk.spends !== false)
 }
 
 /** What a probe hears of its trial. */

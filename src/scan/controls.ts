@@ -11,6 +11,7 @@ import { budgetAccount, NAMELESS } from './account.ts'
 import type { TimedJudgement } from './attempt.ts'
 import { isTransportFailure } from './breaker.ts'
 import { controlRow, EXHAUSTED, type Session, tryWithin } from './session.ts'
+import { beliefGuardOf } from './spend.ts'
 
 /** What the controls of a trial allow it to say. */
 export type ControlsOutcome =
@@ -129,7 +130,7 @@ async function askCanary(
     if (secret.spends !== undefined) return { judgement: unasked('config_error', { canary: 'spent_by_its_replay' }) }
     const account = budgetAccount(system, secret.account, system.controls.canaryAccount)
     if (account === NAMELESS) return { judgement: unasked('config_error', { missing: 'controls.canaryAccount' }) }
-    const judgement = await tryWithin(session, secret, account, 'canary')
+    const judgement = await tryWithin(session, secret, account, 'canary', { guard: beliefGuardOf(session, secret) })
     return judgement === EXHAUSTED ? { judgement: unasked('budget_exhausted', {}) } : { judgement, form: secret.form }
   } catch (error) {
     if (session.waits.aborted) throw error

@@ -49,3 +49,15 @@ export function unshift<Row>(feed: Feed<Row>, first: Row): Feed<Row> {
     },
   }
 }
+
+/** The same feed without the rows that are not to be taken. */
+export function onlyThose<Row>(feed: Feed<Row>, keeps: (row: Row) => boolean): Feed<Row> {
+  const take = (): Row | undefined | Promise<Row | undefined> => {
+    for (;;) {
+      const row = feed.take()
+      if (row instanceof Promise) return row.then((came) => (came === undefined || keeps(came) ? came : take()))
+      if (row === undefined || keeps(row)) return row
+    }
+  }
+  return { take }
+}

@@ -1,9 +1,10 @@
-import type { ListingFault } from '../domain/grant.ts'
+import type { ListingFault, WholeLook } from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import type { Policy } from '../domain/policy.ts'
 import { applySignals, type Raise } from '../findings/apply.ts'
 import { grantSignal } from '../findings/signals.ts'
 import type { Listed } from '../probe/inventory-ask.ts'
+import type { ListedGrant } from '../probe/inventory-items.ts'
 import type { Db } from '../store/db.ts'
 import { departureOf } from '../store/identity.ts'
 import { type DueListing, endGrantsOfPresent, GONE_AFTER, saveListing } from '../store/listing.ts'
@@ -23,7 +24,7 @@ export interface RecordDeps {
 export async function recordListing(
   system: InventorySystem,
   of: DueListing,
-  listed: Listed,
+  listed: Together,
   { assurance, traceId, at }: { assurance: 'controlled' | 'explicit'; traceId: string; at: Temporal.Instant },
   { db, policy, raise }: RecordDeps,
 ): Promise<boolean> {
@@ -34,7 +35,7 @@ export async function recordListing(
     const moved = await saveListing(tx, {
       ...{ ...common, id: newId(), inventory: system.kind, traceId, assurance },
       outcome: listed.fault === undefined ? 'complete' : 'inconclusive',
-      ...{ reason: listed.fault, known: listed.known, parts: listed.parts, under: listed.under, grants: listed.grants },
+      ...{ reason: listed.fault, known: listed.known, parts: listed.parts, looks: listed.looks, grants: listed.grants },
     })
     const signals = moved.map(({ id, seen }) =>
       grantSignal(
@@ -71,21 +72,32 @@ export async function endReturned(at: Temporal.Instant, limit: number, { db, pol
   })
 }
 
+/** What was listed for all names of one identity. */
+export interface Together extends Pick<Listed, 'known' | 'parts' | 'fault' | 'retryAfterMs'> {
+  grants: (ListedGrant & { account: string })[]
+  /** Which lists of which account were read to their end. */
+  looks: WholeLook[]
+}
+
 /** What one answer makes of several accounts of one identity: what is not whole of one is not whole. */
-export function together(all: readonly Listed[]): Listed {
-  const grants = new Map(all.flatMap((each) => each.grants.map((grant) => [`${grant.list} ${grant.key}`, grant] as const)))
+export function together(all: readonly Listed[]): Together {
+  const found = all.flatMap(({ account, ...each }) => (account === undefined ? [] : [{ account, ...each }]))
+  const owned = found.flatMap(({ account, grants }) => grants.map((grant) => ({ ...grant, account })))
+  const grants = new Map(owned.map((grant) => [JSON.stringify([grant.account, grant.list, grant.key]), grant]))
   const parts: Record<string, 'complete' | ListingFault> = {}
   for (const each of all)
     for (const [list, part] of Object.entries(each.parts)) if ((parts[list] ?? 'complete') === 'complete') parts[list] = part
-  const under: Record<string, string[]> = {}
-  for (const each of all) for (const [list, read] of Object.entries(each.under)) under[list] = [...(under[list] ?? []), ...read]
+  // Each account by itself: what is found of one proves nothing of another, which may go by another name by now.
+  const looks = found.flatMap(({ account, parts, bounds }) =>
+    Object.entries(parts).flatMap(([list, part]) => (part === 'complete' ? [{ ...bounds[list], account, list }] : [])),
+  )
   const known = all.some((each) => each.known === true) ? true : all.every((each) => each.known === false) ? false : undefined
   const waits = all.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
   return {
     known,
     grants: [...grants.values()],
     parts,
-    under,
+    looks,
     fault: all.find(({ fault }) => fault !== undefined)?.fault,
     retryAfterMs: waits.length === 0 ? undefined : Math.max(...waits),
   }

@@ -44,7 +44,7 @@ class Withdrawn extends Error {}
 function mayStillOf({ deps }: Session, row: DueCredential): MayStill {
   return () => {
     if (row.read_ms !== undefined && performance.now() - row.read_ms < FRESH_MS) return undefined
-    return isStillDue(deps.db, row).then((still) => {
+    return isStillDue(deps.db, row, deps.now()).then((still) => {
       if (!still) throw new Withdrawn()
     })
   }

@@ -1,8 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openBox } from '../custody/box.ts'
-import type { BoundSecret } from '../probe/probe.ts'
+import type { BoundSecret, Risk } from '../probe/probe.ts'
 import type { DueCredential } from '../store/due.ts'
-import { claimToken, putSuccessor, releaseToken, type SpentToken } from '../store/spent-token.ts'
+import {
+  claimToken,
+  disprove,
+  isDisproved,
+  putSuccessor,
+  refuseToken,
+  releaseToken,
+  type SpentToken,
+  sentBefore,
+} from '../store/spent-token.ts'
 import { transact } from '../store/transact.ts'
 import type { TimedJudgement } from './attempt.ts'
 import type { Guard, Session } from './session.ts'
@@ -12,31 +21,82 @@ const PAUSES_MS = [250, 1_000, 2_000]
 
 /**
  * Stands around a replay. Where it may spend its secret, it is sent only after it is written down, committed, that this token is being
- * sent. A token for which that was written before, by this credential or another one, is never sent: it may be spent, and a spent one
- * that comes again kills its whole family. The successor is sealed, committed, before anybody hears what the answer was. Where no
- * answer came the token stays written down, and the credential stays inconclusive until another token is registered for it.
+ * sent. A token for which that was written before, by this credential or another one of any system, is never sent: it may be spent, and
+ * a spent one that comes again kills its whole family. The successor is sealed, committed, before anybody hears what the answer was.
+ * Where no answer came the token stays written down, and the credential stays inconclusive until another token is registered for it.
  */
 export function guardOf(session: Session, row: DueCredential, secret: BoundSecret): Guard {
-  const { deps, system } = session
-  const { spends } = secret
-  // A probe that spends nothing may be told otherwise by the system: what came in is kept all the same.
-  if (spends === undefined) return async (send) => keepSuccessor(session, row, await send(), undefined)
+  const { deps } = session
+  const { risk } = secret
+  if (risk === undefined) return (send) => send()
+  const { spends } = risk
   return async (send) => {
-    // Its owner keeps it elsewhere, where nobody would put the successor.
-    if (row.sealed === null) return unsent('config_error', { missing: 'sealed_secret' })
-    const token: SpentToken = {
-      systemId: system.id,
-      fingerprint: deps.custody.fingerprint(`spent:${system.id}`, spends),
-      credentialId: row.credential_id,
+    const token = tokenOf(session, row, risk)
+    if (spends === false) {
+      const before = await sentBefore(deps.db, token)
+      // What was left unanswered, or refused, where its replay was thought to spend it, was not spent by it if this one is right.
+      const isSpent = before?.token === 'spent' || before?.token === 'elsewhere'
+      return isSpent ? unsent('secret_unavailable', { ...before }) : send()
     }
+    if (spends === true) {
+      // Its owner keeps it elsewhere, where nobody would put the successor.
+      if (row.sealed === null) return unsent('config_error', { missing: 'sealed_secret' })
+    } else if (await isDisproved(deps.db, session.system.id, spends.name)) return unsent('config_error', spends.otherwise)
     const before = await claimToken(deps.db, token, deps.now())
-    if (before !== undefined) return unsent('secret_unavailable', { token: before })
+    if (before !== undefined) return unsent('secret_unavailable', { ...before })
     const judgement = await send()
-    if (judgement.rotated !== undefined) return keepSuccessor(session, row, judgement, token)
-    if (judgement.spent === true) return { ...judgement, wire: { ...judgement.wire, successor: 'lost' } }
-    await again(() => releaseToken(deps.db, token))
+    try {
+      return await settled(session, row, judgement, token)
+    } finally {
+      await disbelieve(session, risk, judgement)
+    }
+  }
+}
+
+/** Stands around a canary, whose successor nobody would keep: it is not sent where that is known to spend it. */
+export function beliefGuardOf(session: Session, { risk }: BoundSecret): Guard {
+  if (risk === undefined || typeof risk.spends === 'boolean') return (send) => send()
+  const { name, otherwise } = risk.spends
+  return async (send) => {
+    if (await isDisproved(session.deps.db, session.system.id, name)) return unsent('config_error', otherwise)
+    const judgement = await send()
+    await disbelieve(session, risk, judgement)
     return judgement
   }
+}
+
+function tokenOf({ deps: { custody }, system }: Session, row: DueCredential, { token, way }: Risk): SpentToken {
+  return {
+    systemId: system.id,
+    credentialId: row.credential_id,
+    fingerprint: custody.fingerprint('spent', token),
+    formerly: custody.fingerprint(`spent:${system.id}`, token),
+    way: custody.fingerprint('sent', way),
+  }
+}
+
+/** Writes down what became of the token. */
+async function settled(
+  session: Session,
+  row: DueCredential,
+  judgement: TimedJudgement,
+  token: SpentToken,
+): Promise<TimedJudgement> {
+  if (judgement.rotated !== undefined) return keepSuccessor(session, row, judgement, token)
+  if (judgement.spent === true) return { ...judgement, wire: { ...judgement.wire, successor: 'lost' } }
+  const settle = judgement.spent === 'earlier' ? refuseToken : releaseToken
+  await again(() => settle(session.deps.db, token))
+  return judgement
+}
+
+/** Keeps it where an answer has disproved what the target says. */
+async function disbelieve({ deps, system }: Session, { spends }: Risk, { disproved }: TimedJudgement): Promise<void> {
+  if (disproved !== true || typeof spends === 'boolean') return
+  await again(() => disprove(deps.db, system.id, spends.name))
+  deps.log('warn', 'the server does otherwise than the target says: it is not asked so again', {
+    system: system.name,
+    disproved: spends.name,
+  })
 }
 
 /** Seals the successor in a committed transaction of its own and hands the answer on without it. */
@@ -44,7 +104,7 @@ async function keepSuccessor(
   { deps, system }: Session,
   row: DueCredential,
   judgement: TimedJudgement,
-  token: SpentToken | undefined,
+  token: SpentToken,
 ): Promise<TimedJudgement> {
   if (judgement.rotated === undefined) return judgement
   const { rotated, ...rest } = judgement

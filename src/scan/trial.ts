@@ -9,7 +9,7 @@ import { transact } from '../store/transact.ts'
 import { finishTrial, startTrial } from '../store/trial.ts'
 import { type ControlsOutcome, runControls, stillPassed } from './controls.ts'
 import type { TrialDeps } from './deps.ts'
-import { type Feed, openFeed, unshift } from './feed.ts'
+import { type Feed, onlyThose, openFeed, unshift } from './feed.ts'
 import { hold } from './hold.ts'
 import { isCutShort, runLanes } from './lanes.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
@@ -64,7 +64,7 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
   const nothing: TrialSummary = { outcome: 'skipped', accepted: 0, rejected: 0, inconclusive: 0 }
   if (system === undefined || row === undefined || (await mayNotRun(deps, row))) return nothing
   const now = deps.now()
-  const feed = openFeed<DueCredential>(async (after) => {
+  const read = openFeed<DueCredential>(async (after) => {
     const readMs = performance.now()
     const page = await duePage(deps.db, {
       systemId: system.id,
@@ -77,6 +77,11 @@ export async function runTrial(job: TrialJob, signal: AbortSignal, deps: TrialDe
     })
     for (const due of page) due.read_ms = readMs
     return page
+  })
+  // The last guard before a secret is opened: what makes things due goes by the check, and this by the identity itself.
+  const feed = onlyThose(read, ({ gone, credential_id }) => {
+    if (!gone) deps.log('error', 'a credential is due whose holder is here: it is not tried', { credential: credential_id })
+    return gone
   })
   const first = await feed.take()
   if (first === undefined) {

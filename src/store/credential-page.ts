@@ -5,7 +5,7 @@ import type { RevokeWithin } from '../domain/policy.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { Queryable } from './db.ts'
-import type { HandoverState } from './handover.ts'
+import { GIVEN_LEFT, type HandoverState, isPast } from './handover.ts'
 import { allOf, type Keyset, keyset, oneOf, type PageAsk, type SortKeys } from './keyset.ts'
 import {
   at,
@@ -154,8 +154,7 @@ const detail = (
     'expiresAt', ${told(sql`x.expires_at`)}) as secret,
   ${told(sql`k.handover_by`)} as "handoverBy", ${told(sql`k.rotated_at`)} as "rotatedAt",
   (select json_build_object('id', h.id, 'receiver', ${identityRef('r')}, 'state',
-    case when k.retired_at is not null or (c.dead_at is not null and c.verdict = 'rejected') then 'done'
-      when k.handover_by < ${at(now)} then 'overdue' else 'running' end)
+    case when not ${GIVEN_LEFT} then 'done' when ${isPast(sql`k.handover_by`, sql`i.terminated_at`, now)} then 'overdue' else 'running' end)
     from handover h join identity r on r.id = h.receiver_id where h.id = k.handover_id) as handover,
   ${told(sql`c.judged_at`)} as "judgedAt", ${told(sql`c.accepted_at`)} as "acceptedAt",
   ${told(sql`c.confirmed_at`)} as "confirmedAt", ${told(sql`c.first_rejected_at`)} as "firstRejectedAt", ${told(sql`c.dead_at`)} as "deadAt",

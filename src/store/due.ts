@@ -33,7 +33,9 @@ export async function dueSystems(db: Queryable, zones: readonly string[], now: T
           .selectFrom('check_state as c')
           .select('c.credential_id')
           .whereRef('c.system_id', '=', 's.id')
-          .where('c.due_at', '<=', sql<Temporal.Instant>`${at}`),
+          .where('c.due_at', '<=', sql<Temporal.Instant>`${at}`)
+          // Whoever is here is never tried, whatever has made it due.
+          .where('c.terminated_at', '<=', sql<Temporal.Instant>`${at}`),
       ),
     )
     .execute()
@@ -47,6 +49,8 @@ export interface DueCredential {
   due_at: string
   /** Epoch milliseconds, like the other numbers of this row that end in `_ms`: they are read for each of a million credentials. */
   terminated_ms: number
+  /** Its holder has left, by the row of the identity itself. */
+  gone: boolean
   identity_kind: IdentityKind
   privilege: Privilege
   credential_kind: string
@@ -86,17 +90,19 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
     after === undefined
       ? sql`true`
       : sql`(c.due_at, c.credential_id) > (${after.dueAt}::timestamptz, ${after.credentialId}::uuid)`
+  const now = sql`${question.now.toString()}::timestamptz`
   const shard = question.shards === 1 ? sql`true` : sql`c.slot % ${question.shards}::smallint = ${question.shard}::smallint`
   // The page is cut from the one index first: joined the other way round, each page would read whole tables.
   const { rows } = await sql<DueCredential>`
     with due as materialized (
       select c.credential_id, c.due_at, c.terminated_at, c.dead_at, c.confirmed_at, c.rejections, c.failures
       from check_state c
-      where c.system_id = ${question.systemId}::uuid and c.due_at <= ${question.now.toString()}::timestamptz and ${shard} and ${past}
+      where c.system_id = ${question.systemId}::uuid and c.due_at <= ${now} and c.terminated_at <= ${now} and ${shard} and ${past}
       order by c.due_at, c.credential_id
       limit ${question.limit}
     )
-    select d.credential_id, k.identity_id, d.due_at::text as due_at, round(extract(epoch from coalesce(d.terminated_at, d.due_at)) * 1000)::float8 as terminated_ms,
+    select d.credential_id, k.identity_id, d.due_at::text as due_at, round(extract(epoch from d.terminated_at) * 1000)::float8 as terminated_ms,
+      coalesce(i.terminated_at <= ${now}, false) as gone,
       i.kind as identity_kind, k.privilege, k.kind as credential_kind, k.shared, round(extract(epoch from k.handover_by) * 1000)::float8 as handover_ms, k.principal,
       s.origin as secret_origin, s.sealed, s.data_key_id, s.reference, s.reference_mac, s.pinned, k.fingerprint,
       d.dead_at is not null as dead, round(extract(epoch from d.confirmed_at) * 1000)::float8 as confirmed_ms, d.rejections, d.failures
@@ -109,10 +115,15 @@ export async function duePage(db: Queryable, question: DueQuestion): Promise<Due
   return rows
 }
 
-/** Whether a credential is still due as it was read: whoever came back, was retired or got another secret is not. */
-export async function isStillDue(db: Queryable, { credential_id, due_at }: DueCredential): Promise<boolean> {
+/** Whether a credential is still due as it was read, and its holder gone: whoever came back, was retired or got another secret is not. */
+export async function isStillDue(
+  db: Queryable,
+  { credential_id, due_at }: Pick<DueCredential, 'credential_id' | 'due_at'>,
+  now: Temporal.Instant,
+): Promise<boolean> {
   const { rows } = await sql<{ found: boolean }>`
-    select true as found from check_state where credential_id = ${credential_id}::uuid and due_at = ${due_at}::timestamptz
+    select true as found from check_state c join credential k on k.id = c.credential_id join identity i on i.id = k.identity_id
+    where c.credential_id = ${credential_id}::uuid and c.due_at = ${due_at}::timestamptz and i.terminated_at <= ${now.toString()}::timestamptz
   `.execute(db)
   return rows.length > 0
 }

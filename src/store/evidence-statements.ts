@@ -340,7 +340,7 @@ function tookMs(): RawBuilder<number | null> {
 /** An agreed handover counts instead of the policy. */
 function allowedMs(scope: StatementScope): RawBuilder<number | null> {
   return sql`(case when k.id is null then null when k.handover_by is not null
-    then (extract(epoch from k.handover_by - i.terminated_at) * 1000)::float8 else ${ruledMs(scope.revokeWithinMs)} end)`
+    then (extract(epoch from greatest(k.handover_by, i.terminated_at) - i.terminated_at) * 1000)::float8 else ${ruledMs(scope.revokeWithinMs)} end)`
 }
 
 function named(scope: StatementScope): RawBuilder<boolean> {

@@ -66,7 +66,7 @@ async function revocationAndCoverage(db: Queryable, scope: SummaryScope, policy:
       select id from held union select id from last
     ), standing as (
       select u.id, k.system_id, l.verdict, l.proven, i.terminated_at, case when ${RESTS_PROVEN} then k.retired_at end as watched_until,
-        case when k.handover_by is not null then k.handover_by else i.terminated_at + ${allowedMs(revokeWithinMs)} * interval '1 millisecond' end as deadline,
+        case when k.handover_by is not null then greatest(k.handover_by, i.terminated_at) else i.terminated_at + ${allowedMs(revokeWithinMs)} * interval '1 millisecond' end as deadline,
         case when c.first_rejected_at < ${to} then c.first_rejected_at else streak.first end as first,
         case when c.first_rejected_at < ${to} then c.dead_at < ${to} and c.rejections >= ${confirmRejections}::integer
           else streak.refused >= ${confirmRejections}::integer end as closed

@@ -23,6 +23,8 @@ export interface ToldFeed {
   silentAt: string
   fault: string | null
   faultAt: string | null
+  /** Words that were not taken and stand; null: none. */
+  refused: { subjects: number; count: number; firstAt: string; lastAt: string } | null
   retired: boolean
   present: number
   gone: number
@@ -35,12 +37,19 @@ export async function feedPage(db: Queryable, ask: PageAsk<keyof typeof FEED_SOR
   const { rows } = await sql<ToldFeed & { keys: string[] }>`
     select d.id, d.name, d.kind, ${told(sql`d.heard_at`)} as "heardAt",
       ${told(sql`(coalesce(d.heard_at, d.created_at) + d.silent_after_ms * interval '1 millisecond')`)} as "silentAt",
-      d.fault, ${told(sql`d.fault_at`)} as "faultAt", d.retired_at is not null as retired, n.present, n.gone, h.held, ${keys} as keys
+      coalesce(d.fault, r.fault) as fault, ${told(sql`coalesce(d.fault_at, r.last_at)`)} as "faultAt", r.refused,
+      d.retired_at is not null as retired, n.present, n.gone, h.held, ${keys} as keys
     from feed d
     cross join lateral (
       select (count(*) filter (where standing <> 'terminated'))::int as present,
         (count(*) filter (where standing = 'terminated'))::int as gone from feed_subject where feed_id = d.id
     ) n
+    cross join lateral (
+      select (array_agg(fault order by last_at desc, key))[1] as fault, max(last_at) as last_at,
+        case when count(*) > 0 then json_build_object('subjects', count(*)::int, 'count', sum(count)::int,
+          'firstAt', ${told(sql`min(first_at)`)}, 'lastAt', ${told(sql`max(last_at)`)}) end as refused
+      from feed_fault where feed_id = d.id
+    ) r
     cross join lateral (select count(*)::int as held from feed_statement where feed_id = d.id and state = 'held') h
     where ${allOf([past])} order by ${order} limit ${ask.limit}
   `.execute(db)
@@ -69,6 +78,8 @@ export interface ToldStatement {
   state: StatementState
   reason: HoldReason | null
   deliveryId: string
+  /** Its word, as it came; `at`: of a departure that has a day of its own. */
+  said: { is: 'active' | 'inactive' | 'deleted' | 'suspended' | 'terminated' | 'unsaid'; at: string | null }
   at: string
   decidedAt: string | null
   decidedBy: string | null
@@ -95,7 +106,7 @@ export async function statementPage(
   const { rows } = await sql<ToldStatement & { keys: string[] }>`
     select s.id, json_build_object('id', d.id, 'name', d.name) as source, s.key, s.said ->> 'externalId' as called, s.said ->> 'name' as name,
       ${identityRef('i')} as identity, s.says, ${told(sql`s.effective_at`)} as "effectiveAt", s.state, s.reason,
-      s.delivery_id as "deliveryId", ${told(sql`s.at`)} as at, ${told(sql`s.decided_at`)} as "decidedAt", s.decided_by as "decidedBy",
+      json_build_object('is', s.said ->> 'is', 'at', s.said ->> 'at') as said, s.delivery_id as "deliveryId", ${told(sql`s.at`)} as at, ${told(sql`s.decided_at`)} as "decidedAt", s.decided_by as "decidedBy",
       ${keys} as keys
     from (select s.* from feed_statement s where ${wanted} order by ${order} limit ${ask.limit}) s
     join feed d on d.id = s.feed_id left join identity i on i.id = s.identity_id order by ${order}

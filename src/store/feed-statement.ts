@@ -30,19 +30,6 @@ export async function insertStatements(tx: Queryable, rows: readonly FeedStateme
   `.execute(tx)
 }
 
-/** Makes held statements say something else. */
-export async function amendStatements(
-  tx: Queryable,
-  rows: readonly Pick<FeedStatementWrite, 'id' | 'says' | 'effective_at' | 'said'>[],
-): Promise<void> {
-  if (rows.length === 0) return
-  await sql`
-    update feed_statement f set says = r.says, effective_at = r.effective_at, said = r.said
-    from json_to_recordset(${JSON.stringify(rows)}::json) as r (id uuid, says text, effective_at timestamptz, said jsonb)
-    where f.id = r.id and f.state = 'held'
-  `.execute(tx)
-}
-
 /** Of how many subjects a feed has said such since, and nobody has confirmed it. Those that are held count: they are what is being asked about. */
 export async function saidSince(
   db: Queryable,

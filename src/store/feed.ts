@@ -40,6 +40,12 @@ export async function syncFeeds(tx: Queryable, feeds: readonly FeedWrite[], now:
   return tx.selectFrom('feed').selectAll().where('retired_at', 'is', null).orderBy('name').execute()
 }
 
+/** The id of a source, also of one that the configuration no longer names. */
+export async function feedIdOf(db: Queryable, name: string): Promise<string | undefined> {
+  const row = await db.selectFrom('feed').select('id').where('name', '=', name).executeTakeFirst()
+  return row?.id
+}
+
 /** Locks a feed until the transaction ends: what is counted of it stays so. */
 export async function lockFeed(tx: Queryable, id: string): Promise<void> {
   await tx.selectFrom('feed').select('id').where('id', '=', id).forUpdate().execute()
@@ -50,7 +56,7 @@ export async function sawFeed(db: Queryable, id: string, at: Temporal.Instant): 
   await sql`update feed set heard_at = greatest(heard_at, ${at.toString()}::timestamptz) where id = ${id}::uuid`.execute(db)
 }
 
-/** A sign of life: it was taken. */
+/** A sign of life: it was taken. What was said of somebody and could not be is another matter (`feed_fault`). */
 export async function heardFeed(db: Queryable, id: string, at: Temporal.Instant): Promise<void> {
   await sql`
     update feed set heard_at = greatest(heard_at, ${at.toString()}::timestamptz), fault = null, fault_at = null where id = ${id}::uuid

@@ -166,6 +166,8 @@ export interface FindingListing {
   external_id: string | null
   credential: string | null
   fingerprint: string | null
+  /** The source of leavers that a `feed_silent` is about. */
+  source: string | null
 }
 
 /** Findings with the names of what they are about, the most severe and oldest first. */
@@ -175,6 +177,7 @@ export async function listFindings(db: Queryable, filter: FindingFilter): Promis
     .leftJoin('system as s', 's.id', 'f.system_id')
     .leftJoin('identity as i', 'i.id', 'f.identity_id')
     .leftJoin('credential as c', 'c.id', 'f.credential_id')
+    .leftJoin('feed as d', 'd.id', 'f.feed_id')
     .select([
       'f.id',
       'f.kind',
@@ -189,6 +192,7 @@ export async function listFindings(db: Queryable, filter: FindingFilter): Promis
       'i.external_id',
       'c.label as credential',
       'c.fingerprint',
+      'd.name as source',
     ])
   if (filter.state === 'unresolved') query = query.where('f.state', '<>', 'resolved')
   else if (filter.state !== undefined) query = query.where('f.state', '=', filter.state)

@@ -89,6 +89,8 @@ export interface ToldListing {
   reason: ListingFault | null
   known: boolean | null
   listed: number
+  /** Grants of the same identity that stand there now, whether it saw them or not. */
+  standing: number
   parts: Record<string, 'complete' | ListingFault>
   assurance: 'controlled' | 'explicit'
   traceId: string
@@ -114,7 +116,8 @@ export async function listingPage(
   ])
   const { rows } = await sql<ToldListing & { keys: string[] }>`
     select l.id, ${systemRef('s')} as system, ${identityRef('i')} as identity, l.inventory, ${told(sql`l.at`)} as at, l.outcome, l.reason,
-      l.known, l.listed, l.parts, l.assurance, l.trace_id as "traceId", ${keys} as keys
+      l.known, l.listed, (select count(*)::int from standing_grant g where g.system_id = l.system_id and g.identity_id = l.identity_id
+        and g.gone_at is null) as standing, l.parts, l.assurance, l.trace_id as "traceId", ${keys} as keys
     from (select l.* from listing l where ${wanted} order by ${order} limit ${ask.limit}) l
     join system s on s.id = l.system_id join identity i on i.id = l.identity_id order by ${order}
   `.execute(db)

@@ -1,8 +1,11 @@
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import type { RevokeWithin } from '../domain/policy.ts'
 import type { Queryable } from './db.ts'
+import { isExempt } from './finding.ts'
 import { allOf, keyset, type PageAsk, type SortKeys } from './keyset.ts'
+import type { StaleFinding } from './overdue.ts'
 import type { HandoverTable } from './tables.ts'
-import { at, type IdentityRef, identityRef, OPEN, told } from './told.ts'
+import { allowedMs, at, type IdentityRef, identityRef, OPEN, severityRank, told } from './told.ts'
 
 export type HandoverRow = Selectable<HandoverTable>
 
@@ -50,8 +53,8 @@ export async function endHandover(tx: Queryable, id: string, by: string, now: Te
 export type GivenOver = { leaverId: string; credentialIds?: readonly string[] } | { handoverId: string }
 
 /**
- * Gives credentials a date, and has those that are tried tried on it at the latest. Answers their ids; what is not the leaver's, or is
- * retired, is missing from the answer.
+ * Gives credentials a date, and has those that are tried tried on it at the latest, and never before their holder has left. Answers their
+ * ids; what is not the leaver's, or is retired, is missing from the answer.
  */
 export async function giveOver(
   tx: Queryable,
@@ -64,8 +67,8 @@ export async function giveOver(
       update credential k set handover_by = ${at(handover.by)}, handover_id = ${handover.id}::uuid, updated_at = ${at(now)}
       where k.retired_at is null and ${isGiven(of)} returning k.id
     ), timed as (
-      update check_state c set due_at = least(c.due_at, ${at(handover.by)})
-      where c.credential_id in (select id from given) and c.due_at is not null and c.dead_at is null
+      update check_state c set due_at = greatest(least(c.due_at, ${at(handover.by)}), c.terminated_at)
+      where c.credential_id in (select id from given) and c.due_at is not null and c.terminated_at is not null and c.dead_at is null
     )
     select id from given order by id
   `.execute(tx)
@@ -103,7 +106,19 @@ export const HANDOVER_SORTS = {
   ],
 } as const satisfies Record<string, SortKeys>
 
-/** `done`: everything given over is proven refused, or off the list. */
+/** Proven refused: as it stands, or as it stood when it went off the list for it. Of a credential `k` with its check state `c`. */
+export const GIVEN_REFUSED = sql<boolean>`((c.dead_at is not null and c.verdict = 'rejected')
+  or coalesce(k.retired_reason in ('proven_dead', 'rotated'), false))`
+/** Not over: neither proven refused, nor off the list with no open finding of its access. Of the same. */
+export const GIVEN_LEFT = sql<boolean>`(not ${GIVEN_REFUSED} and (k.retired_at is null or exists (
+  select 1 from finding f where f.key = 'access:' || k.id::text and f.state <> 'resolved')))`
+
+/** Whether a date has passed that a leaver's access was given until: only whoever has left can miss it. */
+export function isPast(by: RawBuilder<unknown>, terminatedAt: RawBuilder<unknown>, now: Temporal.Instant): RawBuilder<boolean> {
+  return sql<boolean>`(${terminatedAt} <= ${at(now)} and ${by} < ${at(now)})`
+}
+
+/** `done`: of what was given over nothing is left, or there was nothing. */
 export const HANDOVER_STATES = ['running', 'overdue', 'done', 'cancelled'] as const
 export type HandoverState = (typeof HANDOVER_STATES)[number]
 
@@ -113,7 +128,7 @@ export interface ToldHandover {
   receiver: IdentityRef
   by: string
   state: HandoverState
-  credentials: { total: number; refused: number; open: number }
+  credentials: { total: number; refused: number; retired: number; open: number }
   note: string | null
   createdAt: string
   createdBy: string
@@ -136,8 +151,8 @@ export async function handoverPage(
   now: Temporal.Instant,
 ): Promise<(ToldHandover & { keys: string[] })[]> {
   const { past, order, keys } = keyset(HANDOVER_SORTS, ask)
-  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.total > 0 and n.total = n.refused then 'done'
-    when h.by_at < ${at(now)} then 'overdue' else 'running' end`
+  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.unfinished = 0 then 'done'
+    when ${isPast(sql`h.by_at`, sql`l.terminated_at`, now)} then 'overdue' else 'running' end`
   const { id, identityId, state: states } = filter
   const wanted = allOf([
     id === undefined ? undefined : sql`h.id = ${id}::uuid`,
@@ -147,12 +162,14 @@ export async function handoverPage(
   ])
   const { rows } = await sql<ToldHandover & { keys: string[] }>`
     select h.id, ${identityRef('l')} as leaver, ${identityRef('r')} as receiver, ${told(sql`h.by_at`)} as by, ${state} as state,
-      json_build_object('total', n.total, 'refused', n.refused, 'open', n.open) as credentials, h.note,
+      json_build_object('total', n.total, 'refused', n.refused, 'retired', n.retired, 'open', n.open) as credentials, h.note,
       ${told(sql`h.created_at`)} as "createdAt", h.created_by as "createdBy", ${told(sql`h.cancelled_at`)} as "cancelledAt",
       h.cancelled_by as "cancelledBy", ${keys} as keys
     from handover h join identity l on l.id = h.leaver_id join identity r on r.id = h.receiver_id
     cross join lateral (
-      select count(*)::int as total, (count(*) filter (where k.retired_at is not null or (c.dead_at is not null and c.verdict = 'rejected')))::int as refused,
+      select count(*)::int as total, (count(*) filter (where ${GIVEN_REFUSED}))::int as refused,
+        (count(*) filter (where k.retired_at is not null and not ${GIVEN_REFUSED}))::int as retired,
+        (count(*) filter (where ${GIVEN_LEFT}))::int as unfinished,
         (count(*) filter (where k.retired_at is null and c.due_at is not null and ${OPEN}))::int as open
       from credential k join check_state c on c.credential_id = k.id where k.handover_id = h.id
     ) n
@@ -184,6 +201,39 @@ export async function lockOwned(
     select id, external_id as "externalId" from identity
     where owner_external_id = ${ownerExternalId} and kind <> 'human' and coalesce(terminated_at, 'infinity') > ${at(now)}
     order by external_id for update
+  `.execute(tx)
+  return rows
+}
+
+export interface EasedQuestion {
+  at: Temporal.Instant
+  /** The deadlines of the policy, which count again where the handover was cancelled. */
+  within: RevokeWithin
+  /** The id of the last row of the page before. */
+  after: string | undefined
+  limit: number
+}
+
+/**
+ * Findings of access that a date made `info`, whose credential went off the list while they were open, and whose date has passed: nothing
+ * tries it, so no observation will say so. By id, locked until the transaction ends; those that somebody else is at are left to the next
+ * time, and so is what an exemption covers.
+ */
+export async function lockEased(tx: Queryable, { at: now, within, after, limit }: EasedQuestion): Promise<StaleFinding[]> {
+  const past = after === undefined ? sql`true` : sql`f.id > ${after}::uuid`
+  const { rows } = await sql<StaleFinding>`
+    select f.*, s.tier, s.name as system, i.kind as "identityKind", k.privilege, k.kind as "credentialKind", i.terminated_at as "terminatedAt",
+      k.handover_by as "handoverBy"
+    from finding f join credential k on k.id = f.credential_id join system s on s.id = k.system_id join identity i on i.id = k.identity_id
+    where f.state <> 'resolved' and ${severityRank(sql`f.severity`)} = 1 and ${past}
+      and f.kind in ('residual_access', 'shared_secret_not_rotated', 'handover_overdue')
+      and k.retired_at is not null and i.terminated_at <= ${at(now)}
+      and case when k.handover_by is not null then k.handover_by < ${at(now)}
+        when f.kind = 'handover_overdue' or exists (select 1 from finding_event e where e.finding_id = f.id and e.event = 'handed_over')
+          then i.terminated_at + ${allowedMs(within)} * interval '1 millisecond' < ${at(now)}
+        else false end
+      and not f.exempted and not ${isExempt(now)}
+    order by f.id limit ${limit} for update of f skip locked
   `.execute(tx)
   return rows
 }

@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Queryable } from './db.ts'
 import type { IdentityTable } from './tables.ts'
+import { at } from './told.ts'
 
 export type IdentityRow = Selectable<IdentityTable>
 
@@ -116,14 +117,43 @@ export async function listOrphans(
   now: Temporal.Instant,
   page: { after?: string; limit: number },
 ): Promise<Ownership[]> {
-  const at = sql`${now.toString()}::timestamptz`
   const past = page.after === undefined ? sql`true` : sql`s.id > ${page.after}::uuid`
+  return ownerships(db, now, sql`${orphaned(now)} and ${past}`, sql`limit ${page.limit}`)
+}
+
+/**
+ * Ownerships that the clock has moved: orphans that no open finding tells of, and those told of that are orphans no more, since they have
+ * left themselves, say. In the order of their ids after `after`.
+ *
+ * @param since left out: all, which reads every leaver; otherwise those who left, or whose owner left, since then, by an index
+ */
+export async function ownershipsMoved(
+  db: Queryable,
+  now: Temporal.Instant,
+  page: { since?: Temporal.Instant; after?: string; limit: number },
+): Promise<Ownership[]> {
+  const { since, after, limit } = page
+  const left = (of: string) =>
+    since === undefined
+      ? sql`${sql.ref(`${of}.terminated_at`)} <= ${at(now)}`
+      : sql`coalesce(${sql.ref(`${of}.terminated_at`)}, 'infinity') between ${at(since)} and ${at(now)}`
+  const others =
+    since === undefined
+      ? sql`union select f.identity_id from finding f where f.kind = 'orphaned_identity' and f.state <> 'resolved'`
+      : sql`union select x.id from identity x where ${left('x')}`
+  const isTold = sql`exists (select 1 from finding f where f.key = 'orphan:' || s.id::text and f.state <> 'resolved')`
   return ownerships(
     db,
     now,
-    sql`o.terminated_at <= ${at} and (s.terminated_at is null or s.terminated_at > ${at}) and ${past}`,
-    sql`limit ${page.limit}`,
+    sql`s.id in (select x.id from identity y join identity x on x.owner_external_id = y.external_id where ${left('y')} ${others})
+      and ${orphaned(now)} <> ${isTold} and ${after === undefined ? sql`true` : sql`s.id > ${after}::uuid`}`,
+    sql`limit ${limit}`,
   )
+}
+
+/** Of an identity `s` and its owner `o`. */
+function orphaned(now: Temporal.Instant) {
+  return sql`(o.terminated_at is not null and o.terminated_at <= ${at(now)} and (s.terminated_at is null or s.terminated_at > ${at(now)}))`
 }
 
 async function ownerships(
@@ -132,11 +162,10 @@ async function ownerships(
   where: ReturnType<typeof sql>,
   limit: ReturnType<typeof sql> = sql``,
 ): Promise<Ownership[]> {
-  const at = sql`${now.toString()}::timestamptz`
   const { rows } = await sql<Ownership>`
     select s.id as "identityId", s.external_id as "externalId", s.kind, s.owner_external_id as "ownerExternalId",
       o.id as "ownerId", o.terminated_at as "ownerTerminatedAt",
-      (o.terminated_at is not null and o.terminated_at <= ${at} and (s.terminated_at is null or s.terminated_at > ${at})) as orphaned
+      ${orphaned(now)} as orphaned
     from identity s left join identity o on o.external_id = s.owner_external_id
     where s.kind in ('service', 'agent') and ${where}
     order by s.id ${limit}

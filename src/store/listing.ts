@@ -1,5 +1,14 @@
 import { sql } from 'kysely'
-import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, PersonName, TurnOutcome } from '../domain/grant.ts'
+import {
+  type GrantFacts,
+  type GrantKind,
+  isMissing,
+  type ListingFault,
+  type ListingOutcome,
+  type PersonName,
+  type TurnOutcome,
+  type WholeLook,
+} from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import type { IdentityKind } from '../domain/identity.ts'
 import type { Queryable } from './db.ts'
@@ -132,14 +141,21 @@ export interface TurnEnd {
   grants: number
 }
 
-/** Writes what came of a turn that had somebody to look at. */
-export async function endTurn(db: Queryable, systemId: string, end: TurnEnd, at: Temporal.Instant): Promise<void> {
+/** Writes what came of a turn that had somebody to look at; nothing where somebody else has begun another one since. */
+export async function endTurn(
+  db: Queryable,
+  systemId: string,
+  begun: Temporal.Instant,
+  end: TurnEnd,
+  at: Temporal.Instant,
+): Promise<void> {
   const { outcome, fault, people, complete, inconclusive, grants } = end
   await db
     .updateTable('listing_turn')
     .set({ fault: fault ?? null, fault_at: fault === undefined ? null : at.toString() })
     .set({ finished_at: at.toString(), outcome, people, complete, inconclusive, listed: grants })
     .where('system_id', '=', systemId)
+    .where(sql<boolean>`asked_at = ${begun.toString()}::timestamptz`)
     .execute()
 }
 
@@ -153,11 +169,11 @@ export interface NewListing {
   reason: ListingFault | undefined
   known: boolean | undefined
   parts: Record<string, 'complete' | ListingFault>
-  /** Of lists that hang on another one: what begins the keys of those that were read. */
-  under: Record<string, readonly string[]>
+  /** Which lists of which account were read to their end. */
+  looks: readonly WholeLook[]
   assurance: 'controlled' | 'explicit'
   traceId: string
-  grants: readonly { list: string; kind: GrantKind; key: string; title: string; facts: GrantFacts }[]
+  grants: readonly { account: string; list: string; kind: GrantKind; key: string; title: string; facts: GrantFacts }[]
 }
 
 /** A grant after a listing was written: seen in it, or missing from a list that was read to its end. */
@@ -167,9 +183,9 @@ export interface MovedGrant {
 }
 
 /**
- * Writes a listing and what it says of grants, in the caller's transaction. Missing are those that a complete list of it does not show;
- * after the second in a row they are gone. Of a list with a fault nothing is missing; nor where the account is not found any more: it may
- * go by another name. Of a list that hangs on another one, only what lies where this listing has looked.
+ * Writes a listing and what it says of grants, in the caller's transaction. Missing are those that a complete list of their own account
+ * does not show; after the second in a row they are gone. Of a list with a fault nothing is missing; nor where the account is not found
+ * any more: it may go by another name. Nor one whose account is not on record, until it is listed again.
  */
 export async function saveListing(tx: Queryable, listing: NewListing): Promise<MovedGrant[]> {
   const at = listing.at.toString()
@@ -191,30 +207,46 @@ export async function saveListing(tx: Queryable, listing: NewListing): Promise<M
     })
     .execute()
   const seen = listing.grants.map((grant) => ({ ...grant, id: newId() }))
+  // Of those that were listed before accounts were kept.
+  await sql`
+    update standing_grant g set account = n.account
+    from (select distinct on (list, key) list, key, account
+      from json_to_recordset(${JSON.stringify(seen)}::json) as n (list text, key text, account text) order by list, key, account) n
+    where g.system_id = ${listing.systemId}::uuid and g.identity_id = ${listing.identityId}::uuid and g.account = ''
+      and g.list = n.list and g.key = n.key and not exists (select 1 from standing_grant o
+        where o.system_id = g.system_id and o.identity_id = g.identity_id and o.list = g.list and o.key = g.key and o.account = n.account)
+  `.execute(tx)
   const { rows: there } = await sql<{ id: string }>`
-    insert into standing_grant (id, system_id, identity_id, inventory, list, kind, key, title, detail, first_seen_at, last_seen_at, listing_id)
-    select g.id, ${listing.systemId}::uuid, ${listing.identityId}::uuid, ${listing.inventory}, g.list, g.kind, g.key, g.title, g.facts,
-      ${at}::timestamptz, ${at}::timestamptz, ${listing.id}::uuid
-    from json_to_recordset(${JSON.stringify(seen)}::json) as g (id uuid, list text, kind text, key text, title text, facts jsonb)
-    order by g.list, g.key
-    on conflict (system_id, identity_id, list, key) do update set kind = excluded.kind, title = excluded.title, detail = excluded.detail,
+    insert into standing_grant (id, system_id, identity_id, inventory, account, list, kind, key, title, detail, first_seen_at, last_seen_at,
+      listing_id)
+    select g.id, ${listing.systemId}::uuid, ${listing.identityId}::uuid, ${listing.inventory}, g.account, g.list, g.kind, g.key, g.title,
+      g.facts, ${at}::timestamptz, ${at}::timestamptz, ${listing.id}::uuid
+    from json_to_recordset(${JSON.stringify(seen)}::json)
+      as g (id uuid, account text, list text, kind text, key text, title text, facts jsonb)
+    order by g.list, g.key, g.account
+    on conflict (system_id, identity_id, list, key, account) do update set kind = excluded.kind, title = excluded.title, detail = excluded.detail,
       last_seen_at = excluded.last_seen_at, missed = 0, gone_at = null, listing_id = excluded.listing_id, inventory = excluded.inventory
     returning id
   `.execute(tx)
-  const whole = (listing.known === false ? [] : Object.entries(listing.parts)).flatMap(([list, part]) =>
-    part === 'complete' ? [list] : [],
-  )
-  const { rows: missing } = await sql<{ id: string }>`
+  const missing = await missAbsent(tx, listing)
+  return [...there.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]
+}
+
+async function missAbsent(tx: Queryable, { id, systemId, identityId, at, looks }: NewListing): Promise<{ id: string }[]> {
+  if (looks.length === 0) return []
+  const { rows: standing } = await sql<{ id: string; account: string; list: string; key: string }>`
+    select id, account, list, key from standing_grant where system_id = ${systemId}::uuid and identity_id = ${identityId}::uuid
+      and gone_at is null and listing_id <> ${id}::uuid and account <> '' order by id for update
+  `.execute(tx)
+  const absent = standing.filter((grant) => isMissing(grant, looks)).map((grant) => grant.id)
+  if (absent.length === 0) return []
+  const { rows } = await sql<{ id: string }>`
     update standing_grant set missed = missed + 1,
-      gone_at = case when missed + 1 >= ${GONE_AFTER}::int then ${at}::timestamptz end
-    where system_id = ${listing.systemId}::uuid and identity_id = ${listing.identityId}::uuid and gone_at is null
-      and listing_id <> ${listing.id}::uuid and list in (select json_array_elements_text(${JSON.stringify(whole)}::json))
-      and (list not in (select json_object_keys(${JSON.stringify(listing.under)}::json)) or exists (
-        select 1 from json_each(${JSON.stringify(listing.under)}::json) u, json_array_elements_text(u.value) a (begins)
-        where u.key = list and starts_with(standing_grant.key, a.begins || ' ')))
+      gone_at = case when missed + 1 >= ${GONE_AFTER}::int then ${at.toString()}::timestamptz end
+    where id in (select json_array_elements_text(${JSON.stringify(absent)}::json)::uuid)
     returning id
   `.execute(tx)
-  return [...there.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]
+  return rows
 }
 
 /** Whole lists in a row that must lack a grant before it counts as gone. */

@@ -15,6 +15,9 @@ import * as retiredReason from '../../migrations/0012-retired-reason.ts'
 import * as rotation from '../../migrations/0013-rotation.ts'
 import * as ownership from '../../migrations/0014-ownership.ts'
 import * as turns from '../../migrations/0015-turns.ts'
+import * as spent from '../../migrations/0016-spent.ts'
+import * as accounts from '../../migrations/0017-accounts.ts'
+import * as feedFaults from '../../migrations/0018-feed-faults.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -36,6 +39,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013-rotation': rotation,
   '0014-ownership': ownership,
   '0015-turns': turns,
+  '0016-spent': spent,
+  '0017-accounts': accounts,
+  '0018-feed-faults': feedFaults,
 }
 
 /**

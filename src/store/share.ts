@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RetiredReason } from '../domain/credential.ts'
 import type { RevokeWithin } from '../domain/policy.ts'
 import type { Standing } from '../domain/standing.ts'
 import type { Queryable } from './db.ts'
@@ -72,6 +73,8 @@ export interface ToldHolder {
   /** False: another value was registered for the others since. */
   current: boolean
   retiredAt: string | null
+  /** Why; null: it is on the list, or went off before reasons were kept. */
+  retiredReason: RetiredReason | null
   /** When another value was registered for the others. */
   rotatedAt: string | null
   standing: Standing
@@ -89,6 +92,7 @@ export async function holdersOf(
   const { rows } = await sql<ToldHolder>`
     select k.id as "credentialId", ${identityRef('i')} as identity, ${told(sql`k.created_at`)} as since,
       k.rotated_at is null and k.retired_at is null as current, ${told(sql`k.retired_at`)} as "retiredAt",
+      k.retired_reason as "retiredReason",
       ${told(sql`k.rotated_at`)} as "rotatedAt", ${standingOf(now)} as standing, ${deadlineOf(within, now)} as deadline
     from credential k join identity i on i.id = k.identity_id join check_state c on c.credential_id = k.id
     join system s on s.id = k.system_id

@@ -59,6 +59,7 @@ export interface Tables {
   feed_subject: FeedSubjectTable
   feed_statement: FeedStatementTable
   feed_event: FeedEventTable
+  feed_fault: FeedFaultTable
   scim_resource: ScimResourceTable
   listing: ListingTable
   standing_grant: StandingGrantTable
@@ -100,6 +101,8 @@ export interface SystemTable {
   breaker_failures: Generated<number>
   controls: JSONColumnType<PassedControls> | null
   pinned_peer: string | null
+  /** What the target says of its server, and an answer has disproved. */
+  disproved: Generated<string[]>
   /** Attempts are given out up to here, by the rate of the system; null: none was yet. */
   rate_full_at: MaybeAt
   created_at: DefaultAt
@@ -192,14 +195,18 @@ export interface SecretTable {
 }
 
 export interface SpentTokenTable {
+  /** Of the credential. */
   system_id: string
   /** Keyed fingerprint of the token alone. */
   fingerprint: string
-  /** The credential that it was sent for. */
+  /** The credential that it was last sent for. */
   credential_id: string
-  sent_at: At
+  /** Null: it was refused, and none is on its way. */
+  sent_at: MaybeAt
   /** When its successor was sealed; null: no answer was kept. */
   rotated_at: MaybeAt
+  /** Keyed fingerprints of the ways (issuer and client) in which it was refused, though it may have been good before. */
+  refused: Generated<string[]>
 }
 
 export interface CheckStateTable {
@@ -600,6 +607,19 @@ export interface FeedStatementTable {
   decided_by: string | null
 }
 
+export interface FeedFaultTable {
+  feed_id: string
+  /** Whom it was about, by the id in the feed; empty: that could not be told. */
+  key: string
+  /** The last sentence, without secrets. */
+  fault: string
+  count: number
+  first_at: At
+  last_at: At
+  /** Of the word that was not taken: only one that is no older takes the fault back. */
+  said_at: At
+}
+
 export interface FeedEventTable {
   feed_id: string
   /** Its unique id, as its sender gave it. */
@@ -646,6 +666,8 @@ export interface StandingGrantTable {
   system_id: string
   identity_id: string
   inventory: string
+  /** Whose it is there, by what tells accounts apart; empty: it was listed before that was kept. */
+  account: Generated<string>
   /** Which of its lists shows it. */
   list: string
   kind: GrantKind

@@ -118,9 +118,13 @@ function fits({ tiers, systems, identityKinds, privileges, credentialKinds }: Po
   ])
 }
 
-/** When a credential `k` with its check state `c` had to be closed at a system `s`. An agreed handover counts instead of the policy. */
+/**
+ * When a credential `k` with its check state `c` had to be closed at a system `s`. An agreed handover counts instead of the policy, and
+ * never before the departure.
+ */
 export function revokeBy(within: RevokeWithin): RawBuilder<Temporal.Instant> {
-  return sql`coalesce(k.handover_by, c.terminated_at + ${allowedMs(within)} * interval '1 millisecond')`
+  return sql`case when k.handover_by is not null then greatest(k.handover_by, c.terminated_at)
+    else c.terminated_at + ${allowedMs(within)} * interval '1 millisecond' end`
 }
 
 /** Null where nothing has to be closed: the identity is here, or the credential retired. */

@@ -37,7 +37,7 @@ describe('a source that is asked', () => {
     const config = await parseConfig(JSON.stringify({ sources: [source] }), 'test', CONFIG_CHECKS)
     feeds = await openFeeds(test.store.db, config, house.now())
     const intake: FeedDeps['intake'] = (actor) => ({ ...house.deps, actor })
-    deps = { intake, readReference: async () => 'token', logger: pino({ level: 'silent' }) }
+    deps = { intake, readReference: async () => 'token', fingerprint: () => '', logger: pino({ level: 'silent' }) }
   })
   const answer = (status = 200) =>
     waiting

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SOURCE_STATES, type Source, type Statement } from '../../src/api/schemas/source.ts'
 import { handOverCommand } from '../../src/dashboard/hand-over.ts'
-import { choicesOf, decisionOf, massGroups, outcomesOf, whomOf } from '../../src/dashboard/held.ts'
+import { choicesOf, decisionOf, doneOf, isHarm, massGroups, meansOf, outcomesOf, whomOf } from '../../src/dashboard/held.ts'
 import { fileGiven, textGiven } from '../../src/dashboard/import-given.ts'
 import { feedLabel, SOURCE_STATES as STATES, sourceAdvice } from '../../src/dashboard/source-words.ts'
 import { FEED_KINDS } from '../../src/domain/feed.ts'
@@ -12,6 +12,7 @@ function held(n: number, delivery: number, more: Partial<Statement> = {}): State
   return {
     ...{ id: id(n), source: { id: id(900), name: 'okta' }, key: `key-${n}`, called: `p${n}`, name: `Name ${n}`, identity: null },
     ...{ says: 'terminated', effectiveAt: null, state: 'held', reason: 'mass_event', deliveryId: id(delivery) },
+    answers: { same: { standing: 'terminated', at: null }, other: { standing: 'terminated', at: null } },
     ...{ at: '2026-11-22T12:00:00Z', decidedAt: null, decidedBy: null },
     ...more,
   }
@@ -52,6 +53,26 @@ describe('a decision', () => {
     ['dismiss', 'terminated', { decision: 'dismiss' }],
   ] as const)('%s, of what says %s', (choice, says, body) => {
     expect(decisionOf({ says }, choice)).toEqual(body)
+  })
+
+  it('says what each answer to a known name does, with its day, and that one of them calls somebody gone', () => {
+    const identity = { id: id(1), externalId: 'bob', kind: 'human', name: 'Bob Ray', terminatedAt: null } as const
+    const goes = { standing: 'terminated', at: '2026-11-20T17:00:00Z' } as const
+    const stays = { standing: 'unsaid', at: null } as const
+    const reuse = held(1, 500, { reason: 'identifier_reuse', identity, answers: { same: goes, other: goes } })
+    const when = (at: string) => at.slice(0, 10)
+    expect(meansOf('same', reuse, when)).toMatch(/Bob Ray is gone as of 2026-11-20: what they held is tried\.$/)
+    expect(meansOf('other', reuse, when)).toMatch(/They are gone as of 2026-11-20/)
+    expect([isHarm('same', reuse), isHarm('other', reuse), isHarm(undefined, reuse)]).toEqual([true, false, false])
+    const quiet = { ...reuse, answers: { same: stays, other: { standing: 'active', at: null } as const } }
+    expect(meansOf('same', quiet, when)).toMatch(/Of Bob Ray nothing changes\.$/)
+    expect(meansOf('other', quiet, when)).toMatch(/They are here\.$/)
+    expect(isHarm('same', quiet)).toBe(false)
+    const item = { outcome: 'terminated', externalId: 'bob', terminatedAt: goes.at, suspendedAt: null }
+    expect(doneOf(item, when)).toBe('bob is gone as of 2026-11-20')
+    expect(doneOf({ ...item, terminatedAt: null, suspendedAt: goes.at }, when)).toBe('bob is suspended')
+    expect(doneOf({ ...item, terminatedAt: null }, when)).toBe('bob is here')
+    expect(doneOf({ ...item, outcome: null }, when)).toBeUndefined()
   })
 
   it('that it is somebody else never becomes the same person for want of a name', () => {

@@ -64,7 +64,15 @@ describe('the life of a credential', () => {
 
 describe('a shared secret', () => {
   const holder = (name: string, more: Partial<Holder> = {}): Holder => ({
-    ...{ credentialId: ID, identity: who(name), since: BEFORE, current: true, retiredAt: null, rotatedAt: null },
+    ...{
+      credentialId: ID,
+      identity: who(name),
+      since: BEFORE,
+      current: true,
+      retiredAt: null,
+      retiredReason: null,
+      rotatedAt: null,
+    },
     ...{ standing: 'resting', deadline: null },
     ...more,
   })
@@ -93,7 +101,27 @@ describe('a shared secret', () => {
       'closed',
       null,
     ],
-    ['whose old value is off the list', [holder('a'), left('retired', AFTER, { deadline: null })], 'Changed', 'closed', null],
+    ...(['proven_dead', 'rotated'] as const).map((retiredReason): [string, Holder[], string, string, null] => [
+      `whose old value is off the list for its proof (${retiredReason})`,
+      [holder('a'), left('retired', AFTER, { deadline: null, retiredReason })],
+      'Changed',
+      'closed',
+      null,
+    ]),
+    ...(['operator', 'expired', null] as const).map((retiredReason): [string, Holder[], string, string, null] => [
+      `whose old value is off the list without proof (${retiredReason})`,
+      [holder('a'), left('retired', AFTER, { deadline: null, retiredReason })],
+      'Not proven',
+      'doubt',
+      null,
+    ]),
+    [
+      'of which one is off the list unproven, and one is open',
+      [left('retired', AFTER, { deadline: null, retiredReason: 'operator' }), left('open', AFTER)],
+      'To be changed',
+      'plain',
+      AFTER,
+    ],
   ])('%s', (_what, holders, label, look, by) => {
     expect(rotationOf(holders, NOW)).toMatchObject({ label, look, by })
   })

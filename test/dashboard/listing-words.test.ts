@@ -8,7 +8,7 @@ const AT = '2026-11-22T12:00:00Z'
 const listing = (more: Partial<Listing>): Listing => ({
   ...{ id: ID, system: { id: ID, name: 'okta', tier: 'standard', owner: null } },
   identity: { id: ID, externalId: 'a', kind: 'human', name: 'Anna', terminatedAt: AT },
-  ...{ inventory: 'okta', at: AT, outcome: 'complete', reason: null, known: true, listed: 0, parts: {} },
+  ...{ inventory: 'okta', at: AT, outcome: 'complete', reason: null, known: true, listed: 0, standing: 0, parts: {} },
   ...{ assurance: 'controlled', traceId: 'b'.repeat(32) },
   ...more,
 })
@@ -28,7 +28,7 @@ describe('a look at somebody', () => {
     [{ outcome: 'inconclusive', reason: 'forbidden', known: null }, 'Could not look', 'doubt'],
     [{ outcome: 'inconclusive', reason: 'rate_limited', listed: 2 }, 'Not all read', 'doubt'],
   ])('%j is "%s", %s', (more, label, look) => {
-    expect(lookMark(listing(more))).toMatchObject({ label, look })
+    expect(lookMark(listing(more), [])).toMatchObject({ label, look })
   })
 
   it.each(LISTING_FAULTS)('that %s kept from its end is never called closed, and says why', (reason) => {
@@ -37,7 +37,7 @@ describe('a look at somebody', () => {
       [0, false],
       [3, null],
     ] as const) {
-      const { look, means } = lookMark(listing({ outcome: 'inconclusive', reason, listed, known }))
+      const { look, means } = lookMark(listing({ outcome: 'inconclusive', reason, listed, known }), [])
       expect(look).toBe('doubt')
       expect(means).toContain(faultWords(reason))
     }
@@ -46,8 +46,26 @@ describe('a look at somebody', () => {
   })
 
   it('without a canary says what that costs', () => {
-    expect(lookMark(listing({ assurance: 'explicit' })).means).toContain('No canary')
-    expect(lookMark(listing({})).means).not.toContain('canary')
+    expect(lookMark(listing({ assurance: 'explicit' }), []).means).toContain('No canary')
+    expect(lookMark(listing({}), []).means).not.toContain('canary')
+  })
+
+  it.each<[Partial<Listing>, string, RegExp]>([
+    [{ standing: 2 }, '2 grants on record', /no proof yet/],
+    [{ standing: 1, known: false }, '1 grant on record', /no proof yet/],
+    [{ standing: 3, listed: 1 }, '1 grant left', /2 more stand/],
+  ])('of whom something stands that it did not show (%j) does not say that nothing is left', (more, label, means) => {
+    const mark = lookMark(listing(more), [])
+    expect(mark).toMatchObject({ label, means: expect.stringMatching(means) })
+    expect(mark.look).not.toBe('closed')
+  })
+
+  it('says what was not asked for, and calls nothing closed then', () => {
+    const mark = lookMark(listing({ parts: { api_tokens: 'complete' } }), ['ssh_keys'])
+    expect(mark).toMatchObject({ label: 'Nothing listed', look: 'plain', means: expect.stringContaining('ssh keys') })
+    expect(lookMark(listing({ listed: 1 }), ['ssh_keys']).means).toContain('Not asked for: ssh keys')
+    // It was asked for then.
+    expect(lookMark(listing({ parts: { ssh_keys: 'complete' } }), ['ssh_keys']).label).toBe('Nothing left')
   })
 })
 

@@ -152,6 +152,8 @@ describe('revokeBy', () => {
     expect(by('standard')).toBe('2026-03-02T00:00:00Z')
     expect(by('critical')).toBe('2026-03-01T01:00:00Z')
     expect(by('critical', Temporal.Instant.from('2026-05-01T00:00:00Z'))).toBe('2026-05-01T00:00:00Z')
+    // Who is still here at the date that was agreed must not be late for it.
+    expect(by('standard', Temporal.Instant.from('2026-02-01T00:00:00Z'))).toBe('2026-03-01T00:00:00Z')
   })
 })
 

@@ -243,6 +243,32 @@ describe.each(STORES.filter((kind) => kind.available))('importing identities int
     expect(await run(`${owner},,,active,`)).toEqual([[service, false]])
   })
 
+  it('names owners whom nobody knows, once the file is in, and takes their rows', async () => {
+    const [bot, twin, agent, later, early] = [id(), id(), id(), id(), id()]
+    const lines = [
+      'external_id,kind,owner',
+      `${bot},service,nobody-${bot}`,
+      `${twin},service,nobody-${bot}`,
+      `${agent},agent,${early.toUpperCase()}`,
+      `${early},human,`,
+      `${id()},service,${later}`,
+      `${id()},service,${early}`,
+      `${later},human,`,
+      `${id()},human,${later}`,
+    ]
+    const warned = [
+      { line: 2, field: 'owner', message: expect.stringMatching(/whom nobody knows, and so does one row more: nobody is told/) },
+      { line: 4, field: 'owner', message: expect.stringMatching(/whom nobody knows/) },
+    ]
+    const dry = await importIdentities(given(lines.join('\n')), house.deps, { dryRun: true })
+    expect(dry).toMatchObject({ created: 7, badTotal: 1, warningTotal: 2, warnings: warned })
+    const done = await importIdentities(given(lines.join('\n')), house.deps, { dryRun: false })
+    expect(done).toMatchObject({ created: 7, badTotal: 1, warningTotal: 2, warnings: warned })
+    expect(done.warnings?.[1]?.message).toContain('differs in upper and lower case')
+    expect(JSON.stringify(done.warnings)).not.toContain(bot)
+    expect(await house.identities(['external_id,kind,owner', `${bot},service,${early}`])).not.toHaveProperty('warnings')
+  })
+
   it('stops between batches when told to, and goes on from there', async () => {
     const ids = Array.from({ length: 1200 }, id)
     const content = `external_id\n${ids.join('\n')}\n`

@@ -8,6 +8,7 @@ it('answers the first line of a key that is not new, whatever else was added', (
       const seen = openSeen()
       const first = new Map<string, number>()
       for (const [index, key] of keys.entries()) {
+        expect(seen.has(key)).toBe(first.has(key))
         expect(seen.add(key, index + 1)).toBe(first.get(key))
         if (!first.has(key)) first.set(key, index + 1)
       }

@@ -31,6 +31,8 @@ describe('a value of .env', () => {
     ['in single quotes', `'a b#c"d\\x$ e$'`, 'a b#c"d\\x$ e$'],
     ['with a comment behind the quotes', '"abc" # mine', 'abc'],
     ['of two lines', '"ab\ncd"', 'ab\ncd'],
+    ['with a comment behind a blank', 'abc # note', 'abc'],
+    ['with a comment that has quotes', 'abc\t#it\'s "b"', 'abc'],
   ])('%s is read', async (_what, spelt, value) => {
     expect(await told('.env', `X=1\nACME_TOKEN=${spelt}\nY=2\n`)).toEqual([` nowhere ${JSON.stringify({ token: value })}`])
   })
@@ -67,6 +69,103 @@ describe('a value of .env', () => {
 
   it('of two lines that end with a carriage return is not clear', async () => {
     expect(await told('.env', 'ACME_TOKEN="ab\r\ncd"\r\n')).toEqual(['unclear'])
+  })
+})
+
+// Sent as they stand these would be refused, and look like a door that is closed.
+describe('what only stands for a secret', () => {
+  it.each<[string, string]>([
+    ['op://Private/gitlab/token', 'elsewhere'],
+    ['ref+vault://secret/gitlab#/token', 'elsewhere'],
+    ['secretref+awsssm://a/b', 'elsewhere'],
+    ['vault:secret/data/x#token', 'elsewhere'],
+    ['secret://x/y', 'elsewhere'],
+    ['arn:aws:secretsmanager:eu-west-1:1:secret:x', 'elsewhere'],
+    ['keyring:gitlab', 'elsewhere'],
+    ['gcp-sm://x/y', 'elsewhere'],
+    ['akv://x/y', 'elsewhere'],
+    ['@Microsoft.KeyVault(SecretUri=https://x.vault.azure.net/secrets/y)', 'elsewhere'],
+    ['projects/1/secrets/x/versions/latest', 'elsewhere'],
+    ['{{ gitlab_token }}', 'elsewhere'],
+    ['$(cat /run/token)', 'elsewhere'],
+    ['unknown-store://x/y', 'unclear'],
+    ['encrypted:BDb7t3QkTRp2yNQw8Bvk', 'unclear'],
+    ['ENC[AES256_GCM,data:abc,iv:abc,tag:x,type:str]', 'unclear'],
+    ['ENC(abc)', 'unclear'],
+    ['{cipher}0123', 'unclear'],
+    ['vault:v1:abc', 'unclear'],
+    ['$ANSIBLE_VAULT;1.1;AES256', 'unclear'],
+    ['!vault |', 'unclear'],
+    ['<your-token>', 'unclear'],
+    ['__TOKEN__', 'unclear'],
+    ['$6$salt$hash', 'unclear'],
+    ['azure:main', 'unclear'],
+  ])('%s is %s in every store', async (text, reason) => {
+    for (const [path, content] of [
+      ['.vault-token', text],
+      ['.docker/config.json', JSON.stringify({ auths: { h: { username: 'a', password: text } } })],
+      ['.kube/config', `users: [{name: a, user: {token: ${JSON.stringify(text)}}}]\n`],
+      ['.pgpass', `h:5432:*:a:${text.replaceAll(/[\\:]/g, '\\$&')}\n`],
+    ] as const)
+      expect([path, ...(await told(path, content))]).toEqual([path, reason])
+    for (const [path, content] of [
+      ['.npmrc', `//registry.npmjs.org/:_authToken=${text}`],
+      ['.env', `OKTA_TOKEN='${text}'\nOKTA_ORG_URL=https://acme.okta.com`],
+    ] as const) {
+      const [only, ...more] = await told(path, content)
+      expect([more, only === 'elsewhere' || only === 'unclear']).toEqual([[], true])
+    }
+  })
+
+  it.each<[string, string, string[]]>([
+    ['a name', '.env', ['PGPASSWORD=abc\nPGHOST=h\nPGUSER=op://a/b/c', 'unclear']],
+    ['a name', '.docker/config.json', ['{"auths":{"h":{"username":"op://a/b/c","password":"b"}}}', 'elsewhere']],
+    [
+      "a registry's user",
+      '.docker/config.json',
+      [
+        '{"auths":{"h":{"username":"$oauthtoken","password":"b"}}}',
+        'docker-registry|docker-hub h:443 {"username":"$oauthtoken","password":"b"}',
+      ],
+    ],
+    [
+      "PyPI's user",
+      '.pypirc',
+      [
+        '[pypi]\nusername = __token__\npassword = pypi-abc',
+        'web upload.pypi.org:443 {"username":"__token__","password":"pypi-abc","token":"pypi-abc"}',
+      ],
+    ],
+    ['a tag of YAML', '.kube/config', ['users: [{name: a, user: {token: !secret my_token}}]', 'unclear']],
+    [
+      'a password that only begins so',
+      '.pgpass',
+      ['h:5432:*:a:!Passw0rd{x}', 'postgres h:5432 {"username":"a","password":"!Passw0rd{x}"}'],
+    ],
+  ])('%s in %s', async (_what, path, [content = '', ...expected]) => {
+    expect(await told(path, content)).toEqual(expected)
+  })
+})
+
+describe('an address of .env', () => {
+  const PAIR = '{"username":"app","password":"abc"}'
+  it.each<[string, string, string[]]>([
+    ['a slash in the password', 'amqp://app:pa/ss@rabbit:5672', ['unclear']],
+    ['a slash behind digits', 'amqp://app:12/ss@rabbit:5672', ['unclear']],
+    ['a number sign', 'amqp://app:12#ss@rabbit:5672', ['unclear']],
+    ['a slash, by https', 'https://app:pa/ss@proxy.example.com', ['unclear']],
+    ['two hosts', 'mongodb://app:abc@m1:27017,m2:27017/db', ['unclear']],
+    ['two hosts of PostgreSQL', 'postgres://app:abc@m1:5432,m2:5432/db', ['unclear']],
+    ['no user', 'postgres://:abc@m1/db', ['unclear']],
+    ['a password in the query', 'jdbc:postgresql://h/db?user=a&password=abc', ['unclear']],
+    ['a password in the query', 'postgresql://h/db?user=a&password=abc', ['unclear']],
+    ['a driver', 'postgresql+psycopg2://app:abc@db.example.com/x', [`postgres db.example.com:5432 ${PAIR}`]],
+    ['another', 'postgresql+asyncpg://app:abc@db.example.com:6432/x', [`postgres db.example.com:6432 ${PAIR}`]],
+    ['a token for a name', `https://${HUB}@ghe.example.com/x.git`, [`github ghe.example.com:443 {"token":"${HUB}"}`]],
+    ['no password, and a scope', 'https://npm.example.com:8443/@acme/x', []],
+    ['no password, and an address in the query', 'http://localhost:8080/?mail=a@b.c', []],
+  ])('with %s: %s', async (_what, text, expected) => {
+    expect(await told('.env', `A=1\nX_URL="${text}"\n`)).toEqual(expected)
   })
 })
 
@@ -110,10 +209,37 @@ describe('what stands beside a secret in .env', () => {
       `ACME_GITLAB_TOKEN=${LAB}\nACME_GITLAB_URL=https://git.example.com`,
       [`gitlab git.example.com:443 {"token":"${LAB}"}`],
     ],
+    ["a token by its prefix, and an application's address", `APP_TOKEN=${HUB}\nAPP_URL=https://app.example.com`, ['unclear']],
     [
-      "a token by its prefix, and an application's address",
-      `APP_TOKEN=${HUB}\nAPP_URL=https://app.example.com`,
+      'a token by its prefix, and an address of another one',
+      `BOT_TOKEN=${HUB}\nAPP_URL=https://app.example.com`,
       [`github nowhere {"token":"${HUB}"}`],
+    ],
+    [
+      'a password that is a token',
+      `GIT_PASSWORD=${HUB}\nGIT_HOST=ghe.example.com`,
+      [`github ghe.example.com:443 {"token":"${HUB}"}`],
+    ],
+    ['a remote', `GIT_PASSWORD=${HUB}\nGIT_REMOTE=git@ghe.example.com:a/b.git`, ['unclear']],
+    ["the maker's", `GIT_PASSWORD=${HUB}\nGIT_REMOTE=git@github.com:a/b.git`, [`github nowhere {"token":"${HUB}"}`]],
+    ['a registry by the prefix itself', `CI_REGISTRY_PASSWORD=${LAB}\nCI_REGISTRY=r.example.com`, ['unclear']],
+    ['an address under its prefix', `VCS_TOKEN=${HUB}\nVCS_URL=https://ghe.example.com`, ['unclear']],
+    ['one in another case', `gitToken=${HUB}\ngitHost=ghe.example.com`, ['unclear']],
+    ['one of two words in one', `vcsToken=${HUB}\nvcsUrl=https://x.example.com`, ['unclear']],
+    ['one without a prefix', `TOKEN=${HUB}\nHOST=ghe.example.com`, ['unclear']],
+    ['a secret in the midst of the name', `VCS_TOKEN_CI=${HUB}\nVCS_BASE_URL=https://x.example.com`, ['unclear']],
+    ["a host with the service's name", `BOT_TOKEN=${HUB}\nUPSTREAM=https://github.example.com/x`, ['unclear']],
+    ['a path on it that no name tells', `GITHUB_TOKEN=${HUB}\nGITHUB_GRAPHQL=https://ghe.example.com/graphql`, ['unclear']],
+    [
+      'an address of its application',
+      `GITHUB_TOKEN=${HUB}\nGITHUB_CALLBACK_URL=https://a.example.com/x`,
+      [`github nowhere {"token":"${HUB}"}`],
+    ],
+    ["an image of somebody's registry", 'DOCKER_PASSWORD=abc\nDOCKER_USERNAME=a\nDOCKER_IMAGE=r.example.com/x', ['unclear']],
+    [
+      'a name of Docker Hub',
+      'DOCKERHUB_USERNAME=anna\nDOCKERHUB_TOKEN=abc',
+      ['docker-hub nowhere {"password":"abc","username":"anna"}'],
     ],
     [
       'a token by its prefix, and a server by another name',
@@ -273,6 +399,13 @@ describe('other stores', () => {
       'clusters: [{name: c, cluster: {server: "https://h"}}, {name: c, cluster: {server: "https://i"}}]\ncontexts: [{context: {cluster: c, user: a}}]\nusers: [{name: a, user: {token: b}}]\n',
       ['unclear'],
     ],
+    ['no users at all', '.kube/config', 'clusters: null\ncontexts: null\nusers: null\n', []],
+    [
+      'no contexts',
+      '.kube/config',
+      'contexts: null\nusers:\n- {name: a, user: {token: b}}\n- {name: c, user: {token: null, exec: null}}\n- {name: d, user: null}\n',
+      ['web nowhere {"token":"b"}'],
+    ],
     [
       'a cluster that is no address',
       '.kube/config',
@@ -305,6 +438,20 @@ describe('other stores', () => {
     ['two blocks of one host', 'id_x', 'Host a b\n User anna\nHost b\n IdentityFile ~/.ssh/id_x\n', ['b:22 anna']],
     ['a key elsewhere of the same name', 'id_rsa', 'Host a\n IdentityFile ~/work/id_rsa\n', ['none']],
     ['a condition', 'id_x', 'Match exec "touch ran"\n User eve\nHost a\n User anna\n IdentityFile ~/.ssh/id_x\n', ['unclear']],
+    [
+      'an included file',
+      'id_x',
+      'Include x\nHost a\n HostName h\n Port 23\n User anna\n IdentityFile ~/.ssh/id_x\n',
+      ['unclear'],
+    ],
+    [
+      'one that comes too late',
+      'id_x',
+      'Host a\n HostName h\n Port 23\n User anna\n IdentityFile ~/.ssh/id_x\n Include x y\nHost b\n Include z\n User eve\n',
+      ['h:23 anna'],
+    ],
+    ['one that may say the rest', 'id_x', 'Host a\n User anna\n IdentityFile ~/.ssh/id_x\nHost *\n Include x\n', ['unclear']],
+    ['one of a condition', 'id_x', 'Host a\n User anna\n IdentityFile ~/.ssh/id_x\nMatch host a\n Include x\n', ['unclear']],
     ['a port that is none', 'id_x', 'Host a\n Port x\n User anna\n IdentityFile ~/.ssh/id_x\n', ['unclear']],
   ])('.ssh/config: %s', async (_what, key, text, expected) => {
     const store = storeAt(`.ssh/${key}`)
@@ -336,6 +483,13 @@ describe('the largest store', () => {
     ['.env of opened variables', '.env', full('${a', 'ACME_TOKEN=')],
     ['.env of braces', '.env', full('{', 'ACME_TOKEN=')],
     ['.env of secrets', '.env', full('GITHUB_TOKEN=abc\n')],
+    [
+      '.env of hosts and tokens',
+      '.env',
+      Array.from({ length: 12_000 }, (_, at) => `A${at}_TOKEN=${HUB}\nA${at}_URL=https://h/\n`).join(''),
+    ],
+    ['.env of a name of dots', '.env', `${full('.', 'ACME_TOKEN=a://', ':/@')}\n`],
+    ['.env of a long name', '.env', full('_API', 'A', `=${HUB}\n`)],
     ['.npmrc of passwords', '.npmrc', full('//h/:_password=eA==\n')],
     ['.npmrc of users', '.npmrc', full('//h/:username=a\n', '', '//h/:_password=eA==\n')],
     ['.pypirc', '.pypirc', full('[a]\npassword=b\n')],

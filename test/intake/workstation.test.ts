@@ -136,7 +136,7 @@ describe('a workstation', () => {
     if (path.startsWith('.ssh')) {
       write(
         '.ssh/config',
-        'Include other\nHost work\n  HostName bastion.example.com\n  IdentityFile ~/.ssh/id_work\nHost *\n  User anna\nMatch exec "touch ran"\n  User eve\n',
+        'Host other\n  Include other\nHost work\n  HostName bastion.example.com\n  IdentityFile ~/.ssh/id_work\nHost *\n  User anna\nMatch exec "touch ran"\n  User eve\n',
       )
       write('.ssh/known_hosts', 'bastion.example.com ssh-ed25519 AAAA\n')
       write('.ssh/id_work.pub', 'ssh-ed25519 AAAA anna')
@@ -300,6 +300,16 @@ describe('a workstation', () => {
     const words = { ...house.words(), identity: 'anna' }
     const report = await importWorkstation(folder, words, { ...house.deps, systems }, { dryRun: true })
     expect(report).toMatchObject({ created: 0, aside: [{ reason }] })
+  })
+
+  it.each<[string, string | Buffer]>([
+    ['that cannot be read', 'Host\nHost bastion.example.com\n User anna\n'],
+    ['that is no text', Buffer.from([0xff, 0xfe])],
+  ])('sets keys aside beside a configuration %s, whatever is mapped', async (_what, config) => {
+    write('.ssh/config', config)
+    write('.ssh/id_ed25519', newSshKey().private)
+    const words = { mappings: [{ detector: 'ssh-key', system: 'bastion' }], account: 'anna' }
+    expect(await send(words, true)).toMatchObject({ created: 0, reasons: { unclear: 1 } })
   })
 
   it('wants an identity that is known, and a folder that is there', async () => {

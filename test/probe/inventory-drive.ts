@@ -44,6 +44,7 @@ export async function driveInventory(
     const context = {
       ...{ http, attribution: 'revenant/test (+loopback)', signal, timeoutMs },
       pace: () => undefined,
+      apart: <T>(work: (signal: AbortSignal) => Promise<T>) => work(signal),
       without: new Set(without),
       nowMs: () => Date.now(),
     }

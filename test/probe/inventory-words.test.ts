@@ -87,7 +87,7 @@ describe('a list that is the same for everybody', () => {
       { others: people },
     )
     expect([listed, ...others].map(({ grants }) => grants.map(({ key }) => key))).toEqual([['5 1'], ['5 2'], []])
-    expect(listed.under).toEqual({ tokens: ['5', '6'] })
+    expect(listed.bounds).toEqual({ tokens: { under: ['5', '6'] } })
     expect(asked).toHaveLength(3)
   })
 })
@@ -98,6 +98,7 @@ it.each<[string, string[], unknown, unknown]>([
   ['nothing of what is not there', ['/a/b', '/c'], { a: 7, c: null }, { c: null }],
   ['an item of an array', ['/a/1/b'], { a: [{ b: 1 }, { b: 2 }] }, { a: { 1: { b: 2 } } }],
   ['no prototype', ['/__proto__/x', '/y'], JSON.parse('{"__proto__":{"x":1},"y":2}'), JSON.parse('{"__proto__":{"x":1},"y":2}')],
+  ['a null that stands above', ['/a/b', '/c/d/e'], { a: null, c: { d: null, x: 1 } }, { a: null, c: { d: null } }],
   ['the whole where it is wanted', ['', '/a'], { a: 1, b: 2 }, { a: 1, b: 2 }],
 ])('picks %s', (_name, pointers, item, expected) => {
   const picked = compilePick(pointers)(item)
@@ -106,16 +107,51 @@ it.each<[string, string[], unknown, unknown]>([
 })
 
 describe('a member that at least one item must have', () => {
-  const text = `${MINE.trimEnd()}\n    only: { /owner: { type: object } }\n    sees: /owner\n`
+  const text = `${MINE.trimEnd()}\n    sees: /owner\n`
   it.each([
     ['is there', [{ id: 1, owner: { login: 'anna' } }, { id: 2 }], 'complete', 1],
-    ['is there, and empty', [{ id: 1, owner: null }], 'complete', 0],
+    ['is there, and has nothing in it', [{ id: 1, owner: null }], 'forbidden', 0],
+    [
+      'is there once, and has nothing in it otherwise',
+      [
+        { id: 1, owner: null },
+        { id: 2, owner: { login: 'bob' } },
+      ],
+      'complete',
+      0,
+    ],
     ['need not be where there is nothing', [], 'complete', 0],
     ['is not shown', [{ id: 1 }, { id: 2 }], 'forbidden', 0],
   ])('%s', async (_name, items, part, grants) => {
     const { listed } = await drive(text, () => ok(items))
     expect([listed.parts.tokens, listed.grants.length]).toEqual([part, grants])
   })
+
+  it.each([
+    ['the same for everybody', text],
+    ['of one person', text.replace('path: "/tokens"', 'path: "/of/{person.name}"')],
+  ])("leaves what is nobody's in a list %s, told by its key", async (_name, given) => {
+    const items = [{ id: 1 }, { id: 2, owner: null }, { id: 3, owner: { login: 'bob' } }, { id: 4, owner: { login: 'anna' } }]
+    const { listed } = await drive(given, () => ok(items))
+    expect(listed).toMatchObject({ fault: undefined, grants: [{ key: '4' }], bounds: { tokens: { unowned: ['1', '2'] } } })
+    expect((await drive(given, () => ok([...items, { owner: null }]))).listed.parts.tokens).toBe('unexpected_answer')
+  })
+})
+
+it('is not read again in a turn where it would come to the same', async () => {
+  const cut = MINE.replace('items: /items', 'items: /items\n    pages: 2\n    paging: { kind: page, query: p }')
+  const { listed, others, asked } = await drive(cut, () => ok([{ id: 1, owner: { login: 'anna' } }]), { others: people })
+  expect([listed, ...others].map(({ parts }) => parts.tokens)).toEqual(['paging_cut', 'paging_cut', 'paging_cut'])
+  expect(asked).toHaveLength(2)
+})
+
+it('is no list without its items, unless the vendor leaves them out and says so otherwise', async () => {
+  const when = 'when: { status: 200, json: { /kind: tokens } }\n    key: /id'
+  const part = async (text: string, body: object) => (await drive(list(text), () => ({ status: 200, body }))).listed.parts.tokens
+  expect(await part(when, { kind: 'tokens' })).toBe('unexpected_answer')
+  expect(await part(`omitsEmpty: true\n    ${when}`, { kind: 'tokens' })).toBe('complete')
+  expect(await part(`omitsEmpty: true\n    ${when}`, { kind: 'tokens', items: null })).toBe('unexpected_answer')
+  expect(() => inventoryOf(HEAD + list('omitsEmpty: true\n    key: /id'), 'thing.yaml')).toThrow(/omitsEmpty/)
 })
 
 it('leaves out what is over, the day of its end not yet', async () => {
@@ -227,6 +263,20 @@ describe('a log', () => {
     const { listed } = await drive(text, () => ok(items))
     expect(listed).toMatchObject({ parts: { tokens: 'complete' } })
     expect(listed.grants.map(({ key }) => key)).toEqual(keys)
+  })
+
+  it.each<[string, object[], string[]]>([
+    ['what was removed', [event('added', 1), event('removed', 2, 'bob')], ['app A']],
+    ['what was removed, and began before the log does', [event('removed', 2, 'bob')], ['app A']],
+    ['what was disabled last', [event('disabled', 2, 'bob')], ['app A']],
+    ['what somebody else added again', [event('added', 1), event('removed', 2, 'bob'), event('added', 3, 'bob')], ['app A']],
+    ['nothing that was enabled again', [event('disabled', 2, 'bob'), event('enabled', 3, 'bob')], []],
+    ['nothing that somebody else began, without an end', [event('added', 1, 'bob')], []],
+    ['nothing that it does not reach back to', [], []],
+    ['nothing that stands', [event('removed', 1), event('added', 2)], []],
+  ])('says that it is over of %s', async (_name, items, ended) => {
+    const { listed } = await drive(text, () => ok(items))
+    expect(listed.bounds).toEqual({ tokens: { ended } })
   })
 
   it.each<[string, object]>([

@@ -57,7 +57,8 @@ describe('a listing', () => {
     expect(listed).toEqual({
       known: true,
       parts: { tokens: 'complete' },
-      under: {},
+      account: '7',
+      bounds: { tokens: {} },
       fault: undefined,
       retryAfterMs: undefined,
       grants: [

@@ -446,19 +446,107 @@ describe.each(CASES)('$kind, by its documented answers on the loopback (no real 
   })
 })
 
-it('a GitHub App buys a token of its installation', async () => {
-  const { listed, asked } = await driveInventory(
+const githubApp = async (said: object) =>
+  driveInventory(
     await loadInventory('github'),
     (baseUrl) => ({ baseUrl, org: 'acme', installation: '9' }),
     { appId: '77', privateKey: PEM },
-    (one) =>
-      path(one) === '/app/installations/9/access_tokens'
-        ? { status: 201, body: { token: 'ghs_installation', expires_at: '2026-01-01T00:00:00Z' } }
-        : path(one) === '/users/anna'
-          ? ok({ login: 'anna', id: 3 })
-          : ok([]),
+    (one) => {
+      const at = path(one)
+      if (at === '/app/installations/9/access_tokens')
+        return { status: 201, body: { token: 'ghs_installation', expires_at: '2026-01-01T00:00:00Z', ...said } }
+      if (at === '/users/anna') return ok({ login: 'anna', id: 3 })
+      if (at === '/orgs/acme/repos') return once(one, [{ id: 1, name: 'shown' }])
+      return at === '/repos/acme/shown/keys' ? once(one, [{ id: 11, title: 'ci', added_by: 'anna' }]) : ok([])
+    },
   )
-  expect(listed).toMatchObject({ known: true, fault: undefined, grants: [] })
+
+it.each([
+  [{ repository_selection: 'selected' }, 'forbidden'],
+  [{}, 'forbidden'],
+])('a GitHub App that may see some repositories alone (%j) proves nothing of deploy keys', async (said, part) => {
+  const { listed } = await githubApp(said)
+  expect(listed).toMatchObject({ fault: part, grants: [{ key: 'shown 11' }] })
+  expect(listed.parts).toEqual({
+    fine_grained_tokens: 'complete',
+    sso_credentials: 'complete',
+    ssh_keys: 'complete',
+    deploy_keys: part,
+  })
+})
+
+it.each<[string, PersonName, string, Record<string, unknown>, Record<string, string>, string, string[]]>([
+  ['github', 'principal', 'octocat', { org: 'acme' }, { token: 't' }, 'deploy_keys', ['added_by']],
+  ['okta', 'email', 'anna@corp.example', {}, { token: 't' }, 'event_hooks', ['createdBy']],
+  ['okta', 'email', 'anna@corp.example', {}, { token: 't' }, 'api_services', ['createdBy']],
+  ['atlassian', 'email', 'anna@corp.example', { org: 'org-1' }, { token: 't' }, 'api_keys', ['createdBy']],
+  ['atlassian', 'email', 'anna@corp.example', { org: 'org-1' }, { token: 't' }, 'service_accounts', ['createdById']],
+])(
+  "%s: what is shown as nobody's (%#) is not missing, and nothing but that is blind",
+  async (kind, by, name, target, secret, list, owner) => {
+    const of = CASES.find((each) => each.kind === kind) ?? expect.fail('no case')
+    const has = (item: unknown): item is Record<string, unknown> =>
+      typeof item === 'object' && item !== null && owner.some((member) => member in item)
+    const drive = async (all: boolean) =>
+      driveInventory(
+        await loadInventory(kind),
+        (baseUrl) => ({ baseUrl, ...target }),
+        secret,
+        (asked) => {
+          const given = of.answers(asked)
+          // The first item, or each of them, says that nobody made it.
+          let left = all ? 99 : 1
+          const blank = (value: unknown): unknown => {
+            if (Array.isArray(value)) return value.map(blank)
+            if (has(value) && left-- > 0) return { ...value, ...Object.fromEntries(owner.map((member) => [member, null])) }
+            if (typeof value !== 'object' || value === null) return value
+            return Object.fromEntries(Object.entries(value).map(([member, inner]) => [member, blank(inner)]))
+          }
+          return { ...given, body: blank(given.body) }
+        },
+        { person: { by, name } },
+      )
+    const { listed } = await drive(false)
+    const key = of.expected.find(([id]) => id === list)?.[2] ?? expect.fail('no key')
+    expect(listed.parts[list]).toBe('complete')
+    expect(listed.grants.some((grant) => grant.list === list)).toBe(false)
+    expect(listed.bounds[list]?.unowned).toContain(key)
+    expect((await drive(true)).listed.parts[list]).toBe('forbidden')
+  },
+)
+
+it("GitLab's own bots are made by nobody, and it says so", async () => {
+  const of = CASES.find(({ kind }) => kind === 'gitlab') ?? expect.fail('no case')
+  const drive = async (bot: object) =>
+    driveInventory(
+      await loadInventory('gitlab'),
+      of.target,
+      of.secret,
+      (asked) => (asked.url.includes('exclude_humans') ? once(asked, [{ id: 79, bot: true, ...bot }]) : of.answers(asked)),
+      { person: { by: of.by, name: of.name } },
+    )
+  expect((await drive({ created_by: null })).listed.parts.bot_tokens).toBe('complete')
+  expect((await drive({})).listed.parts.bot_tokens).toBe('unexpected_answer')
+})
+
+it('Google leaves empty lists out, and names the list all the same', async () => {
+  const of = CASES.find(({ kind }) => kind === 'google-workspace') ?? expect.fail('no case')
+  const drive = async (body: object) =>
+    driveInventory(
+      await loadInventory('google-workspace'),
+      of.target,
+      of.secret,
+      (asked) => (path(asked)?.endsWith('/tokens') ? ok(body) : of.answers(asked)),
+      { person: { by: of.by, name: of.name } },
+    )
+  expect((await drive({ kind: 'admin#directory#tokenList', etag: 'x' })).listed.parts.tokens).toBe('complete')
+  expect((await drive({ kind: 'admin#directory#tokenList', items: null })).listed.parts.tokens).toBe('unexpected_answer')
+  expect((await drive({ etag: 'x' })).listed.parts.tokens).toBe('unexpected_answer')
+})
+
+it('a GitHub App buys a token of its installation', async () => {
+  const { listed, asked } = await githubApp({ repository_selection: 'all' })
+  expect(listed).toMatchObject({ known: true, fault: undefined, account: '3', grants: [{ key: 'shown 11' }] })
   expect(asked[0]?.method).toBe('POST')
   expect(asked.slice(1).every(({ headers }) => headers.authorization === 'Bearer ghs_installation')).toBe(true)
 })
@@ -515,6 +603,28 @@ describe('Slack, by its documented answers on the loopback (no real system was a
     expect(limited.listed.parts).toEqual({ integrations: 'rate_limited', workflows: 'rate_limited', sessions: 'rate_limited' })
     expect(limited.listed.retryAfterMs).toBe(30_000)
     expect(limited.asked.some((asked) => path(asked)?.includes('admin.'))).toBe(false)
+  })
+
+  it.each([
+    ['team.integrationLogs', 'integrations'],
+    ['admin.workflows.search', 'workflows'],
+    ['admin.users.session.list', 'sessions'],
+  ])('takes an answer of %s without its list for no empty one', async (method, list) => {
+    const { listed } = await slack((asked) =>
+      path(asked) === `/api/${method}` ? ok({ ok: true, paging: { pages: 1 } }) : slackAnswers(asked),
+    )
+    expect(listed.parts[list]).toBe('unexpected_answer')
+    expect(listed.grants.some((grant) => grant.list === list)).toBe(false)
+    expect((await slack(() => ok({ ok: true }))).listed).toMatchObject({ known: undefined, fault: 'unexpected_answer' })
+  })
+
+  it('tells of a log what has ended, and nothing of what it does not reach back to', async () => {
+    const { listed } = await slack((asked) =>
+      path(asked) === '/api/team.integrationLogs'
+        ? ok({ ok: true, logs: SLACK_LOGS.slice(1), paging: { page: 1, pages: 1 } })
+        : slackAnswers(asked),
+    )
+    expect(listed.bounds.integrations).toEqual({ ended: ['service_id 3456789012'] })
   })
 
   it('shows nothing of a log that was read in part', async () => {

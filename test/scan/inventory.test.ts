@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { loadInventory } from '../../probes/inventories.ts'
 import { composeAlert } from '../../src/alerts/raise.ts'
+import type { WholeLook } from '../../src/domain/grant.ts'
 import { newId } from '../../src/domain/id.ts'
 import type { FindingEdge } from '../../src/findings/apply.ts'
 import { openDispatcher } from '../../src/probe/dispatcher.ts'
+import type { Listed } from '../../src/probe/inventory-ask.ts'
 import { type InventoryDeps, runInventory } from '../../src/scan/inventory.ts'
-import { endReturned } from '../../src/scan/inventory-record.ts'
+import { endReturned, recordListing, together } from '../../src/scan/inventory-record.ts'
 import type { InventorySystem } from '../../src/scan/inventory-system.ts'
 import { openRateLimiter } from '../../src/scan/rate.ts'
 import { findingContext } from '../../src/store/alert.ts'
@@ -124,6 +126,26 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('an inventor
     const rows = await grantPage(db(), { systemId: system.id }, { sort: 'lastSeenAt', limit: 50, after: undefined })
     return rows.map(({ key, state }) => `${key} ${state}`).toSorted()
   }
+  const saved = (identityId: string, looks: WholeLook[], keys: string[]) =>
+    db()
+      .transaction()
+      .execute((tx) =>
+        saveListing(tx, {
+          ...{
+            id: newId(),
+            systemId: system.id,
+            identityId,
+            inventory: 'okta',
+            at: now(),
+            outcome: 'complete',
+            reason: undefined,
+          },
+          ...{ known: true, parts: { hooks: 'complete' }, looks, assurance: 'explicit', traceId: 'c'.repeat(32) },
+          grants: keys.map((key) => ({ account: 'a', list: 'hooks', kind: 'webhook', key, title: 'Hook', facts: {} })),
+        }),
+      )
+  const findGrant = (key: string) =>
+    db().selectFrom('standing_grant').selectAll().where('system_id', '=', system.id).where('key', '=', key).execute()
   const findings = () => db().selectFrom('finding').selectAll().where('system_id', '=', system.id).orderBy('key').execute()
   const listings = () => db().selectFrom('listing').selectAll().where('system_id', '=', system.id).orderBy('at').execute()
 
@@ -201,33 +223,165 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('an inventor
 
   it('misses nothing where it has not looked: below an item of another list that is not shown any more', async () => {
     const identityId = await leaver('anna@corp.example')
-    const save = (under: string[], keys: string[]) =>
-      db()
-        .transaction()
-        .execute((tx) =>
-          saveListing(tx, {
-            ...{
-              id: newId(),
-              systemId: system.id,
-              identityId,
-              inventory: 'okta',
-              at: now(),
-              outcome: 'complete',
-              reason: undefined,
-            },
-            ...{
-              known: true,
-              parts: { hooks: 'complete' },
-              under: { hooks: under },
-              assurance: 'explicit',
-              traceId: 'c'.repeat(32),
-            },
-            grants: keys.map((key) => ({ list: 'hooks', kind: 'webhook', key, title: 'Hook', facts: {} })),
-          }),
-        )
-    await save(['p1', 'p2'], ['p1 7', 'p2 8'])
-    for (let n = 0; n < 2; n++) await save(['p1'], [])
+    await saved(identityId, [{ account: 'a', list: 'hooks', under: ['p1', 'p2'] }], ['p1 7', 'p2 8'])
+    for (let n = 0; n < 2; n++) await saved(identityId, [{ account: 'a', list: 'hooks', under: ['p1'] }], [])
     expect(await grants()).toEqual(['p1 7 gone', 'p2 8 standing'])
+  })
+
+  it("misses of a log what that says is over, of any list nothing that it shows as nobody's", async () => {
+    const identityId = await leaver('anna@corp.example')
+    const look = (more: object): WholeLook[] => [{ account: 'a', list: 'hooks', ...more }]
+    await saved(identityId, look({ ended: [] }), ['app A', 'app B', 'app C'])
+    for (let n = 0; n < 2; n++) await saved(identityId, look({ ended: ['app B', 'app Z'] }), [])
+    expect(await grants()).toEqual(['app A standing', 'app B gone', 'app C standing'])
+    for (let n = 0; n < 2; n++) await saved(identityId, look({ unowned: ['app C'] }), [])
+    expect(await grants()).toEqual(['app A gone', 'app B gone', 'app C standing'])
+  })
+
+  it('does not miss a hook that is listed without its maker', async () => {
+    await leaver('anna@corp.example')
+    held.set('anna@corp.example', [])
+    const hook = (id: string, createdBy: string | null) => ({ id, name: id, status: 'ACTIVE', createdBy })
+    let hooks = [hook('w1', 'anna@corp.example'), hook('w2', 'bob')]
+    instead = (url) => (url.startsWith('/api/v1/eventHooks') ? { status: 200, body: hooks } : undefined)
+    await run()
+    hooks = [hook('w1', null), hook('w2', 'bob')]
+    for (let n = 0; n < 3; n++) {
+      day()
+      expect(await run()).toMatchObject({ complete: 1 })
+    }
+    expect(await grants()).toEqual(['w1 standing'])
+    hooks = [hook('w2', 'bob')]
+    for (let n = 0; n < 2; n++) {
+      day()
+      await run()
+    }
+    expect(await grants()).toEqual(['w1 gone'])
+  })
+
+  it("misses nothing of one account by another's lists", async () => {
+    const identityId = await leaver('anna@corp.example')
+    const of = (account: string, keys: string[], known = true): Listed => ({
+      ...{ known, account: known ? account : undefined, fault: undefined, retryAfterMs: undefined },
+      ...{ parts: { hooks: 'complete' }, bounds: { hooks: {} } },
+      grants: keys.map((key) => ({ list: 'hooks', kind: 'webhook', key, title: 'Hook', facts: {} })),
+    })
+    const who = { identityId, identityKind: 'human', terminatedAt: now().subtract({ hours: 48 }), names: ['a', 'b'] } as const
+    const record = (...all: Listed[]) =>
+      recordListing(
+        system,
+        { ...who, names: [...who.names] },
+        together(all),
+        { assurance: 'explicit', traceId: 'd'.repeat(32), at: now() },
+        deps,
+      )
+    await record(of('a', ['1', '2']), of('b', ['1', '3']))
+    expect(await grants()).toEqual(['1 standing', '1 standing', '2 standing', '3 standing'])
+    // The second goes by another name by now.
+    for (let n = 0; n < 3; n++) expect(await record(of('a', ['1']), of('b', [], false))).toBe(true)
+    expect(await grants()).toEqual(['1 standing', '1 standing', '2 gone', '3 standing'])
+    expect((await findings()).map(({ state }) => state).toSorted()).toEqual(['open', 'open', 'open', 'resolved'])
+    for (let n = 0; n < 2; n++) await record(of('a', []), of('b', ['3']))
+    expect(await grants()).toEqual(['1 gone', '1 gone', '2 gone', '3 standing'])
+  })
+
+  it('misses nothing where a changed address finds another account', async () => {
+    const id = await leaver('anna@corp.example')
+    held.set('anna@corp.example', ['t1'])
+    await run()
+    held.set('anna.new@corp.example', ['t2'])
+    await db().updateTable('identity').set({ email: 'anna.new@corp.example' }).where('id', '=', id).execute()
+    for (let n = 0; n < 3; n++) {
+      day()
+      expect(await run()).toMatchObject({ people: 1, complete: 1, grants: 1 })
+    }
+    expect(await grants()).toEqual(['t1 standing', 't2 standing'])
+  })
+
+  it('misses nothing that was listed before accounts were kept, until it is listed again', async () => {
+    const identityId = await leaver('anna@corp.example')
+    const look: WholeLook[] = [{ account: 'a', list: 'hooks' }]
+    await saved(identityId, look, ['1', '2'])
+    const [before] = await findGrant('1')
+    await db().updateTable('standing_grant').set({ account: '' }).where('identity_id', '=', identityId).execute()
+    for (let n = 0; n < 3; n++) await saved(identityId, look, ['1'])
+    expect(await grants()).toEqual(['1 standing', '2 standing'])
+    expect(await findGrant('1')).toMatchObject([{ id: before?.id, account: 'a' }])
+    for (let n = 0; n < 2; n++) await saved(identityId, look, [])
+    expect(await grants()).toEqual(['1 gone', '2 standing'])
+  })
+
+  describe('with lists that take long', () => {
+    /** So many pages of one list, each of which waits for its turn. */
+    function long(path: RegExp, pages: number, waitMs: number, beforePage = (_page: number) => {}): Partial<InventorySystem> {
+      let waits = false
+      instead = (url) => {
+        if (!path.test(url)) return undefined
+        waits = true
+        const at = Number(new URL(url, server.origin).searchParams.get('p') ?? 1)
+        beforePage(at)
+        const next = `<${server.origin}${url.split('?')[0]}?p=${at + 1}>; rel="next"`
+        waits = at < pages
+        return { status: 200, headers: at < pages ? { link: next } : {}, body: [] }
+      }
+      const acquire = () => (waits ? new Promise<void>((resolve) => setTimeout(resolve, waitMs)) : undefined)
+      return { rate: { ...system.rate, acquire } }
+    }
+
+    it('reads what is the same for everybody to its end, whatever the time of a turn', async () => {
+      for (const name of ['a', 'b']) {
+        await leaver(`${name}@corp.example`)
+        held.set(`${name}@corp.example`, [])
+      }
+      deps.budgetMs = 400
+      expect(await run(long(/api-tokens/, 30, 20))).toMatchObject({ outcome: 'completed', fault: undefined, complete: 2 })
+    })
+
+    it('records of whom it had no time to read all, and begins with others then', async () => {
+      const ids = [await leaver('a@corp.example'), await leaver('b@corp.example')]
+      for (const name of ['a', 'b']) held.set(`${name}@corp.example`, ['t1'])
+      deps.budgetMs = 300
+      const slow = { ...long(/users.*\/grants/, 40, 20), concurrency: 1 }
+      expect(await run(slow)).toMatchObject({ outcome: 'unfinished', people: 1, inconclusive: 1 })
+      expect(await listings()).toMatchObject([{ outcome: 'inconclusive', reason: 'timeout', known: true }])
+      offsetMs += 3_700_000
+      await run(slow)
+      expect((await listings()).map(({ identity_id }) => identity_id).toSorted()).toEqual(ids.toSorted())
+    })
+
+    it('says that it took too long, and of whom, where there is no end to it', async () => {
+      await leaver('a@corp.example')
+      held.set('a@corp.example', [])
+      deps.budgetMs = 150
+      expect(await run(long(/api-tokens/, 45, 60))).toMatchObject({ outcome: 'unfinished', fault: 'timeout', inconclusive: 1 })
+      expect(await listings()).toMatchObject([{ reason: 'timeout', parts: { api_tokens: 'timeout' } }])
+      expect(await listingTurns(db())).toContainEqual(expect.objectContaining({ system: system.name, fault: 'timeout' }))
+    })
+
+    it('keeps its turn all the while', async () => {
+      await leaver('a@corp.example')
+      held.set('a@corp.example', [])
+      const others: Promise<unknown>[] = []
+      const slow = long(/api-tokens/, 12, 0, (page) => {
+        offsetMs += 60_000
+        if (page === 10) others.push(run())
+      })
+      expect(await run(slow)).toMatchObject({ outcome: 'completed', people: 1, complete: 1 })
+      expect(await Promise.all(others)).toMatchObject([{ outcome: 'skipped' }])
+    })
+
+    it('asks no more once it is paused', async () => {
+      await leaver('a@corp.example')
+      held.set('a@corp.example', [])
+      const pauses: Promise<unknown>[] = []
+      const slow = long(/api-tokens/, 40, 10, (page) => {
+        offsetMs += 20_000
+        if (page === 2) pauses.push(pause(db(), system.id, 'test', 'now', now()))
+      })
+      expect(await run(slow)).toMatchObject({ outcome: 'paused', people: 0 })
+      expect(server.asked.filter(({ url }) => url.includes('api-tokens')).length).toBeLessThan(40)
+      await Promise.all(pauses)
+    })
   })
 
   it('looks at each leaver once a period, at nobody who is here, and again within the hour where nothing was proven', async () => {

@@ -17,7 +17,7 @@ import type { ScanSystem } from '../../src/scan/system.ts'
 import { runTrial, type TrialSummary } from '../../src/scan/trial.ts'
 import type { Db } from '../../src/store/db.ts'
 import { takePlaces } from '../../src/store/rate.ts'
-import { syncSystems } from '../../src/store/system.ts'
+import { type SystemEntry, syncSystems } from '../../src/store/system.ts'
 import { given } from '../intake/files.ts'
 import { POLICY } from './house.ts'
 
@@ -33,23 +33,41 @@ export interface OauthHouse {
   /** The observations of a credential, the oldest first. */
   seen(label: string): Promise<{ verdict: string; reason: string; strength: string; wire: unknown }[]>
   advance(ms: number): void
+  /** As after a reload or a restart: the probe knows nothing of what it did before. Another target is a changed configuration. */
+  restart(target?: Target): void
+  /** Another system with the same custody. It is closed before this one. */
+  beside(target: Target): Promise<OauthHouse>
   close(): Promise<void>
+}
+
+interface Target {
+  issuer: string
+  [key: string]: unknown
+}
+
+interface Place {
+  folder: string
+  entries: SystemEntry[]
+  clock: { offsetMs: number }
 }
 
 /** An authorization server as a system, with the real probe, the real custody and the real intake; the clock can be moved. */
 export async function openOauthHouse(
   db: Db,
-  target: { issuer: string; [key: string]: unknown },
-  options: { canary?: unknown; timeoutMs?: number } = {},
+  target: Target,
+  options: { canary?: unknown; timeoutMs?: number; within?: Place } = {},
 ): Promise<OauthHouse> {
-  const folder = mkdtempSync(join(tmpdir(), 'revenant-oauth-'))
-  let offsetMs = 0
-  const now = () => Temporal.Now.instant().add({ milliseconds: offsetMs })
+  const { within } = options
+  const clock = within?.clock ?? { offsetMs: 0 }
+  const folder = within?.folder ?? mkdtempSync(join(tmpdir(), 'revenant-oauth-'))
+  const now = () => Temporal.Now.instant().add({ milliseconds: clock.offsetMs })
   const custody = await openCustody({ db, keyRingPath: join(folder, 'keyring.json'), clock: now })
   const probe = anyProbe(oauth).bind(target)
   const name = `oauth-${newId().slice(-8)}`
+  const entries = within?.entries ?? []
   const entry = { name, probe: 'oauth', origin: probe.origin, tier: 'standard', zone: 'default', shards: 1 } as const
-  const rows = await syncSystems(db, [{ ...entry, owner: undefined, schedule: undefined, scheduleDueAt: undefined }], now())
+  entries.push({ ...entry, owner: undefined, schedule: undefined, scheduleDueAt: undefined })
+  const rows = await syncSystems(db, entries, now())
   const row = rows.get(name)
   if (row === undefined) throw new Error('the system was not made')
   const http = openDispatcher({ origins: probe.origins, rejectUnauthorized: true, connections: 2, connectTimeoutMs: 2_000 })
@@ -59,7 +77,7 @@ export async function openOauthHouse(
     rate: openRateLimiter({ count: 1_000_000, perMs: 1_000 }, (places) => takePlaces(db, row.id, places)),
     limits: { concurrency: 2, failuresPerPrincipal: { count: 3, perMs: 86_400_000 }, timeoutMs, shards: 1 },
     controls: {
-      canary: canary === undefined ? undefined : async () => probe.secret(canary),
+      canary: canary === undefined ? undefined : async () => system.probe.secret(canary),
       canaryAccount: undefined,
       subject: JSON.stringify(target),
       validForMs: 900_000,
@@ -141,11 +159,16 @@ export async function openOauthHouse(
         .execute()
     },
     advance: (ms) => {
-      offsetMs += ms
+      clock.offsetMs += ms
     },
+    restart: (changed = target) => {
+      system.probe = anyProbe(oauth).bind(changed)
+      system.controls.subject = JSON.stringify(changed)
+    },
+    beside: (other) => openOauthHouse(db, other, { within: { folder, entries, clock } }),
     close: async () => {
       await http.destroy()
-      rmSync(folder, { recursive: true, force: true })
+      if (within === undefined) rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,16 +1,21 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/load.ts'
 import { minimiseSecrets } from '../../src/daemon/minimise.ts'
+import { type OwnershipRuntime, ownershipByClock, ownershipOfAll } from '../../src/daemon/ownership.ts'
 import { cancelHandover, handOver, postponeHandover } from '../../src/findings/handover.ts'
-import type { OwnershipDeps } from '../../src/findings/ownership.ts'
+import { type OwnershipDeps, settleOwnership } from '../../src/findings/ownership.ts'
+import { resolveFinding } from '../../src/findings/resolve.ts'
 import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
 import { checkStillHere, type HeldEntry } from '../../src/intake/holders.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
+import { retireCredential } from '../../src/intake/retire.ts'
 import { terminateIdentity } from '../../src/intake/terminate.ts'
 import { Outrun } from '../../src/intake/transaction.ts'
 import type { TrialDeps } from '../../src/scan/deps.ts'
 import { runTrial } from '../../src/scan/trial.ts'
+import { toldCredential } from '../../src/store/credential-page.ts'
 import { findingEvents } from '../../src/store/finding.ts'
+import { handoverPage } from '../../src/store/handover.ts'
 import type { IdentityRow } from '../../src/store/identity.ts'
 import { holdersOf } from '../../src/store/share.ts'
 import { checks } from '../config/checks.ts'
@@ -32,6 +37,7 @@ describe('what others go on with', () => {
   let deps: TrialDeps
   let intake: CredentialIntakeDeps
   let acting: OwnershipDeps
+  let clock: OwnershipRuntime
   let system: string
   const db = () => houses.db()
   beforeAll(async () => {
@@ -42,6 +48,10 @@ describe('what others go on with', () => {
     kept = await houses.open()
     ;({ api, house, deps, intake, system } = kept)
     acting = { db: db(), actor: 'test', now: deps.now, policy: POLICY, raise: deps.raise }
+    clock = {
+      ...{ store: houses.store, now: deps.now, raise: deps.raise, config: { policy: POLICY } },
+      onOwnership: (tx, ownerships, at) => settleOwnership(tx, ownerships, at, acting),
+    }
   })
   afterEach(async () => {
     await kept.close()
@@ -146,6 +156,136 @@ describe('what others go on with', () => {
     await run()
     expect(told().at(-1)).toEqual(['escalated', 'residual_access', 'medium'])
     expect((await held('lea')).handover_by).toBeNull()
+  })
+
+  const handoversOf = async (name: string) => {
+    const { id } = await db().selectFrom('identity').select('id').where('external_id', '=', who(name)).executeTakeFirstOrThrow()
+    const rows = await handoverPage(db(), { identityId: id }, { sort: 'createdAt', after: undefined, limit: 10 }, deps.now())
+    return rows.map(({ state, credentials }) => ({ state, ...credentials }))
+  }
+  const oneOf = async (name: string) =>
+    (await toldCredential(db(), (await held(name)).id, { within: POLICY.revokeWithinMs, now: deps.now() }))?.handover?.state
+
+  it('tells what was taken off the list from what is refused, and calls for it on the date', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.live.set('own-old', 'lea')
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await run()
+    await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 48 }) }, acting)
+    const { id } = await held('lea')
+    await retireCredential(id, intake)
+    const left = { total: 1, refused: 0, retired: 1, open: 0 }
+    expect(await handoversOf('lea')).toEqual([{ state: 'running', ...left }])
+    await ownershipByClock(clock)
+    expect(await findingOf('lea')).toMatchObject({ severity: 'info' })
+    house.advance(49 * HOUR_MS)
+    expect(await handoversOf('lea')).toEqual([{ state: 'overdue', ...left }])
+    expect(await oneOf('lea')).toBe('overdue')
+    await ownershipByClock(clock)
+    await ownershipByClock(clock)
+    expect(told()).toEqual([
+      ['opened', 'residual_access', 'medium'],
+      ['escalated', 'residual_access', 'medium'],
+    ])
+    expect(await findingOf('lea')).toMatchObject({ severity: 'medium', state: 'open' })
+    // Nothing tries it any more: whoever knows closes it by hand, and nothing is left of the handover.
+    await resolveFinding((await findingOf('lea'))?.id ?? '', 'seen to', acting)
+    expect(await handoversOf('lea')).toEqual([{ state: 'done', ...left }])
+    expect(await oneOf('lea')).toBe('done')
+  })
+
+  it('gives the severity back where a handover is cancelled whose credential is off the list', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.live.set('own-old', 'lea')
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await run()
+    const by = deps.now().add({ hours: 48 })
+    const { id } = await handOver({ leaver: who('lea'), receiver: who('rob'), by }, acting)
+    await retireCredential((await held('lea')).id, intake)
+    await cancelHandover(id, undefined, acting)
+    await ownershipByClock(clock)
+    expect(told().at(-1)).toEqual(['escalated', 'residual_access', 'medium'])
+  })
+
+  it('counts as refused what is proven, on the list or off it for that', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 48 }) }, acting)
+    await run()
+    expect(await handoversOf('lea')).toEqual([{ state: 'running', total: 1, refused: 0, retired: 0, open: 0 }])
+    await later(HOUR_MS)
+    const done = { state: 'done', total: 1, refused: 1, retired: 0, open: 0 }
+    expect(await handoversOf('lea')).toEqual([done])
+    await retireCredential((await held('lea')).id, intake)
+    expect(await handoversOf('lea')).toEqual([done])
+  })
+
+  it('is done with a handover of nothing: of services only, or taken over by a later one', async () => {
+    await here('lea', 'rob', 'ann')
+    await terminateIdentity(who('lea'), undefined, intake)
+    await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 1 }) }, acting)
+    const nothing = { state: 'done', total: 0, refused: 0, retired: 0, open: 0 }
+    expect(await handoversOf('lea')).toEqual([nothing])
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    const by = deps.now().add({ hours: 2 })
+    await handOver({ leaver: who('lea'), receiver: who('rob'), by }, acting)
+    await handOver({ leaver: who('lea'), receiver: who('ann'), by }, acting)
+    house.advance(3 * HOUR_MS)
+    expect(await handoversOf('lea')).toEqual([nothing, { ...nothing, state: 'overdue', total: 1 }])
+  })
+
+  it('opens and closes what is orphaned by the clock, and of that only', async () => {
+    const at = deps.now().add({ hours: 1 }).round('second')
+    const rows = [
+      `${who('olga')},human,,${at.toString()}`,
+      `${who('bot')},service,${who('olga')},`,
+      `${who('agent')},agent,${who('olga')},${at.add({ hours: 1 }).toString()}`,
+      `${who('gone')},service,${who('olga')},${at.subtract({ minutes: 1 }).toString()}`,
+    ]
+    const file = `external_id,kind,owner,terminated_at\n${rows.map((row) => `${row}\n`).join('')}`
+    const report = await importIdentities(
+      given(file, 'csv', 1_000),
+      { ...intake, onOwnership: clock.onOwnership },
+      { dryRun: false },
+    )
+    expect(report).toMatchObject({ created: 4, badTotal: 0 })
+    const orphans = async () =>
+      (
+        await db()
+          .selectFrom('finding as f')
+          .innerJoin('identity as i', 'i.id', 'f.identity_id')
+          .select(['i.external_id', 'f.state'])
+          .where('i.external_id', 'in', ['bot', 'agent', 'gone'].map(who))
+          .orderBy('i.external_id')
+          .execute()
+      ).map(({ external_id, state }) => [external_id, state])
+    await ownershipByClock(clock)
+    expect(await orphans()).toEqual([])
+    house.advance(at.epochMilliseconds - deps.now().epochMilliseconds)
+    await ownershipByClock(clock)
+    const opened = [
+      [who('agent'), 'open'],
+      [who('bot'), 'open'],
+    ]
+    expect(await orphans()).toEqual(opened)
+    // What is told of already is left alone.
+    const edges = house.edges.length
+    await ownershipByClock(clock)
+    expect(house.edges).toHaveLength(edges)
+    house.advance(HOUR_MS)
+    await ownershipByClock(clock)
+    const closed = [[who('agent'), 'resolved'], opened[1]]
+    expect(await orphans()).toEqual(closed)
+    // However long nothing ran.
+    await terminateIdentity(who('bot'), deps.now().add({ hours: 1 }), { ...intake, onOwnership: clock.onOwnership })
+    house.advance(9 * HOUR_MS)
+    await ownershipByClock(clock)
+    expect(await orphans()).toEqual(closed)
+    await ownershipOfAll(clock)
+    expect(await orphans()).toEqual([closed[0], [who('bot'), 'resolved']])
   })
 
   it('tries the value that a leaver knew until it is refused, and never the one that the others have since', async () => {

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { cancelHandover, handOver, postponeHandover } from '../../src/findings/handover.ts'
+import type { OwnershipDeps } from '../../src/findings/ownership.ts'
 import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/credentials.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
 import { repinCredential } from '../../src/intake/repin.ts'
@@ -7,6 +9,7 @@ import type { TrialDeps } from '../../src/scan/deps.ts'
 import { tick } from '../../src/scan/plan.ts'
 import { scanNow } from '../../src/scan/scan-now.ts'
 import { runTrial } from '../../src/scan/trial.ts'
+import { toldCredential } from '../../src/store/credential-page.ts'
 import { given } from '../intake/files.ts'
 import type { TokenApi } from '../servers/token-api.ts'
 import { type House, POLICY } from './house.ts'
@@ -126,6 +129,70 @@ describe('what is registered ahead of a departure', () => {
     house.advance(30_000)
     await run()
     expect(seen().toSorted()).toEqual(['ahead-referenced', 'ahead-sealed'])
+  })
+
+  it('is not tried before its holder leaves, whatever date a handover has, and however dates are moved', async () => {
+    const acting: OwnershipDeps = { db: db(), actor: 'test', now: deps.now, policy: POLICY, raise: deps.raise }
+    const inHours = (hours: number) => deps.now().add({ hours }).round('second')
+    const leaves = inHours(240)
+    await identities(`${who('eva')},active,${leaves.toString()}`, `${who('finn')},active,`, `${who('gus')},active,`)
+    await credentials(...held('eva'))
+    await credentials({ ...held('eva')[0], label: 'shared', holders: who('finn'), secret: { token: 'ahead-0' } })
+    const agreement = { leaver: who('eva'), receiver: who('finn') }
+    const { id, credentials: given } = await handOver({ ...agreement, by: inHours(1) }, acting)
+    expect(given).toBe(3)
+    const past = async (hours: number) => {
+      house.advance(hours * HOUR_MS)
+      return insist()
+    }
+    expect(await past(2)).toEqual(NOTHING)
+    const [of] = await ids()
+    const deadline = async () =>
+      (await toldCredential(db(), of?.id ?? '', { within: POLICY.revokeWithinMs, now: deps.now() }))?.deadline
+    expect(await deadline()).toMatchObject({
+      state: 'running',
+      revokeBy: expect.stringContaining(leaves.toString().slice(0, -1)),
+    })
+    await postponeHandover(id, inHours(24), undefined, acting)
+    expect(await past(48)).toEqual(NOTHING)
+    // Once more between the same two, and between others.
+    await handOver({ ...agreement, by: inHours(1) }, acting)
+    expect(await past(2)).toEqual(NOTHING)
+    const { id: other } = await handOver({ leaver: who('eva'), receiver: who('gus'), by: inHours(1) }, acting)
+    expect(await past(2)).toEqual(NOTHING)
+    await cancelHandover(other, undefined, acting)
+    expect(await insist()).toEqual(NOTHING)
+    // The departure is moved later, taken back, and announced anew.
+    await handOver({ ...agreement, by: inHours(200) }, acting)
+    await terminateIdentity(who('eva'), inHours(400), intake)
+    expect(await past(201)).toEqual(NOTHING)
+    await reinstateIdentity(who('eva'), intake)
+    expect(await past(400)).toEqual(NOTHING)
+    await handOver({ ...agreement, by: inHours(1) }, acting)
+    expect(await past(2)).toEqual(NOTHING)
+    const at = inHours(10)
+    await terminateIdentity(who('eva'), at, intake)
+    await handOver({ ...agreement, by: inHours(1) }, acting)
+    expect(await past(2)).toEqual(NOTHING)
+    house.advance(at.epochMilliseconds - deps.now().epochMilliseconds - 1_000)
+    expect(await insist()).toEqual(NOTHING)
+    house.advance(2_000)
+    await run()
+    expect(seen().toSorted()).toEqual(['ahead-0', 'ahead-referenced', 'ahead-sealed'])
+  })
+
+  it('is not tried though something has made it due, whichever row says that its holder is here', async () => {
+    await identities(`${who('hal')},active,`)
+    await credentials(...held('hal'))
+    const makeDue = async (terminatedAt: Temporal.Instant) => {
+      const instants = { due_at: deps.now().subtract({ hours: 1 }).toString(), terminated_at: terminatedAt.toString() }
+      await db().updateTable('check_state').set(instants).where('system_id', '=', house.system.id).execute()
+    }
+    await makeDue(deps.now().add({ hours: 1 }))
+    expect(await insist()).toMatchObject({ planned: 0, outcome: 'skipped', seen: [] })
+    await makeDue(deps.now().subtract({ hours: 2 }))
+    expect(await insist()).toMatchObject({ outcome: 'skipped', seen: [] })
+    expect(api.requests).toEqual([])
   })
 
   it('is not tried by a trial that was under way when its holder came back', async () => {

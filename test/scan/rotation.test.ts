@@ -232,17 +232,175 @@ describe('a family of refresh tokens', () => {
     expect(server.requests.filter(({ grant }) => grant === 'refresh_token')).toEqual([])
   })
 
-  it('has its successor sealed even where a question that spends nothing spent it', async () => {
-    // The scope is one that this server knows, whatever the operator believes.
-    house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, unregisteredScope: 'openid' })
-    const [one, two] = [await server.login('anna'), await server.login('anna')]
-    await house.register('one', { refreshToken: one.refreshToken })
+  it.each([
+    ['of the same issuer', () => ({ issuer: server.issuer, client: CLIENT, redeem: 'rotating' })],
+    [
+      'that spells the same server otherwise',
+      () => ({
+        ...{ issuer: server.issuer.replace('127.0.0.1', 'localhost'), endpoints: { token: `${server.issuer}/token` } },
+        ...{ client: CLIENT, redeem: 'rotating' },
+      }),
+    ],
+    ['that asks with a scope', () => ({ issuer: server.issuer, client: CLIENT, unregisteredScope: 'revenant:never' })],
+    ['where tokens are thought to last', () => ({ issuer: server.issuer, client: CLIENT, redeem: 'lasting' })],
+  ])('is spent once where the token is registered at another system %s, too', async (_name, target) => {
+    await rotating()
+    const other = await house.beside(target())
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    await other.register('app', { refreshToken })
     await house.trial()
-    expect(await last('one')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
-    expect(await token('one')).not.toBe(one.refreshToken)
-    await house.register('two', { refreshToken: two.refreshToken })
+    for (let round = 0; round < 3; round++) {
+      expect(await other.trial()).toMatchObject({ inconclusive: 1 })
+      expect((await other.seen('app')).at(-1)).toMatchObject({
+        verdict: 'inconclusive',
+        reason: 'secret_unavailable',
+        wire: { token: 'elsewhere', system: house.system.name },
+      })
+      house.advance(DAY_MS)
+      // Its family lives on, and is followed by the one that has the successor.
+      expect(await house.trial()).toMatchObject({ accepted: 1 })
+    }
+    expect(sent().get(refreshToken)).toBe(1)
+    await other.close()
+  })
+
+  it('is spent once where two systems ask at the same moment', async () => {
+    await rotating()
+    const other = await house.beside({ issuer: server.issuer, client: CLIENT, redeem: 'rotating' })
+    const { refreshToken } = await server.login('anna')
+    for (const each of [house, other]) await each.register('app', { refreshToken })
+    const ended = await Promise.all([house.trial(), other.trial()])
+    expect(ended.map(({ accepted }) => accepted).toSorted()).toEqual([0, 1])
+    expect(sent().get(refreshToken)).toBe(1)
+    await other.close()
+  })
+
+  it('is not sent again once it was refused and may have been spent; as another client it is, once', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna', { at: 'other' })
+    await house.register('app', { refreshToken })
     await house.trial()
-    expect(await last('two')).toMatchObject({ verdict: 'inconclusive', reason: 'config_error' })
-    expect(sent().get(two.refreshToken)).toBeUndefined()
+    expect(await last('app')).toMatchObject({ verdict: 'rejected', strength: 'weak' })
+    for (let round = 0; round < 2; round++) {
+      house.advance(DAY_MS)
+      await house.trial()
+      expect(await last('app')).toMatchObject({ verdict: 'inconclusive', wire: { token: 'refused' } })
+    }
+    expect(sent().get(refreshToken)).toBe(1)
+    await house.register('copy', { refreshToken })
+    await house.trial()
+    expect(await last('copy')).toMatchObject({
+      reason: 'secret_unavailable',
+      wire: { token: 'refused', system: house.system.name },
+    })
+    expect(sent().get(refreshToken)).toBe(1)
+    // It was the client that was wrong.
+    await house.register('app', { refreshToken, clientId: 'other', clientSecret: SECRETS.other })
+    await house.trial()
+    expect(await last('app')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
+    expect(sent().get(refreshToken)).toBe(2)
+  })
+
+  it('is not sent where it was written down before tokens were known by themselves', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    await house.register('app', { refreshToken })
+    const { id } = await db().selectFrom('credential').select('id').executeTakeFirstOrThrow()
+    const fingerprint = house.deps.custody.fingerprint(`spent:${house.system.id}`, { refreshToken })
+    const before = { system_id: house.system.id, credential_id: id, fingerprint, sent_at: '2026-01-01T00:00:00Z' }
+    await db().insertInto('spent_token').values(before).execute()
+    await house.trial()
+    expect(await last('app')).toMatchObject({ reason: 'secret_unavailable', wire: { token: 'unanswered' } })
+    expect(sent().get(refreshToken)).toBeUndefined()
+  })
+
+  describe('asked with a scope that its server does not refuse, whatever the operator believes', () => {
+    const scoped = async (more: Parameters<typeof openOauthHouse>[2] = {}, unregisteredScope = 'openid') => {
+      house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, unregisteredScope }, more)
+    }
+    const disproved = async () => {
+      const rows = await db().selectFrom('system').select('disproved').where('id', '=', house.system.id).execute()
+      return rows.flatMap((row) => row.disproved)
+    }
+    const NOT_REFUSED = { verdict: 'inconclusive', reason: 'config_error', wire: { scope: 'not_refused' } }
+
+    it('has its successor sealed, and is not asked so again, not even after a restart', async () => {
+      await scoped()
+      const [one, two] = [await server.login('anna'), await server.login('anna')]
+      await house.register('one', { refreshToken: one.refreshToken })
+      await house.trial()
+      expect(await last('one')).toMatchObject({ verdict: 'accepted', wire: { successor: 'sealed' } })
+      const successor = await token('one')
+      expect(successor).not.toBe(one.refreshToken)
+      expect(await disproved()).toEqual([`${new URL(server.issuer).href} refuses the scope openid`])
+      await house.register('two', { refreshToken: two.refreshToken })
+      for (let round = 0; round < 2; round++) {
+        house.restart()
+        house.advance(DAY_MS)
+        await house.trial()
+        for (const label of ['one', 'two']) expect(await last(label)).toMatchObject(NOT_REFUSED)
+      }
+      for (const each of [two.refreshToken, successor]) expect(sent().get(each)).toBeUndefined()
+      // A scope that it does refuse is another question, and the answer to the first stands.
+      house.restart({ issuer: server.issuer, client: CLIENT, unregisteredScope: 'revenant:never' })
+      expect(await house.trial()).toMatchObject({ accepted: 2 })
+      house.restart()
+      expect(await house.trial()).toMatchObject({ inconclusive: 2 })
+      expect([await token('one'), await token('two')]).toEqual([successor, two.refreshToken])
+    })
+
+    it('is not asked so where the canary has shown it, nor is the canary again', async () => {
+      const canary = (await server.login('canary')).refreshToken
+      const { refreshToken } = await server.login('anna')
+      await scoped({ canary: { refreshToken: canary } })
+      await house.register('app', { refreshToken })
+      for (let round = 0; round < 2; round++) {
+        await house.trial()
+        expect(await last('app')).toMatchObject(NOT_REFUSED)
+        house.restart()
+        house.advance(DAY_MS)
+      }
+      expect(sent().get(canary)).toBe(1)
+      expect(sent().get(refreshToken)).toBeUndefined()
+    })
+
+    it.each([
+      ['the connection broke', { status: 502, body: '' }],
+      ['it was cut off', { status: 200, body: '{"access_token":"a","refresh_tok' }],
+    ])('is never sent again where its answer was lost: %s', async (_name, spoil) => {
+      await scoped()
+      const { refreshToken } = await server.login('anna')
+      await house.register('app', { refreshToken })
+      let written: unknown
+      server.beforeAnswer = async (request) => {
+        if (request.refreshToken !== refreshToken) return
+        // Whoever is killed now has it in the database.
+        written = await spent()
+        server.spoil = spoil
+      }
+      await house.trial()
+      expect(written).toMatchObject([{ rotated_at: null }])
+      expect(await last('app')).toMatchObject({ verdict: 'inconclusive', wire: { successor: 'lost' } })
+      server.beforeAnswer = undefined
+      await db().updateTable('system').set({ hold_until: null, disproved: [] }).execute()
+      house.restart()
+      await house.trial()
+      expect(await last('app')).toMatchObject({ reason: 'secret_unavailable', wire: { token: 'unanswered' } })
+      expect(sent().get(refreshToken)).toBe(1)
+    })
+
+    it('is asked as often as it is due where the scope is refused, alive or dead', async () => {
+      await scoped({}, 'revenant:never')
+      const { refreshToken } = await server.login('anna')
+      await house.register('app', { refreshToken })
+      for (const verdict of ['accepted', 'accepted', 'rejected', 'rejected']) {
+        await house.trial()
+        expect(await last('app')).toMatchObject({ verdict })
+        if ((await house.seen('app')).length === 2) await server.revoke(refreshToken)
+        house.advance(DAY_MS)
+      }
+      expect([await spent(), await disproved()]).toEqual([[], []])
+    })
   })
 })

@@ -37,6 +37,8 @@ export interface SsfTransmitter {
   waiting: Map<string, string>
   /** What was said of them, by jti. */
   refused: Map<string, unknown>
+  /** What becomes of a poll that refuses tokens: it is lost on its way, or its answer is. */
+  loses: 'nothing' | 'refusals' | 'answers'
   status: 'enabled' | 'paused' | 'disabled'
   /** Whether it answers a verification. */
   echoes: boolean
@@ -101,6 +103,7 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
     streams: new Map(),
     waiting: new Map(),
     refused: new Map(),
+    loses: 'nothing',
     status: 'enabled',
     echoes: true,
     streamClaims: {},
@@ -239,11 +242,14 @@ export async function startSsfTransmitter(now: () => Temporal.Instant): Promise<
         setErrs: z.record(z.string(), z.object({ err: z.string(), description: z.string() })).default({}),
       })
       .parse(body)
+    const isLost = Object.keys(setErrs).length > 0
+    if (isLost && self.loses === 'refusals') return { status: 503, body: {} }
     for (const jti of ack) self.waiting.delete(jti)
     for (const [jti, said] of Object.entries(setErrs)) {
       self.refused.set(jti, said)
       self.waiting.delete(jti)
     }
+    if (isLost && self.loses === 'answers') return { status: 503, body: {} }
     const most = Math.min(maxEvents, 3)
     return {
       status: 200,

@@ -4,8 +4,8 @@ import { RevenantError } from '../../domain/error.ts'
 import { type Hook, hookOf } from '../../intake/hr/hook.ts'
 import { webhookOptions } from '../../intake/hr/hook-options.ts'
 import { verifySignature } from '../../intake/hr/signature.ts'
-import { type HookTaken, takeHook } from '../../intake/hr/take-hook.ts'
-import { failedFeed } from '../../store/feed.ts'
+import { type HookFault, type HookTaken, takeHook } from '../../intake/hr/take-hook.ts'
+import { noteFault } from '../../store/feed-fault.ts'
 import { openThrottle } from '../throttle.ts'
 import type { FeedHttpDeps, PushedFeed } from './deps.ts'
 
@@ -75,20 +75,27 @@ async function take(
   const context = { deps: deps.intake(feed), readReference: deps.readReference }
   try {
     const done = await takeHook(feed, hook, { body: jsonOf(raw), replayKey }, context)
-    if (done.faults.length > 0) await noteFault(deps, feed, done.faults)
+    await noteFaults(deps, feed, done.faults)
+    const [first] = done.faults
+    // Who was taken is not taken twice: the next try is for the others.
+    if (done.faults.some(({ again }) => again)) return send(reply, 503, { error: 'not now', ...answerOf(done) })
+    if (first !== undefined && done.taken.length === 0) return send(reply, 422, { error: first.message })
     return send(reply, 200, answerOf(done))
   } catch (error) {
     if (!(error instanceof RevenantError)) throw error
-    await noteFault(deps, feed, [error.message])
-    return error.code === 'INPUT_INVALID' ? send(reply, 422, { error: error.message }) : send(reply, 503, { error: 'not now' })
+    const again = error.code !== 'INPUT_INVALID'
+    await noteFaults(deps, feed, [{ key: undefined, message: error.message, at: deps.now(), again }])
+    return again ? send(reply, 503, { error: 'not now' }) : send(reply, 422, { error: error.message })
   }
 }
 
-async function noteFault(deps: FeedHttpDeps, feed: PushedFeed['feed'], faults: readonly string[]): Promise<void> {
-  const [first = ''] = faults
-  deps.logger.warn({ feed: feed.name, faults: faults.length, first }, 'a webhook could not be taken whole')
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
-  await failedFeed(deps.db, feed.id, `a webhook could not be taken: ${first}${more}`, deps.now())
+/** What was not taken may have been a departure: it stands at the source until the same person is heard well. */
+async function noteFaults(deps: FeedHttpDeps, feed: PushedFeed['feed'], faults: readonly HookFault[]): Promise<void> {
+  const [first] = faults
+  if (first === undefined) return
+  deps.logger.warn({ feed: feed.name, faults: faults.length, first: first.message }, 'a webhook could not be taken whole')
+  for (const { key, message, at } of faults)
+    await noteFault(deps.db, feed.id, { key, fault: `a webhook could not be taken: ${message}`, saidAt: at }, deps.now())
 }
 
 function answerOf({ repeated, taken, faults }: HookTaken) {

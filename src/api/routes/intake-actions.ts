@@ -102,10 +102,12 @@ function sourceOf({ upload, uploadType = '' }: RouteContext, name: string): Impo
   return { stream: upload, name, format }
 }
 
-function answerOf({ bad, ...counts }: ImportReport, { dryRun }: ImportOptions): ImportAnswer {
+function answerOf({ bad, warnings = [], warningTotal = 0, ...counts }: ImportReport, { dryRun }: ImportOptions): ImportAnswer {
   return {
     dryRun,
     ...counts,
     bad: bad.map(({ line, field, code, message }) => ({ line, field: field ?? null, code: code ?? null, message })),
+    warnings: warnings.map(({ line, field, message }) => ({ line, field: field ?? null, message })),
+    warningTotal,
   }
 }

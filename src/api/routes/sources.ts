@@ -1,8 +1,12 @@
 import { z } from 'zod'
 import { may } from '../../domain/access.ts'
 import { HOLD_REASONS, STATEMENT_STATES } from '../../domain/feed.ts'
+import { answersTo } from '../../intake/feed/applied.ts'
 import { decideHeld } from '../../intake/feed/decide.ts'
+import { dismissFeedFaults } from '../../intake/feed/dismiss-faults.ts'
+import { outOfSightCounts, outOfSightOf } from '../../intake/feed/out-of-sight.ts'
 import { AUDIT_SORTS, auditPage, type ToldAudit } from '../../store/audit-page.ts'
+import { feedFaults } from '../../store/feed-fault.ts'
 import { FEED_SORTS, feedPage, STATEMENT_SORTS, statementPage, type ToldFeed } from '../../store/feed-page.ts'
 import { intakeDeps } from '../acting.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -15,14 +19,20 @@ import { sinkParams } from '../schemas/actions.ts'
 import {
   decideAnswer,
   decideBody,
+  dismissFaultsAnswer,
+  dismissFaultsBody,
   IMPORT_KINDS,
   type Import,
   importPage,
+  outOfSightList,
   pullAnswer,
   type Source,
+  sourceFaults,
   sourcePage,
   statementPage as statements,
 } from '../schemas/source.ts'
+
+const MOST_FAULTS = 1_000
 
 export const SOURCES_ROUTES: readonly Route[] = [
   route({
@@ -36,9 +46,10 @@ export const SOURCES_ROUTES: readonly Route[] = [
     answer: sourcePage,
     handle: async ({ deps }, { query }) => {
       const rows = await feedPage(deps.db, askOf(query, FEED_SORTS))
+      const unseen = await outOfSightCounts(deps.db, deps.now())
       return listAnswer(
         query,
-        rows.map(({ keys, ...row }) => ({ ...sourceOf(deps, row), keys })),
+        rows.map(({ keys, ...row }) => ({ ...sourceOf(deps, row), outOfSight: unseen.get(row.id) ?? 0, keys })),
       )
     },
   }),
@@ -64,7 +75,11 @@ export const SOURCES_ROUTES: readonly Route[] = [
     handle: async ({ deps: { db } }, { query }) => {
       const { state, reason, source, identity, delivery } = query
       const filter = { state, reason, source, identityId: await identityNamed(db, identity), deliveryId: delivery }
-      return listAnswer(query, await statementPage(db, filter, askOf(query, STATEMENT_SORTS)))
+      const rows = await statementPage(db, filter, askOf(query, STATEMENT_SORTS))
+      return listAnswer(
+        query,
+        rows.map(({ said, ...row }) => ({ ...row, answers: row.state === 'held' ? answersTo({ ...row, said }) : null })),
+      )
     },
   }),
   route({
@@ -93,7 +108,7 @@ export const SOURCES_ROUTES: readonly Route[] = [
     id: 'decideSourceStatements',
     tag: 'sources',
     summary:
-      'Decide about statements that were held, all or none. A departure counts from when it was told, not from the decision',
+      'Decide about statements that were held, all or none. A departure counts from when it was told, not from the decision. 409 where the source has said something else since the statement was read: it waits under another id then',
     permission: 'operate',
     params: NOTHING,
     query: NOTHING,
@@ -109,12 +124,53 @@ export const SOURCES_ROUTES: readonly Route[] = [
       const decided = await decideHeld(body.ids, decision, { ...intakeDeps(context), feed })
       return {
         body: {
-          items: decided.map(({ statementId, taken }) => {
-            return { id: statementId, outcome: taken?.outcome ?? null, identityId: taken?.identityId ?? null }
-          }),
+          items: decided.map(({ statementId, taken, identity }) => ({
+            ...{ id: statementId, outcome: taken?.outcome ?? null, identityId: taken?.identityId ?? null },
+            externalId: identity?.externalId ?? null,
+            terminatedAt: identity?.terminatedAt?.toString() ?? null,
+            suspendedAt: identity?.suspendedAt?.toString() ?? null,
+          })),
         },
       }
     },
+  }),
+  route({
+    ...GET,
+    path: '/v1/source-faults',
+    id: 'listSourceFaults',
+    tag: 'sources',
+    summary: 'What sources said and nobody could take, by whom it was about: a departure may be among it',
+    params: NOTHING,
+    query: z.strictObject({ source: words().exactOptional().describe('Name of the source.') }),
+    answer: sourceFaults,
+    handle: async ({ deps: { db } }, { query }) => ({ body: { items: await feedFaults(db, query.source, MOST_FAULTS) } }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/sources/{name}/dismiss-faults',
+    id: 'dismissSourceFaults',
+    tag: 'sources',
+    summary: 'Take what a source said and nobody could take off the list: somebody has seen to it',
+    permission: 'operate',
+    params: sinkParams,
+    query: NOTHING,
+    body: dismissFaultsBody,
+    answer: dismissFaultsAnswer,
+    cost: 'light',
+    handle: async (context, { params: { name }, body: { keys } }) => ({
+      body: { dismissed: await dismissFeedFaults(name, keys, intakeDeps(context)) },
+    }),
+  }),
+  route({
+    ...GET,
+    path: '/v1/sources/{name}/out-of-sight',
+    id: 'listOutOfSight',
+    tag: 'sources',
+    summary: 'Who is here, and a source is not asked for them any more: it tells of none of them',
+    params: sinkParams,
+    query: NOTHING,
+    answer: outOfSightList,
+    handle: async ({ deps: { db, now } }, { params: { name } }) => ({ body: { items: await outOfSightOf(db, name, now()) } }),
   }),
   route({
     method: 'POST',
@@ -135,7 +191,7 @@ export const SOURCES_ROUTES: readonly Route[] = [
   }),
 ]
 
-function sourceOf({ actions, now }: ApiDeps, { retired, ...row }: ToldFeed): Source {
+function sourceOf({ actions, now }: ApiDeps, { retired, ...row }: ToldFeed): Omit<Source, 'outOfSight'> {
   const open = actions.feeds().find(({ feed }) => feed.id === row.id)
   const everyMs = open?.source.pull?.everyMs ?? null
   return {

@@ -107,6 +107,16 @@ export const importAnswer = z.strictObject({
     )
     .describe('The first 1000 bad rows'),
   badTotal: count().describe('All bad rows'),
+  warnings: z
+    .array(
+      z.strictObject({
+        line: count().describe('The first line that says it, from 1'),
+        field: text().nullable().describe('The column'),
+        message: text().describe('What may be wrong: an owner whom nobody knows, say. It never quotes what stood there'),
+      }),
+    )
+    .describe('The first 1000 things that may be wrong, of rows that were taken'),
+  warningTotal: count().describe('All such'),
   dueNow: count().describe('Credentials that fell due now'),
   stopped: z.boolean().describe('Cut short; what was read until then is kept'),
 })

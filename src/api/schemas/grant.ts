@@ -46,6 +46,7 @@ export const listing = z.strictObject({
   reason: fault.nullable().describe('The first fault; null: complete'),
   known: z.boolean().nullable().describe('The system knows the person; null: it could not be told'),
   listed: count().describe('Grants that were seen'),
+  standing: count().describe('Grants of the identity that stand there now, those that it did not see included'),
   parts: z.record(z.string(), z.union([z.literal('complete'), fault])).describe('How far each list was read'),
   assurance: z
     .enum(['controlled', 'explicit'])

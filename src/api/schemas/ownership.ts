@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RETIRED_REASONS } from '../../domain/credential.ts'
 import { FEED_KINDS, FEED_STANDINGS } from '../../domain/feed.ts'
 import { HANDOVER_STATES } from '../../store/handover.ts'
 import { givenInstant, line, note } from './actions.ts'
@@ -13,12 +14,13 @@ export const handover = z.strictObject({
   state: z
     .enum(HANDOVER_STATES)
     .describe(
-      '`running`: the date is to come. `overdue`: it has passed, and not everything is proven refused. `done`: everything is, or off the list. `cancelled`: the deadlines of the policy count again',
+      '`running`: the date is to come, or the leaver is here. `overdue`: it has passed, and something is left. `done`: nothing is left, or there was nothing: all is proven refused, or off the list with no open finding of its access. `cancelled`: the deadlines of the policy count again',
     ),
   credentials: z
     .strictObject({
       total: count().describe('Given over, those off the list by now included'),
-      refused: count().describe('Proven refused, or off the list'),
+      refused: count().describe('Proven refused, those included that went off the list for it'),
+      retired: count().describe('Off the list without that proof'),
       open: count().describe('Accepted, and nothing proven since'),
     })
     .describe('What has become of what was given over'),
@@ -62,6 +64,12 @@ export const holders = z.strictObject({
         since: instant().describe('Since when it is known to hold it'),
         current: z.boolean().describe('False: another value was registered for the others since'),
         retiredAt: instant().nullable().describe('When its credential went off the list'),
+        retiredReason: z
+          .enum(RETIRED_REASONS)
+          .nullable()
+          .describe(
+            'Why. `proven_dead`, `rotated`: it was refused, with proof. Null: it is on the list, or nobody knows any more',
+          ),
         rotatedAt: instant()
           .nullable()
           .describe('When another value was registered for the others; null: it knows the one in use'),

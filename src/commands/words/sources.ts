@@ -15,6 +15,15 @@ export function addSources(program: Command, act: Act): void {
     .option('--json', 'one JSON document', false)
     .action(act(async (c, name: string, options: { json: boolean }) => (await import('../sources.ts')).pull(c, name, options)))
   sources
+    .command('out-of-sight <name>')
+    .description('who is here, and a source is not asked for them any more: it tells of none of them')
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, name: string, options: { json: boolean }) =>
+        (await import('../source-unseen.ts')).outOfSight(c, name, options),
+      ),
+    )
+  sources
     .command('held')
     .description('what sources said and nobody has decided yet')
     .option('--source <name>', 'of one source')
@@ -39,6 +48,27 @@ export function addSources(program: Command, act: Act): void {
     .action(
       act(async (c, ids: string[], options: { json: boolean }) =>
         (await import('../sources.ts')).decide(c, ids.map(checkedId), { is: 'dismiss' }, options),
+      ),
+    )
+  addFaults(sources, act)
+}
+
+function addFaults(sources: Command, act: Act): void {
+  sources
+    .command('faults')
+    .description('what sources said and nobody could take: a departure may be among it')
+    .option('--source <name>', 'of one source')
+    .option('--json', 'one JSON document a line', false)
+    .action(
+      act(async (c, options: { json: boolean; source?: string }) => (await import('../source-faults.ts')).faults(c, options)),
+    )
+  sources
+    .command('dismiss-faults <name> [key...]')
+    .description('take what could not be taken off the list, of these keys or all: somebody has seen to it')
+    .option('--json', 'one JSON document', false)
+    .action(
+      act(async (c, name: string, keys: string[], options: { json: boolean }) =>
+        (await import('../source-faults.ts')).dismissFaults(c, name, keys, options),
       ),
     )
 }

@@ -3,16 +3,30 @@ import { useState } from 'preact/hooks'
 import type { Statement } from '../../api/schemas/source.ts'
 import { textOf } from '../act.ts'
 import { ApiError, addressOf, read, send } from '../api.ts'
-import { CHOICES, type Choice, choicesOf, decisionOf, type MassGroup, massGroups, outcomesOf, whomOf } from '../held.ts'
+import {
+  CHOICES,
+  type Choice,
+  choicesOf,
+  type DecidedItem,
+  decisionOf,
+  doneOf,
+  isHarm,
+  type MassGroup,
+  massGroups,
+  meansOf,
+  outcomesOf,
+  whomOf,
+} from '../held.ts'
 import { SAYS_LABELS } from '../source-words.ts'
+import { local } from '../time.ts'
 import { countOf } from '../words.ts'
 import { Ask } from './dialog.tsx'
 import { Field } from './field.tsx'
-import { Ago } from './moment.tsx'
+import { Ago, At } from './moment.tsx'
 import { say } from './toast.tsx'
 
 interface Decided {
-  items: { outcome: string | null }[]
+  items: DecidedItem[]
 }
 
 /** The most that one request decides about. */
@@ -24,7 +38,9 @@ async function decide(statements: readonly Statement[], body: object): Promise<v
     const ids = statements.slice(from, from + MOST).map(({ id }) => id)
     items.push(...(await send<Decided>('POST', '/v1/source-statements/decide', { body: { ids, ...body } })).items)
   }
-  say(`Decided: ${outcomesOf(items)}.`)
+  const [only, ...more] = items
+  const done = only === undefined || more.length > 0 ? undefined : doneOf(only, local)
+  say(`Decided: ${done ?? outcomesOf(items)}.`)
 }
 
 /** Asks what one statement comes to. */
@@ -45,10 +61,11 @@ export function AskDecide(props: { statement: Statement; onClose(): void; onDone
       title={`Decide about ${whomOf(statement)}`}
       what={<Question of={statement} />}
       action="Decide"
+      harm={isHarm(choice, statement)}
       submit={submit}
       onClose={onClose}
     >
-      <Choices choices={choices} onChoose={setChoice} />
+      <Choices choices={choices} statement={statement} onChoose={setChoice} />
       {choice !== 'other' ? undefined : (
         <Field
           label="External id of somebody else"
@@ -61,7 +78,8 @@ export function AskDecide(props: { statement: Statement; onClose(): void; onDone
   )
 }
 
-function Choices({ choices, onChoose }: { choices: readonly Choice[]; onChoose(choice: Choice): void }): JSX.Element {
+function Choices(props: { choices: readonly Choice[]; statement: Statement; onChoose(choice: Choice): void }): JSX.Element {
+  const { choices, statement, onChoose } = props
   return (
     <fieldset class="choices">
       <legend>What is it?</legend>
@@ -70,7 +88,7 @@ function Choices({ choices, onChoose }: { choices: readonly Choice[]; onChoose(c
           <input type="radio" name="choice" value={each} required onChange={() => onChoose(each)} />
           <span>
             <b>{CHOICES[each].label}</b>
-            <span class="under">{CHOICES[each].means}</span>
+            <span class="under">{meansOf(each, statement, local)}</span>
           </span>
         </label>
       ))}
@@ -79,14 +97,25 @@ function Choices({ choices, onChoose }: { choices: readonly Choice[]; onChoose(c
 }
 
 function Question({ of }: { of: Statement }): JSX.Element {
-  const { source, reason, identity, called, key, at, says } = of
+  const { source, reason, identity, called, key, at, says, effectiveAt } = of
   if (reason === 'identifier_reuse')
     return (
-      <p>
-        <b>{source.name}</b> knows {identity === null ? 'somebody' : identity.name} already, and now calls a subject with another
-        id, <code>{key}</code>
-        {of.name === null ? '' : ` (${of.name})`}, by the same name, <code>{called}</code>.
-      </p>
+      <>
+        <p>
+          <b>{source.name}</b> knows {identity === null ? 'somebody' : identity.name} already, and now calls a subject with
+          another id, <code>{key}</code>
+          {of.name === null ? '' : ` (${of.name})`}, by the same name, <code>{called}</code>.
+        </p>
+        <p>
+          It told of that subject <Ago at={at} />: <b>{SAYS_LABELS[says].toLowerCase()}</b>
+          {effectiveAt === null ? undefined : (
+            <>
+              , <At at={effectiveAt} />
+            </>
+          )}
+          .
+        </p>
+      </>
     )
   return (
     <p>

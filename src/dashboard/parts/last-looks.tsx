@@ -35,7 +35,7 @@ export function LastLooks({ id, left }: { id: string; left: boolean }): JSX.Elem
   }
   const { items } = list
   const known = inventories.value?.items
-  const rows = items === undefined || known === undefined ? undefined : rowsOf(items, left && !list.more ? known : [])
+  const rows = items === undefined || known === undefined ? undefined : rowsOf(items, known, left && !list.more)
   return (
     <Panel title="Last looks" note="whether nothing is left, or nobody could look" flush>
       {error === undefined ? undefined : <Problem error={error} retry={reload} />}
@@ -78,13 +78,21 @@ export function LastLooks({ id, left }: { id: string; left: boolean }): JSX.Elem
   )
 }
 
-function rowsOf(listings: readonly Listing[], inventories: readonly Inventory[]): Row[] {
+/** @param whole the listings are all that there are: who is in none was not looked at */
+function rowsOf(listings: readonly Listing[], inventories: readonly Inventory[], whole: boolean): Row[] {
+  const without = new Map(inventories.map(({ systemId, inventory }) => [systemId, inventory?.without ?? []]))
   const seen = listings.map((listing) => {
     const { system, at, parts } = listing
     const missing = Object.entries(parts).flatMap(([list, part]) => (part === 'complete' ? [] : [humane(list)]))
-    return { systemId: system.id, system: system.name, mark: lookMark(listing), at, missing: missing.join(', ') }
+    return {
+      systemId: system.id,
+      system: system.name,
+      mark: lookMark(listing, without.get(system.id) ?? []),
+      at,
+      missing: missing.join(', '),
+    }
   })
-  const unseen = inventories
+  const unseen = (whole ? inventories : [])
     .filter(({ systemId, inventory }) => inventory !== null && !seen.some((row) => row.systemId === systemId))
     .map((inventory) => ({
       ...{ systemId: inventory.systemId, system: inventory.system },

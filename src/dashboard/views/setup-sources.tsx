@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import type { Import, Source } from '../../api/schemas/source.ts'
+import type { Import, Source, SourceFault } from '../../api/schemas/source.ts'
 import { act } from '../act.ts'
 import { filters } from '../navigate.ts'
 import { Badge } from '../parts/badge.tsx'
@@ -9,7 +9,7 @@ import { Ago, At, MaybeAgo } from '../parts/moment.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { type Column, List } from '../parts/table.tsx'
 import { hrefOf } from '../place.ts'
-import { useList } from '../read.ts'
+import { useList, useRead } from '../read.ts'
 import { may } from '../session.ts'
 import { feedLabel, IMPORT_LABELS, INACTIVE_MEANS, SOURCE_STATES, sourceAdvice } from '../source-words.ts'
 import { coarse } from '../time.ts'
@@ -50,7 +50,7 @@ function ToldBySources(): JSX.Element {
         label="Heard by the daemon"
         list={list}
         rowKey={({ id }) => id}
-        columns={columnsOf(pulling, pull)}
+        columns={columnsOf(pulling, pull, reload)}
         empty={
           <>
             <p class="strong">No source tells by itself who has left.</p>
@@ -69,7 +69,53 @@ function ToldBySources(): JSX.Element {
   )
 }
 
-function columnsOf(pulling: string | undefined, pull: (name: string) => void): readonly Column<Source>[] {
+/** Whom it said something of that could not be taken; read when somebody looks. */
+function Refused({ source: { name, refused }, reload }: { source: Source; reload(): void }): JSX.Element | null {
+  const [open, setOpen] = useState(false)
+  if (refused === null) return null
+  const dismiss = async () => {
+    await act(`/v1/sources/${encodeURIComponent(name)}/dismiss-faults`, () => `What ${name} could not say is off the list.`, {
+      body: {},
+    })
+    reload()
+  }
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        {countOf(refused.count, 'word')} not taken, the last <Ago at={refused.lastAt} />
+      </summary>
+      {open ? <RefusedList name={name} /> : undefined}
+      {may('operate') ? (
+        <button type="button" class="button" onClick={dismiss}>
+          I have seen to them<span class="unseen"> of {name}</span>
+        </button>
+      ) : undefined}
+    </details>
+  )
+}
+
+function RefusedList({ name }: { name: string }): JSX.Element {
+  const options = { query: { source: name }, topics: ['operator'] } as const
+  const { value, error } = useRead<{ items: SourceFault[] }>('/v1/source-faults', options)
+  return (
+    <ul class="events">
+      {error === undefined ? undefined : <li>{error.message}</li>}
+      {value?.items.map(({ key, externalId, fault, count, firstAt, lastAt }) => (
+        <li key={key ?? ''}>
+          <span />
+          <span class="what">
+            <b>{externalId ?? key ?? 'Nobody knows whom'}</b> {fault}, {countOf(count, 'time')}
+            <span class="under">
+              first <Ago at={firstAt} />, last <Ago at={lastAt} />
+            </span>
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function columnsOf(pulling: string | undefined, pull: (name: string) => void, reload: () => void): readonly Column<Source>[] {
   return [
     {
       head: 'Source',
@@ -100,6 +146,7 @@ function columnsOf(pulling: string | undefined, pull: (name: string) => void): r
             </span>
           )}
           <Advice>{sourceAdvice(source)}</Advice>
+          {source.refused === null ? undefined : <Refused source={source} reload={reload} />}
         </>
       ),
     },
@@ -119,10 +166,13 @@ function columnsOf(pulling: string | undefined, pull: (name: string) => void): r
     },
     {
       head: 'Says',
-      cell: ({ present, gone, onInactive }) => (
+      cell: ({ present, gone, onInactive, outOfSight }) => (
         <>
           {figure(present)} here, {figure(gone)} gone
           {onInactive === null ? undefined : <span class="under">inactive: {INACTIVE_MEANS[onInactive]}</span>}
+          {outOfSight === 0 ? undefined : (
+            <span class="under">tells no more of {figure(outOfSight)} who are here: it is asked for others than before</span>
+          )}
         </>
       ),
     },

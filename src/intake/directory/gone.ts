@@ -1,8 +1,9 @@
 import type { Filter } from 'ldapts'
 import { RevenantError } from '../../domain/error.ts'
-import { findSubjects, identitiesOf, type PresentSubject } from '../../store/feed-subject.ts'
+import type { PresentSubject } from '../../store/feed-subject.ts'
 import type { Said } from '../feed/said.ts'
 import { type Changes, filtersOf } from './changes.ts'
+import { namesByKey } from './collect.ts'
 import { guidBytes } from './guid.ts'
 import { attributesOf } from './options.ts'
 import type { Reading } from './reading.ts'
@@ -36,21 +37,12 @@ export async function saidGone(reading: Reading, missing: readonly PresentSubjec
 
 /** What is said of those who were deleted since, where deleted objects are read; of strangers nothing. */
 export async function saidDeleted(reading: Reading, changes: Changes): Promise<Said[]> {
-  const { context, options } = reading
+  const { options } = reading
   if (!options.deletedObjects) return []
   const { is, and, atLeast } = filtersOf(reading)
   const keys = [...(await searchDeleted(reading, and(is('isDeleted', 'TRUE'), is('objectClass', 'user'), atLeast(changes))))]
-  const said: Said[] = []
-  for (let from = 0; from < keys.length; from += BATCH) {
-    const subjects = [...(await findSubjects(context.deps.db, context.feed.id, keys.slice(from, from + BATCH))).values()]
-    const ids = subjects.map(({ identity_id }) => identity_id)
-    const identities = new Map((await identitiesOf(context.deps.db, ids, [], 'look')).map((row) => [row.id, row]))
-    for (const { key, identity_id } of subjects) {
-      const externalId = identities.get(identity_id)?.external_id
-      if (externalId !== undefined) said.push({ key, externalId, standing: { is: 'deleted' } })
-    }
-  }
-  return said
+  const names = await namesByKey(reading, keys)
+  return [...names].map(([key, externalId]) => ({ key, externalId, standing: { is: 'deleted' } }))
 }
 
 /** Those of some keys that are there, below any root. */

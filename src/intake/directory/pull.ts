@@ -1,14 +1,15 @@
 import { RevenantError } from '../../domain/error.ts'
 import { keysHereAt } from '../../store/feed-subject.ts'
 import type { Said, Taken } from '../feed/said.ts'
-import { absentFrom, enterScope, keepScope } from '../feed/scope.ts'
+import { absentFrom, bringInto, enterScope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
 import { type Changes, changesSince, filtersOf } from './changes.ts'
-import { collect } from './collect.ts'
+import { type Collected, collect } from './collect.ts'
 import { openDirectory } from './directory.ts'
 import { readDomain } from './domain.ts'
 import { saidDeleted, saidGone } from './gone.ts'
+import { noteNameless } from './nameless.ts'
 import type { DirectoryOptions } from './options.ts'
 import { keepPosition, keptPosition, peopleOf, scopeOf } from './position.ts'
 import type { Reading } from './reading.ts'
@@ -37,11 +38,17 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
     const people = enterScope(context.position, peopleOf(options), now, before === undefined || before.scope === scope)
     const reading: Reading = { options, context, reader: openReader(options), directory, domain, now, people }
     const changes = before?.scope === scope ? changesSince(before, reading) : undefined
-    const { said, newest, listed, outOfSight } = await (changes === undefined ? everybody(reading) : changed(reading, changes))
+    const { said, newest, listed, outOfSight, ...entries } = await (changes === undefined
+      ? everybody(reading)
+      : changed(reading, changes))
     directory.close()
     const worth = await withoutStrangers(feed, said, deps)
+    // Before anything is taken: whoever is named now was named under this scope, whatever comes in between.
+    await context.move({ ...context.position, ...people.kept })
     report(context, { full: changes === undefined, entries: said.length }, await takeStatements(feed, worth, deps, now))
-    if (listed !== undefined) await keepScope(context, people, listed, outOfSight)
+    await noteNameless(reading, entries, changes === undefined)
+    if (listed !== undefined) await bringInto(context, people, listed)
+    const kept = await tellScope(context, people, outOfSight)
     // What changed while pages were given may be older than the newest change of a later page.
     const seen = newest?.subtract({ milliseconds: Math.ceil(performance.now() - begun) })
     const since = later(changes === undefined ? undefined : before?.since, seen)
@@ -51,14 +58,14 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
         ...(domain === undefined ? {} : { server: domain.server, usn: domain.usn }),
         ...(domain !== undefined || since === undefined ? {} : { since }),
       }),
-      ...people.kept,
+      ...kept,
     })
   } finally {
     directory.close()
   }
 }
 
-interface Read {
+interface Read extends Pick<Collected, 'seen' | 'nameless'> {
   said: Said[]
   newest: Temporal.Instant | undefined
   /** Keys of everybody, where everybody was asked for. */
@@ -71,18 +78,18 @@ async function everybody(reading: Reading): Promise<Read> {
   const { options, directory, context, people, now } = reading
   // A place that may not be read any more must not look like one that nobody is in.
   for (const root of rootsOf(options)) await directory.one(root, ['objectClass'])
-  const { said, seen, newest } = await collect(reading, filtersOf(reading).all)
+  const { said, seen, nameless, newest } = await collect(reading, filtersOf(reading).all)
   if (seen.size === 0)
     throw new RevenantError('SOURCE_REFUSED', 'the directory names nobody: look at bases, filter and what the account may read')
   const here = await keysHereAt(context.deps.db, context.feed.id, now, people.periods)
   const { missing, outOfSight } = absentFrom(seen, here)
   const gone = await saidGone(reading, missing)
-  return { said: [...said.values(), ...gone], newest, listed: seen, outOfSight: outOfSight.length }
+  return { said: [...said.values(), ...gone], newest, seen, nameless, listed: seen, outOfSight: outOfSight.length }
 }
 
 async function changed(reading: Reading, changes: Changes): Promise<Read> {
-  const { said, newest } = await collect(reading, filtersOf(reading).changed(changes))
-  return { said: [...said.values(), ...(await saidDeleted(reading, changes))], newest }
+  const { said, ...found } = await collect(reading, filtersOf(reading).changed(changes))
+  return { ...found, said: [...said.values(), ...(await saidDeleted(reading, changes))] }
 }
 
 function report(context: PullContext, what: { full: boolean; entries: number }, taken: readonly Taken[]): void {

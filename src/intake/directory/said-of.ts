@@ -15,11 +15,14 @@ export interface EntryReader {
   attributes: readonly string[]
   /** Undefined for an entry without it. */
   keyOf(entry: DirectoryEntry): string | undefined
-  /** Undefined for an entry without a usable external id. */
-  saidOf(entry: DirectoryEntry, key: string, now: Temporal.Instant): Said | undefined
+  /** `externalId`: undefined for an entry without a usable one. */
+  saidOf(entry: DirectoryEntry, key: string, now: Temporal.Instant): SaidOfEntry
   /** When it was changed, as far as the directory tells. */
   changed(entry: DirectoryEntry): string | undefined
 }
+
+/** What an entry says, whether or not anything names it here. */
+export type SaidOfEntry = Omit<Said, 'externalId'> & { externalId: string | undefined }
 
 /** How entries are read, by the configuration. */
 export function openReader(options: DirectoryOptions): EntryReader {
@@ -36,12 +39,11 @@ export function openReader(options: DirectoryOptions): EntryReader {
     changed: (entry) => firstText(entry, 'modifyTimestamp'),
     saidOf: (entry, key, now) => {
       const externalId = firstText(entry, names.externalId)
-      if (externalId === undefined || externalId.length > MOST_ID) return undefined
       const dn = parseDn(entry.dn)
       const inactive = has(entry, options.inactive?.attribute, options.inactive?.values)
       return {
         key,
-        externalId,
+        externalId: (externalId?.length ?? 0) > MOST_ID ? undefined : externalId,
         // What a directory does not tell is left as it is: addresses are often removed from whoever leaves, and by them he is found.
         name: firstText(entry, names.name)?.slice(0, MOST).toWellFormed(),
         email: mailOf(entry, names.email),

@@ -5,7 +5,7 @@ import type { Facts } from '../../domain/leaf.ts'
 import { heldDepartures } from '../../store/feed-statement.ts'
 import { findSubjects, lastSaid, presentKeys } from '../../store/feed-subject.ts'
 import type { Said, Taken } from '../feed/said.ts'
-import { absentFrom, enterScope, keepScope, type Scope } from '../feed/scope.ts'
+import { absentFrom, bringInto, enterScope, type Scope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
 import { CLAIMS, type ClaimedFile, claimFile, findWaiting, holdClaim } from './claim.ts'
@@ -105,16 +105,20 @@ async function takeFile(
     return `${quoted(claim.name)} is rejected: ${told(read)}`
   }
   const said = [...read.said, ...missing].map((each) => ({ ...each, at }))
+  const keep = async (position: Facts) => {
+    progress.position = position
+    await context.move(position)
+  }
+  // Before anything is taken: whoever is named now was named under this scope, whatever comes in between.
+  if (scope !== undefined) await keep(scope.kept)
   const results = await takeStatements(feed, said, deps)
   if (scope !== undefined) {
-    await keepScope(
+    await bringInto(
       context,
       scope,
       said.map(({ key }) => key),
-      outOfSight,
     )
-    progress.position = scope.kept
-    await context.move(scope.kept)
+    await keep(await tellScope(context, scope, outOfSight))
   }
   const report = { ...about, taken: true, outcomes: outcomesOf(results), missing: missing.length, ...faultsOf(results) }
   await inFolder(folders.archive, () => putAway(claim, folders.archive, report, deps.now()))

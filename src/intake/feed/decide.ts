@@ -1,9 +1,10 @@
 import { RevenantError } from '../../domain/error.ts'
 import { audit } from '../../store/audit.ts'
 import { decideStatements, type FeedStatementRow, lockHeldById } from '../../store/feed-statement.ts'
-import { moveSubject } from '../../store/feed-subject.ts'
+import { identitiesOf, moveSubject } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
+import { appliedStanding } from './applied.ts'
 import { planSaid } from './plan-said.ts'
 import { type Feed, keptSaid, type Said, type Taken } from './said.ts'
 import { prepareToTake, readKnown } from './take.ts'
@@ -23,11 +24,20 @@ export interface Decided {
   statementId: string
   /** Absent where it was dismissed. */
   taken?: Taken
+  /** Whom it was about, as they stand now. Absent where it was dismissed, or came to nobody. */
+  identity?: DecidedIdentity
+}
+
+export interface DecidedIdentity {
+  externalId: string
+  terminatedAt: Temporal.Instant | null
+  suspendedAt: Temporal.Instant | null
 }
 
 /**
  * Decides about statements that were held, all or none. A departure takes effect at the instant at which the feed told of it: the clock did
- * not wait for the decision. Throws `NOT_FOUND`; `CONFLICT` where one was decided already, or the name in `as` is taken.
+ * not wait for the decision. Throws `NOT_FOUND`; `CONFLICT` where one was decided already, the source has said something else since, or
+ * the name in `as` is taken.
  */
 export async function decideHeld(
   ids: readonly string[],
@@ -40,6 +50,11 @@ export async function decideHeld(
     const rows = await lockHeldById(tx, ids)
     if (rows.length < new Set(ids).size) throw new RevenantError('NOT_FOUND', 'there is no statement of this id')
     const over = rows.find(({ state }) => state !== 'held')
+    if (over?.state === 'superseded')
+      throw new RevenantError(
+        'CONFLICT',
+        `the source has said something else since statement ${over.id}: look at what is held now`,
+      )
     if (over !== undefined) throw new RevenantError('CONFLICT', `statement ${over.id} is ${over.state} already`)
     const state = decision.is === 'apply' ? 'applied' : 'dismissed'
     await decideStatements(
@@ -59,7 +74,23 @@ export async function decideHeld(
     if (decision.is === 'dismiss') return rows.map(({ id }) => ({ statementId: id }))
     const decided: Decided[] = []
     for (const row of rows) decided.push({ statementId: row.id, taken: await applyOne(tx, row, decision, deps, now) })
-    return decided
+    return withIdentities(tx, decided)
+  })
+}
+
+async function withIdentities(tx: Tx, decided: readonly Decided[]): Promise<Decided[]> {
+  const rows = await identitiesOf(
+    tx,
+    decided.flatMap(({ taken }) => taken?.identityId ?? []),
+    [],
+    'look',
+  )
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return decided.map((each) => {
+    const row = byId.get(each.taken?.identityId ?? '')
+    if (row === undefined) return each
+    const { external_id: externalId, terminated_at: terminatedAt, suspended_at: suspendedAt } = row
+    return { ...each, identity: { externalId, terminatedAt, suspendedAt } }
   })
 }
 
@@ -98,8 +129,6 @@ async function applyOne(
 function decidedSaid(row: FeedStatementRow, departure: 'terminate' | 'suspend' | undefined, as: string | undefined): Said {
   const said = keptSaid(row.key, row.said)
   const named = as === undefined ? said : { ...said, externalId: as }
-  const departed = row.says === 'terminated' || row.says === 'suspended'
-  if (!departed || (row.says === 'suspended' && departure === undefined)) return named
-  if (departure === 'suspend') return { ...named, standing: { is: 'suspended' } }
-  return { ...named, standing: { is: 'terminated', at: row.effective_at ?? row.at } }
+  const { says, effective_at: effectiveAt, at } = row
+  return { ...named, standing: appliedStanding({ says, effectiveAt, at, standing: said.standing }, departure) }
 }

@@ -29,6 +29,8 @@ export interface SaidPlan {
   ignored: boolean
   /** They are called active, and have left by somebody else's word. */
   overruled: boolean
+  /** What it says of a subject whom nobody knows yet: what is asked where it goes by the name of another. */
+  word: { says: 'joined' | 'suspended' | 'terminated'; at: Temporal.Instant | null }
 }
 
 /**
@@ -40,17 +42,25 @@ export interface SaidPlan {
 export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Instant, decided = false): SaidPlan {
   const { subject, identity } = known
   const before = { standing: subject?.standing ?? 'active', terminatedAt: subject?.terminated_at ?? null } as const
-  const untouched = { says: undefined, hold: undefined, entry: undefined, suspendedAt: undefined, overruled: false, ...before }
   const at = said.at ?? now
-  if (subject !== undefined && Temporal.Instant.compare(at, subject.said_at) < 0) return { ...untouched, ignored: true }
   const word = wordOf(feed, said, before, now)
+  const untouched = {
+    ...{ says: undefined, hold: undefined, entry: undefined, suspendedAt: undefined, overruled: false, ...before },
+    word: askedOf(word),
+  }
+  if (subject !== undefined && Temporal.Instant.compare(at, subject.said_at) < 0) return { ...untouched, ignored: true }
   if (!decided && identity === undefined && feed.policy.joiners === 'ignore') return { ...untouched, ignored: true }
   if (!decided && isReuse(feed, said, known, now))
-    return { ...untouched, hold: 'identifier_reuse', says: 'joined', ignored: false }
+    return { ...untouched, hold: 'identifier_reuse', says: untouched.word.says, ignored: false }
   const asked =
     word.ask && before.standing !== 'terminated' && !(before.standing === 'suspended' && said.standing.is === 'inactive')
   if (asked) return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
-  return { hold: undefined, ...effectOf(said, known, word, now) }
+  return { hold: undefined, ...effectOf(said, known, word, now), word: untouched.word }
+}
+
+function askedOf({ standing, terminatedAt, ask }: Word): SaidPlan['word'] {
+  if (ask || standing === 'terminated') return { says: 'terminated', at: terminatedAt }
+  return { says: standing === 'suspended' ? 'suspended' : 'joined', at: null }
 }
 
 interface Word {
@@ -99,7 +109,7 @@ function isReuse(feed: Feed, { standing }: Said, { subject, identity, others }: 
   return left && standing.is === 'active'
 }
 
-function effectOf(said: Said, known: Known, word: Word, now: Temporal.Instant): Omit<SaidPlan, 'hold'> {
+function effectOf(said: Said, known: Known, word: Word, now: Temporal.Instant): Omit<SaidPlan, 'hold' | 'word'> {
   const { subject, identity, others } = known
   const own = subject?.terminated_at ?? null
   const current = identity?.terminated_at ?? null

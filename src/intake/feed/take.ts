@@ -3,13 +3,14 @@ import { newId } from '../../domain/id.ts'
 import { zonesInUse } from '../../store/check-state.ts'
 import type { Queryable } from '../../store/db.ts'
 import { heardFeed, lockFeed } from '../../store/feed.ts'
+import { clearFaults, noteFault } from '../../store/feed-fault.ts'
 import { type FeedStatementRow, lockOpenStatements, saidSince } from '../../store/feed-statement.ts'
 import { findSubjects, identitiesOf, presentSubjects, subjectsOf } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
 import { type Known, planSaid, type SaidPlan } from './plan-said.ts'
 import type { Feed, Said, Taken } from './said.ts'
-import { type Mass, writeSaid } from './write-said.ts'
+import { type Mass, type PlannedSaid, writeSaid } from './write-said.ts'
 
 /** Statements that are written in one transaction. */
 const CHUNK = 500
@@ -68,7 +69,24 @@ export async function takeIn(
   }
   const taken = await writeSaid(tx, feed, plans, { deps, now, open, mass, deliveryId: delivery.deliveryId })
   await heardFeed(tx, feed.id, now)
+  await keepFaults(tx, feed, plans, taken, now)
   return taken
+}
+
+/** A word that could not be taken stands until one about the same subject is, whatever is heard of others meanwhile. */
+async function keepFaults(
+  tx: Tx,
+  feed: Feed,
+  plans: readonly PlannedSaid[],
+  taken: readonly Taken[],
+  now: Temporal.Instant,
+): Promise<void> {
+  const heard = plans.flatMap(({ said: { key, at }, plan }, n) => {
+    return plan.ignored || taken[n]?.fault !== undefined ? [] : [{ key, saidAt: at ?? now }]
+  })
+  await clearFaults(tx, feed.id, heard)
+  for (const [n, { key, fault }] of taken.entries())
+    if (fault !== undefined) await noteFault(tx, feed.id, { key, fault, saidAt: plans[n]?.said.at ?? now }, now)
 }
 
 /** Somebody who was here leaves, or is to be asked about; somebody is back. */

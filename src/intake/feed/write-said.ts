@@ -1,13 +1,7 @@
 import type { StatementSays } from '../../domain/feed.ts'
 import { newId } from '../../domain/id.ts'
 import { audit } from '../../store/audit.ts'
-import {
-  amendStatements,
-  decideStatements,
-  type FeedStatementRow,
-  type FeedStatementWrite,
-  insertStatements,
-} from '../../store/feed-statement.ts'
+import { decideStatements, type FeedStatementRow, type FeedStatementWrite, insertStatements } from '../../store/feed-statement.ts'
 import { type FeedSubjectWrite, saveSubjects, suspendIdentities } from '../../store/feed-subject.ts'
 import { endThoseAway } from '../../store/leaver.ts'
 import type { IntakeDeps } from '../deps.ts'
@@ -75,19 +69,14 @@ export async function writeSaid(tx: Tx, feed: Feed, planned: readonly PlannedSai
   )
   await suspendIdentities(tx, suspensions, now)
   if (suspensions.some(({ suspended_at }) => suspended_at !== null)) await endThoseAway(tx, deps.actor, now)
-  const over = results.flatMap(({ said, outcome }) => (outcome.ends ? (open.get(said.key) ?? []).map(({ id }) => id) : []))
+  const over = results.flatMap(({ said, outcome: { ends, renews } }) => {
+    if (renews !== undefined) return [renews.id]
+    return ends ? (open.get(said.key) ?? []).map(({ id }) => id) : []
+  })
   await decideStatements(tx, over, { state: 'superseded', by: deps.actor, at: now })
   await insertStatements(
     tx,
     results.flatMap((each) => statementAt(feed, each, context)),
-  )
-  await amendStatements(
-    tx,
-    results.flatMap(({ said, plan, outcome: { amends } }) => {
-      if (amends === undefined) return []
-      const at = isDeparture(plan.says) ? (plan.terminatedAt ?? now).toString() : null
-      return [{ id: amends.id, says: plan.says ?? amends.says, effective_at: at, said: keepSaid(said) }]
-    }),
   )
   await tell(tx, feed, results, context)
   return results.map(takenOf)
@@ -96,14 +85,14 @@ export async function writeSaid(tx: Tx, feed: Feed, planned: readonly PlannedSai
 interface Outcome {
   /** It is written. */
   apply: boolean
-  /** It is put before a person: for the first time. */
+  /** It is put before a person. */
   hold: 'ask' | 'mass_event' | 'identifier_reuse' | undefined
   /** A person is asked already. */
   waits: boolean
   /** What a person was asked is no question any more. */
   ends: boolean
-  /** What a person is asked is this now. */
-  amends: FeedStatementRow | undefined
+  /** What a person was asked is this now, under another id: whoever has read the old question must not answer the new one. */
+  renews: FeedStatementRow | undefined
 }
 
 interface Settled extends PlannedSaid {
@@ -116,7 +105,7 @@ interface Result extends Settled {
   changed: boolean
 }
 
-const NOTHING = { apply: false, hold: undefined, waits: false, ends: false, amends: undefined } as const
+const NOTHING = { apply: false, hold: undefined, waits: false, ends: false, renews: undefined } as const
 
 function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, decided }: WriteContext): Outcome {
   if (plan.ignored) return NOTHING
@@ -126,11 +115,15 @@ function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, de
   // Nobody has said yet that the subject is whom its name means: neither is anything else that it says.
   const unproven = decided !== true && known.subject === undefined && before.some(({ reason }) => reason === 'identifier_reuse')
   const hold = doubled || unproven ? 'identifier_reuse' : (plan.hold ?? (isMass ? 'mass_event' : undefined))
-  const again = before.find((each) => isSameWord(keptSaid(said.key, each.said).standing, said.standing))
-  // A question stands as long as the feed says the same; about a name that is used twice the last word is what is asked.
+  const saysSame = (row: FeedStatementRow) => isSameWord(keptSaid(said.key, row.said).standing, said.standing)
+  const again = before.find(saysSame)
+  // A question stands as long as the feed says the same, or nothing; about a name that is used twice the last word is what is asked.
   if (hold !== undefined && question !== undefined)
-    return { ...NOTHING, waits: true, amends: again === undefined ? question : undefined }
-  if (hold !== undefined) return again === undefined ? { ...NOTHING, hold } : NOTHING
+    return said.standing.is === 'unsaid' || saysSame(question)
+      ? { ...NOTHING, waits: true }
+      : { ...NOTHING, hold, renews: question }
+  if (hold !== undefined)
+    return again === undefined && (said.standing.is !== 'unsaid' || before.length === 0) ? { ...NOTHING, hold } : NOTHING
   // What a person was asked, or has denied, is not done because the feed says it once more.
   if (again !== undefined && said.standing.is !== 'active') return { ...NOTHING, waits: question !== undefined }
   const ends = said.standing.is === 'active' || plan.says !== undefined
@@ -165,11 +158,13 @@ function subjectAt(feed: Feed, { said, plan, outcome, identityId, fault }: Resul
 
 function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: WriteContext): FeedStatementWrite[] {
   const { said, plan, outcome, identityId, fault, known } = each
-  const says = plan.says ?? (outcome.hold === undefined ? undefined : 'joined')
+  // Where it is not known who is meant, what is asked is what the subject is said to be, and not what that changes here.
+  const asked = outcome.hold === 'identifier_reuse'
+  const says = asked ? plan.word.says : plan.says
   if (decided === true || fault !== undefined || says === undefined) return []
   const state = outcome.hold !== undefined ? 'held' : outcome.apply ? 'applied' : undefined
   if (state === undefined) return []
-  const at = plan.terminatedAt ?? (state === 'held' ? now : null)
+  const at = (asked ? plan.word.at : plan.terminatedAt) ?? (state === 'held' ? now : null)
   return [
     {
       ...{

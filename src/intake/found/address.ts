@@ -8,15 +8,15 @@ export interface Login {
 }
 
 /**
- * Reads `scheme://user:password@host…`. Undefined without a password, or where the address is none; `unclear` where the password is
+ * Reads `scheme://user:password@host…`. Undefined without a password, or where the address is none; `unclear` where it may be one that is not spelt as it should, the password is
  * not what its percent signs say, the host is none, or where an `@` behind the host leaves open which one ends the password: the wrong reading would
  * take half of it for a host.
  */
 export function readLogin(address: string): Login | 'unclear' | undefined {
-  if (!URL.canParse(address)) return undefined
+  if (!URL.canParse(address)) return MAY_HOLD_LOGIN.test(address) ? 'unclear' : undefined
   const url = new URL(address)
   const place = placeOfUrl(address)
-  if (url.password === '' || url.hostname === '') return undefined
+  if (url.password === '' || url.hostname === '') return isCutOff(address) ? 'unclear' : undefined
   // A URL loses tabs and line breaks on the way, out of a password too.
   if (place === undefined || /[\t\n\r]/.test(address)) return 'unclear'
   if (`${url.pathname}${url.search}${url.hash}`.includes('@')) return 'unclear'
@@ -27,7 +27,21 @@ export function readLogin(address: string): Login | 'unclear' | undefined {
   }
 }
 
-const SCHEME = '(?:postgres(?:ql)?|postgis):\\/\\/'
+const MAY_HOLD_LOGIN = /^[a-z][a-z0-9+.-]*:\/\/[^:]*:[^@]*@/is
+
+/**
+ * Whether what was read as a host and its port may be a name and the beginning of a password with a `/`, `?` or `#` in it: an `@` comes
+ * later. One that begins a segment of a path (`https://npm.example.com:8443/@scope`) is none of a login, nor one in a query.
+ */
+function isCutOff(address: string): boolean {
+  const [, authority = '', rest = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(address) ?? []
+  if (authority.includes('@') || !authority.includes(':') || !rest.includes('@')) return false
+  const [host = '', port = ''] = authority.split(':', 2)
+  const isHostAndPort = (host === 'localhost' || host.includes('.')) && /^\d+$/.test(port)
+  return !isHostAndPort || /[^/]@/.test(rest.split(/[?#]/)[0] ?? '')
+}
+
+const SCHEME = '(?:postgres(?:ql)?|postgis)(?:\\+\\w+)?:\\/\\/'
 const HOST = '([^@/?#:\\s]+|\\[[0-9A-Fa-f:.]+\\])(?::(\\d{1,5}))?'
 /** As a scanner puts it together out of decoded parts: a password may hold anything, and the host is the last thing. */
 const DECODED = new RegExp(`^${SCHEME}([^:@]+):(.+)@${HOST}$`, 'is')
@@ -43,7 +57,7 @@ const POSTGRES_PORT = 5432
  */
 export function readPostgresUrl(text: string, decoded: boolean): Login | 'unclear' | undefined {
   const match = (decoded ? DECODED : SPELT).exec(text)
-  if (match === null) return new RegExp(`^${SCHEME}[^:]+:.+@`, 'is').test(text) ? 'unclear' : undefined
+  if (match === null) return new RegExp(`^${SCHEME}[^:]*:.+@`, 'is').test(text) ? 'unclear' : undefined
   const [, user = '', secret = '', host = '', port, rest = ''] = match
   // libpq takes them from there, whatever stands before.
   if (rest.includes('@') || /[?&](?:host|hostaddr|port|user|password|passfile|service)=/i.test(rest)) return 'unclear'

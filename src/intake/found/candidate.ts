@@ -2,6 +2,7 @@ import { boxSecret, type Secret, type SecretValue } from '../../custody/box.ts'
 import { isNameField } from '../../domain/reference.ts'
 import { asTold } from './as-told.ts'
 import type { Place } from './place.ts'
+import { pointerIn } from './pointer.ts'
 
 /** Where a source found something. */
 export interface Spot {
@@ -80,7 +81,10 @@ export interface CandidateParts extends Omit<Candidate, 'held' | 'detector'> {
   parts: SecretValue
 }
 
-/** Puts the secret into its box; what is told of the finding must not quote it. */
+/**
+ * Puts the secret into its box; what is told of the finding must not quote it. Every source's findings pass here: what only stands for
+ * a secret (`pointerIn`) is set aside, whatever it was found in.
+ */
 export function candidate({ parts, ...rest }: CandidateParts): Found {
   const secrets = Object.entries(parts).flatMap(([field, text]) => (isNameField(field) ? [] : [text]))
   const told: Spot & { detector: string; email?: string } = {
@@ -91,6 +95,8 @@ export function candidate({ parts, ...rest }: CandidateParts): Found {
   if (secrets.length === 0 || secrets.some((text) => text.trim() === '')) return aside(told, 'no_secret')
   if (secrets.some(isAltered) || Object.values(parts).some((text) => !text.isWellFormed()))
     return aside({ ...told, ...hostOf(rest.place, secrets) }, 'altered')
+  const [pointer] = Object.entries(parts).flatMap(([field, text]) => pointerIn(text, isNameField(field) || field === 'url') ?? [])
+  if (pointer !== undefined) return aside({ ...told, ...hostOf(rest.place, secrets) }, pointer.reason, pointer.why)
   return { ...rest, ...told, held: boxSecret(parts) }
 }
 

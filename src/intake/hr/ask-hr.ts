@@ -15,7 +15,7 @@ export interface HrQuestion {
 }
 
 export interface HrClient {
-  /** The answer's document. Throws `SOURCE_REFUSED` for what will not be better the next time, `SOURCE_UNREACHABLE` for the rest. */
+  /** The answer's document. Throws `SOURCE_REFUSED` where there is nothing at that place, `SOURCE_UNREACHABLE` for all that may be better later. */
   ask(question: HrQuestion): Promise<unknown>
   close(): Promise<void>
 }
@@ -32,18 +32,21 @@ export function openHr(origin: string): HrClient {
         throw new RevenantError('SOURCE_UNREACHABLE', `the HR system gave no answer (${error.message})`)
       })
       if (status !== 200) throw refusal(status)
-      if (body === undefined) throw new RevenantError('SOURCE_REFUSED', 'the HR system answered 200, and no JSON')
+      if (body === undefined) throw new RevenantError('SOURCE_UNREACHABLE', 'the HR system answered 200, and no JSON')
       return body
     },
     close: client.close,
   }
 }
 
-/** What an operator mends in a minute (401, 403) is asked again, so that no departure is lost meanwhile. */
+/**
+ * Only what is not there, or not any more, is for good. A page of maintenance, a redirect to it, a request that it does not take just now
+ * and what an operator mends in a minute (401, 403) are asked for again, so that no departure is lost meanwhile.
+ */
 function refusal(status: number): RevenantError {
-  const again = status === 401 || status === 403 || status === 408 || status === 429 || status >= 500
+  const isGone = status === 404 || status === 410
   const hint = status === 401 || status === 403 ? ': look at the credential and at what it may see' : ''
-  return new RevenantError(again ? 'SOURCE_UNREACHABLE' : 'SOURCE_REFUSED', `the HR system answered ${status}${hint}`)
+  return new RevenantError(isGone ? 'SOURCE_REFUSED' : 'SOURCE_UNREACHABLE', `the HR system answered ${status}${hint}`)
 }
 
 /** How a credential is shown. `keyAsUser`: the key is the user's name, as BambooHR wants it. */

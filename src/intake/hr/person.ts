@@ -56,10 +56,9 @@ export function readPerson(
 ): Person {
   const text = (name: 'key' | 'externalId' | 'name' | 'email' | 'status' | 'timeZone' | 'terminationTime', most: number) =>
     textAt(find[name], document, name, most)
-  const either = (name: 'type' | 'at') => textAt(find[name], document, name, 200) ?? textAt(find[name], body, name, 200)
   const is = key ?? text('key', 512) ?? undefined
   if (is === undefined) throw new RevenantError('INPUT_INVALID', 'key is missing')
-  const type = either('type') ?? undefined
+  const type = either(find, 'type', document, body) ?? undefined
   const zone = text('timeZone', 100) ?? null
   const time = text('terminationTime', 20) ?? null
   return {
@@ -72,8 +71,18 @@ export function readPerson(
     status: statusOf(text('status', 200) ?? undefined, statuses),
     terminatedAt: momentOf(textAt(find.terminationDate, document, 'terminationDate', 64), 'terminationDate', time, zone, dayEnd),
     hiredAt: momentOf(textAt(find.hireDate, document, 'hireDate', 64), 'hireDate', '00:00', zone, dayEnd) ?? undefined,
-    at: momentOf(either('at'), 'at', '00:00', 'UTC', dayEnd) ?? undefined,
+    at: saidAt(document, body, { find, dayEnd }),
   }
+}
+
+/** When a document was said; undefined where it does not say. Throws `INPUT_INVALID`. */
+export function saidAt(document: unknown, body: unknown, { find, dayEnd }: Pick<ReadPerson, 'find' | 'dayEnd'>) {
+  return momentOf(either(find, 'at', document, body), 'at', '00:00', 'UTC', dayEnd) ?? undefined
+}
+
+/** Of one person, or of the body as a whole. */
+function either(find: Finder, name: 'type' | 'at', document: unknown, body: unknown): string | null | undefined {
+  return textAt(find[name], document, name, 200) ?? textAt(find[name], body, name, 200)
 }
 
 function statusOf(status: string | undefined, statuses: ReadonlyMap<string, Word>): Word | undefined {

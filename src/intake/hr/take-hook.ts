@@ -8,7 +8,7 @@ import { prepareToTake, takeIn } from '../feed/take.ts'
 import { inTransaction } from '../transaction.ts'
 import { authorizationOf, openHr } from './ask-hr.ts'
 import type { Hook, Lookup } from './hook.ts'
-import { type Person, peopleOf, readPerson, saidOf } from './person.ts'
+import { type Person, peopleOf, type ReadPerson, readPerson, saidAt, saidOf } from './person.ts'
 import { textAt } from './person-map.ts'
 
 /** What came of one request. */
@@ -16,8 +16,20 @@ export interface HookTaken {
   /** It came before, and nothing was done. */
   repeated: boolean
   taken: Taken[]
-  /** Why people of the body were passed over: sentences that quote nothing. The others were taken. */
-  faults: string[]
+  /** Why people of the body were passed over; the others were taken. */
+  faults: HookFault[]
+}
+
+/** Why somebody was passed over. */
+export interface HookFault {
+  /** Undefined where it cannot be told who it is. */
+  key: string | undefined
+  /** Quotes nothing. */
+  message: string
+  /** When it was said. */
+  at: Temporal.Instant
+  /** Another try may bring it: the request is to come again. */
+  again: boolean
 }
 
 export interface HookContext {
@@ -33,8 +45,8 @@ const LOOKUPS_MS = 25_000
 
 /**
  * Takes what a verified request says, in one transaction with the note that it came: the same request again does nothing. Throws
- * `INPUT_INVALID` where nothing of it can be understood; `SOURCE_UNREACHABLE` and `SECRET_UNAVAILABLE` where it can be later, and
- * nothing is done then.
+ * `INPUT_INVALID` where the body names no people. Where the HR system cannot be asked nobody is taken: there is a fault for each of those
+ * whom it names.
  */
 export async function takeHook(
   feed: Feed,
@@ -44,9 +56,9 @@ export async function takeHook(
 ): Promise<HookTaken> {
   const { deps } = context
   const begun = deps.now()
-  const faults: string[] = []
-  const read = peopleOf(request.body, hook.event.find, MOST_PEOPLE).flatMap((document): Person[] =>
-    attempt(faults, () => readPerson(document, request.body, hook.event)),
+  const faults: HookFault[] = []
+  const read = peopleOf(request.body, hook.event.find, MOST_PEOPLE).flatMap((document) =>
+    readOne(document, request.body, hook.event, begun, faults),
   )
   const event = textAt(hook.event.find.event, request.body, 'event', 512)
   const known = await findSubjects(
@@ -54,9 +66,8 @@ export async function takeHook(
     feed.id,
     read.map(({ key }) => key),
   )
-  const people = await lookUp(read, known, hook.lookup, faults, context)
-  const [first] = faults
-  if (people.length === 0 && first !== undefined) throw new RevenantError('INPUT_INVALID', first)
+  const people = await lookUpAll(read, known, hook.lookup, { ...context, faults, begun })
+  if (people.length === 0 && faults.length > 0) return { repeated: false, taken: [], faults }
   const replayKey = event === undefined || event === null ? request.replayKey : hash('sha256', `event:${event}`, 'hex')
   await prepareToTake(deps)
   return inTransaction(deps.db, async (tx) => {
@@ -80,27 +91,53 @@ function beforeOf(subject: FeedSubjectRow | undefined) {
   return subject === undefined ? undefined : { standing: subject.standing, terminatedAt: subject.terminated_at }
 }
 
+interface LookContext extends HookContext {
+  faults: HookFault[]
+  begun: Temporal.Instant
+}
+
+/** The same, where the HR system cannot be asked at all: a fault of everybody whom the request names, since nobody of it is taken. */
+async function lookUpAll(
+  people: readonly Person[],
+  known: ReadonlyMap<string, unknown>,
+  lookup: Lookup | undefined,
+  context: LookContext,
+): Promise<Person[]> {
+  try {
+    return await lookUp(people, known, lookup, context)
+  } catch (error) {
+    if (!(error instanceof RevenantError) || people.length === 0) throw error
+    const again = error.code !== 'INPUT_INVALID'
+    context.faults.push(...people.map((person) => faultOf(person, error.message, again, context.begun)))
+    return []
+  }
+}
+
+function faultOf({ key, at }: Person, message: string, again: boolean, begun: Temporal.Instant): HookFault {
+  return { key, message, at: at === undefined || isAfter(at, begun) ? begun : at, again }
+}
+
 /** Asks for those of whom the event does not tell enough. */
 async function lookUp(
   people: readonly Person[],
   known: ReadonlyMap<string, unknown>,
   lookup: Lookup | undefined,
-  faults: string[],
-  context: HookContext,
+  context: LookContext,
 ): Promise<Person[]> {
   const needs = ({ key, type, externalId }: Person) =>
     type !== 'ignore' && (type === 'lookup' || (externalId === undefined && !known.has(key)))
   const asked = people.filter(needs)
   if (asked.length > MOST_LOOKUPS && lookup !== undefined)
     throw new RevenantError('INPUT_INVALID', `more than ${MOST_LOOKUPS} people of one request would have to be asked for`)
-  const answers =
-    lookup === undefined || asked.length === 0 ? new Map<Person, Person>() : await askAll(asked, lookup, faults, context)
+  const answers = lookup === undefined || asked.length === 0 ? new Map<Person, Person>() : await askAll(asked, lookup, context)
   return people.flatMap((person) => {
     const answer = answers.get(person)
     if (lookup !== undefined && answer === undefined && needs(person)) return []
     const found = answer === undefined ? person : merged(person, answer)
     if (found.type === 'ignore' || found.externalId !== undefined || known.has(found.key)) return [found]
-    faults.push('externalId is missing, and nobody is known by the key')
+    // What the HR system does not tell of somebody today may be filled in tomorrow.
+    const again = answer !== undefined
+    context.faults.push(faultOf(person, 'externalId is missing, and nobody is known by the key', again, context.begun))
     return []
   })
 }
@@ -118,8 +155,7 @@ function merged(event: Person, answer: Person): Person {
 async function askAll(
   people: readonly Person[],
   lookup: Lookup,
-  faults: string[],
-  { readReference }: HookContext,
+  { readReference, faults, begun }: LookContext,
 ): Promise<Map<Person, Person>> {
   const user = lookup.user === undefined ? undefined : await readReference(lookup.user)
   const authorization = authorizationOf(lookup.auth, user, await readReference(lookup.password))
@@ -141,7 +177,7 @@ async function askAll(
         answers.set(person, readPerson(document, document, lookup.read, person.key))
       } catch (error) {
         if (!(error instanceof RevenantError) || error.code === 'SOURCE_UNREACHABLE') throw error
-        faults.push(`somebody could not be asked for: ${error.message}`)
+        faults.push(faultOf(person, `somebody could not be asked for: ${error.message}`, error.code !== 'SOURCE_REFUSED', begun))
       }
     }
   } finally {
@@ -150,12 +186,27 @@ async function askAll(
   return answers
 }
 
-function attempt<Value>(faults: string[], read: () => Value): Value[] {
+/** What a document says of a person; a fault, and nobody, where that cannot be understood. */
+function readOne(document: unknown, body: unknown, { find, ...words }: ReadPerson, begun: Temporal.Instant, faults: HookFault[]) {
   try {
-    return [read()]
+    return [readPerson(document, body, { find, ...words })]
   } catch (error) {
     if (!(error instanceof RevenantError) || error.code !== 'INPUT_INVALID') throw error
-    faults.push(error.message)
+    const key = attempt(() => textAt(find.key, document, 'key', 512)) ?? undefined
+    const at = attempt(() => saidAt(document, body, { find, ...words }))
+    faults.push({ key, message: error.message, at: at === undefined || isAfter(at, begun) ? begun : at, again: false })
     return []
   }
+}
+
+function attempt<Value>(read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+function isAfter(a: Temporal.Instant, b: Temporal.Instant): boolean {
+  return Temporal.Instant.compare(a, b) > 0
 }

@@ -4,7 +4,7 @@ import type { Facts } from '../../domain/leaf.ts'
 import { compilePointer } from '../../domain/pointer.ts'
 import { findSubjects, type PresentSubject, presentKeys } from '../../store/feed-subject.ts'
 import type { Said } from '../feed/said.ts'
-import { absentFrom, enterScope, keepScope } from '../feed/scope.ts'
+import { absentFrom, bringInto, enterScope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
 import type { PullContext } from '../sources/source.ts'
 import { authorizationOf, openHr } from './ask-hr.ts'
@@ -42,14 +42,18 @@ export async function takePull(options: HrisOptions, context: PullContext): Prom
     types: new Map(),
     dayEnd: { terminationCutOff: deps.policy.terminationCutOff, timeZone: options.timeZone ?? deps.policy.timeZone },
   }
-  const scope = enterScope(context.position, peopleAsked(options), startedAt)
+  const account = options.user === undefined ? null : context.fingerprint(await context.readReference(options.user))
+  const scope = enterScope(context.position, peopleAsked(options, account), startedAt)
   const here = options.complete ? await presentKeys(deps.db, feed.id, scope.periods) : []
   const { people, faults, missing, outOfSight, shifting } = await readSettled(options, here, () =>
     readReport(options, read, startedAt, context),
   )
   const said = await saidOfAll([...people.values()], faults, startedAt, context)
   if (faults.length === 0) said.push(...missing.map(deletedOf))
+  // Before anything is taken: whoever is named now was named under this scope, whatever comes in between.
+  await context.move({ ...context.position, ...scope.kept })
   await takeStatements(feed, said, deps, startedAt)
+  await bringInto(context, scope, people.keys())
   const [first] = faults
   if (first !== undefined) {
     const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
@@ -60,14 +64,14 @@ export async function takePull(options: HrisOptions, context: PullContext): Prom
       'SOURCE_REFUSED',
       `${MOST_READINGS} readings of the report differ, so that nobody is called gone: have its pages sorted by what never changes, or one page for all`,
     )
-  await keepScope(context, scope, people.keys(), options.complete ? outOfSight.length : undefined)
-  await context.move({ readAt: startedAt.toString(), ...scope.kept })
+  const kept = await tellScope(context, scope, options.complete ? outOfSight.length : undefined)
+  await context.move({ readAt: startedAt.toString(), ...kept })
 }
 
-/** What decides who is in the report. */
-function peopleAsked({ origin, path, user, map }: HrisOptions): Facts {
+/** What decides who is in the report. @param account a fingerprint of the user's name: a reference may be renamed */
+function peopleAsked({ origin, path, map }: HrisOptions, account: string | null): Facts {
   const { people, key } = { ...WORKDAY_MAP, ...map }
-  return { origin, path, user: user ?? null, people: [people ?? []].flat(), key: [key ?? []].flat() }
+  return { origin, path, account, people: [people ?? []].flat(), key: [key ?? []].flat() }
 }
 
 interface Settled extends Pick<ReadReport, 'people' | 'faults'> {

@@ -36,6 +36,8 @@ export interface PullContext {
   move(position: Facts): Promise<void>
   /** Reads a secret by reference. Throws `SECRET_UNAVAILABLE`, `SECRET_EMPTY`. */
   readReference(reference: string): Promise<string>
+  /** Names a secret without telling it: the same one has the same name at this source, for ever. */
+  fingerprint(secret: string): string
   log(level: 'debug' | 'info' | 'warn', message: string, fields: Record<string, unknown>): void
   /** Says that nothing was there to be read: the return is no sign of life then. */
   unheard?(): void

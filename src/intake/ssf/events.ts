@@ -9,6 +9,8 @@ export const EVENT_NAMES = [
   ...(['session-revoked', 'credential-change', 'token-claims-change', 'assurance-level-change'] as const),
   ...(['device-compliance-change', 'risk-level-change', 'session-established', 'session-presented'] as const),
   ...(['tokens-revoked', 'scim-deactivate', 'scim-activate', 'scim-delete'] as const),
+  ...(['scim-put-full', 'scim-put-notice', 'scim-patch-full', 'scim-patch-notice'] as const),
+  ...(['scim-create-full', 'scim-create-notice', 'scim-feed-add', 'scim-feed-remove', 'scim-async-response'] as const),
 ] as const
 export type EventName = (typeof EVENT_NAMES)[number]
 
@@ -16,16 +18,20 @@ interface EventKind {
   uri: string
   /** Left to the configuration, what becomes of it. */
   use: EventUse
-  /** What it says as a fact; undefined: it is never one. */
-  says?: 'inactive' | 'deleted' | 'active'
+  /** What it says as a fact; `data`: what its data have for `active`. Undefined: it is never one. */
+  says?: EventSays | 'data'
 }
+
+/** What an event says of somebody. */
+export type EventSays = 'inactive' | 'deleted' | 'active'
 
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type/'
 const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/'
 const OAUTH = 'https://schemas.openid.net/secevent/oauth/event-type/'
 const SSF = 'https://schemas.openid.net/secevent/ssf/event-type/'
 /** RFC 9967. Its drafts wrote `SCIM`. */
-const SCIM = 'urn:ietf:params:scim:event:prov:'
+const SCIM_EVENT = 'urn:ietf:params:scim:event:'
+const SCIM = `${SCIM_EVENT}prov:`
 
 /** None of them says that somebody has left: a purged account may have been a second one, a disabled one be enabled again. So none is a fact by itself. */
 export const EVENTS: Readonly<Record<EventName, EventKind>> = {
@@ -49,6 +55,16 @@ export const EVENTS: Readonly<Record<EventName, EventKind>> = {
   'scim-deactivate': { uri: `${SCIM}deactivate`, use: 'hint', says: 'inactive' },
   'scim-activate': { uri: `${SCIM}activate`, use: 'ignore', says: 'active' },
   'scim-delete': { uri: `${SCIM}delete`, use: 'hint', says: 'deleted' },
+  'scim-put-full': { uri: `${SCIM}put:full`, use: 'hint', says: 'data' },
+  'scim-put-notice': { uri: `${SCIM}put:notice`, use: 'hint' },
+  'scim-patch-full': { uri: `${SCIM}patch:full`, use: 'hint', says: 'data' },
+  'scim-patch-notice': { uri: `${SCIM}patch:notice`, use: 'hint' },
+  'scim-create-full': { uri: `${SCIM}create:full`, use: 'ignore', says: 'data' },
+  'scim-create-notice': { uri: `${SCIM}create:notice`, use: 'ignore' },
+  // Of the feed, and not of the resource: whoever is removed from it is not told of any more, and may well be here.
+  'scim-feed-add': { uri: `${SCIM_EVENT}feed:add`, use: 'ignore' },
+  'scim-feed-remove': { uri: `${SCIM_EVENT}feed:remove`, use: 'hint' },
+  'scim-async-response': { uri: `${SCIM_EVENT}misc:asyncresp`, use: 'ignore' },
 }
 
 export type EventPolicy = (name: EventName) => EventUse
@@ -67,7 +83,7 @@ export function eventName(uri: string): EventName | undefined {
 /** What an event is told to be back by, where one of these told that somebody left. */
 const BACK: Readonly<Partial<Record<EventName, readonly EventName[]>>> = {
   'account-enabled': ['account-disabled', 'account-purged'],
-  'scim-activate': ['scim-deactivate', 'scim-delete'],
+  'scim-activate': ['scim-deactivate', 'scim-delete', 'scim-put-full', 'scim-patch-full', 'scim-create-full'],
 }
 
 /** The whole policy of what the configuration says of some events: who may be told to have left by one is told by its opposite to be back. */

@@ -27,15 +27,20 @@ export interface Polling {
   transmitter: Transmitter
   verify: VerifySet
   context: PullContext
+  /** Remembers what is refused for good, before the transmitter is told: it does not come again then, whatever becomes of the answer. */
+  keepRefused(refused: readonly RefusedSet[]): Promise<void>
+}
+
+export interface RefusedSet {
+  /** The name under which it was delivered. */
+  jti: string
+  fault: SetFault
 }
 
 /** What came of a look. */
 export interface Polled {
   /** The last word about the stream. */
   state: StreamState | undefined
-  taken: number
-  /** What the transmitter was told to be at fault, for good. */
-  refused: SetFault[]
   /** Why others could not be judged: they come again. */
   failed: unknown[]
 }
@@ -47,16 +52,16 @@ export interface Polled {
 export async function pollStream(polling: Polling): Promise<Polled> {
   const { context } = polling
   let word: Word = { ack: [], setErrs: {} }
-  const polled: Polled = { state: undefined, taken: 0, refused: [], failed: [] }
+  const polled: Polled = { state: undefined, failed: [] }
   for (let round = 0; round < MOST_ROUNDS && !context.signal.aborted; round++) {
     const { sets, moreAvailable } = await ask(polling, word, MOST_SETS)
     word = { ack: [], setErrs: {} }
+    const refused: RefusedSet[] = []
     for (const [jti, token] of Object.entries(sets)) {
       if (context.signal.aborted) break
       try {
         const taken = await takeOne(polling, jti, token)
         polled.state = taken.stream ?? polled.state
-        polled.taken++
         word.ack.push(jti)
       } catch (error) {
         if (!(error instanceof SetFault)) {
@@ -64,10 +69,11 @@ export async function pollStream(polling: Polling): Promise<Polled> {
           continue
         }
         context.log('warn', 'a security event token was refused', { err: error.err, because: error.message })
-        polled.refused.push(error)
+        refused.push({ jti, fault: error })
         word.setErrs[jti] = { err: error.err, description: error.message }
       }
     }
+    if (refused.length > 0) await polling.keepRefused(refused)
     // What is committed is acknowledged, whatever became of the others.
     if (polled.failed.length > 0 || !moreAvailable || Object.keys(sets).length === 0) break
   }

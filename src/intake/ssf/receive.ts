@@ -1,21 +1,21 @@
 import { RevenantError } from '../../domain/error.ts'
-import { sawFeed } from '../../store/feed.ts'
+import { isFirstEvent, sawFeed, wasEvent } from '../../store/feed.ts'
 import type { PullContext, SourcePull } from '../sources/source.ts'
-import type { SetError } from './fault.ts'
 import type { SsfOptions } from './options.ts'
 import { keepPlace, type Place, readPlace } from './place.ts'
-import { type Polled, pollStream, pollUrlOf } from './poll.ts'
+import { pollStream, pollUrlOf, type RefusedSet } from './poll.ts'
 import { readStatus, type Streaming, setUpStream, verifyStream } from './stream.ts'
-import { streamFault } from './take-set.ts'
+import { digest, streamFault } from './take-set.ts'
 import { openTransmitter } from './transmitter.ts'
 import { openVerify } from './verify.ts'
 
 /** How often a stream is asked for its status. */
 const STATUS_MS = 300_000
-/** A token that was refused is gone: it is told for so long that somebody sees it. */
+/**
+ * A token that was refused is gone: it is told for so long that somebody sees it. One that is taken proves nothing about it: another
+ * key, or another audience of the same stream, may be wrong still.
+ */
 const REFUSED_MS = 86_400_000
-/** A token that is taken proves that none of these is so any more. */
-const MISCONFIGURED: readonly SetError[] = ['invalid_issuer', 'invalid_audience', 'invalid_key']
 
 /** What the clock has to do for a stream: it is made, polled, asked whether it is on, and verified. */
 export function openReceive(options: SsfOptions): SourcePull['once'] {
@@ -33,8 +33,9 @@ export function openReceive(options: SsfOptions): SourcePull['once'] {
     }
     if (delivery === 'poll') {
       const url = pollUrlOf(options, streaming.place.pollUrl)
-      const polled = await pollStream({ url, options, transmitter, verify, context })
-      const refused = stillRefused(streaming.place, polled, context.deps.now())
+      const keepRefused = (refused: readonly RefusedSet[]) => noteRefused(streaming, refused, keep)
+      const polled = await pollStream({ url, options, transmitter, verify, context, keepRefused })
+      const refused = stillRefused(streaming.place, context.deps.now())
       await keep({ ...(polled.state === undefined ? {} : { state: polled.state }), refused })
       if (polled.failed.length > 0) throw polled.failed[0]
     }
@@ -66,14 +67,31 @@ function complain({ state, failing }: Place): void {
     throw new RevenantError('SOURCE_UNREACHABLE', 'the transmitter was asked for a sign of life by its stream, and none has come')
 }
 
-/** What is still to be told of tokens that were refused, after one more look. */
-function stillRefused({ refused: before }: Place, { taken, refused }: Polled, now: Temporal.Instant): Place['refused'] {
-  const at = now.epochMilliseconds
-  const last = refused.at(-1)
-  if (last !== undefined)
-    return { count: (before?.count ?? 0) + refused.length, err: last.err, because: last.message.slice(0, 500), at }
-  if (before === undefined || at - before.at >= REFUSED_MS) return undefined
-  return taken > 0 && MISCONFIGURED.includes(before.err) ? undefined : before
+/** Counts each token once: one comes again where the transmitter did not get the answer. */
+async function noteRefused(
+  { context: { deps, feed }, place }: Streaming,
+  refused: readonly RefusedSet[],
+  keep: (change: Partial<Place>) => Promise<void>,
+): Promise<void> {
+  const now = deps.now()
+  const fresh: RefusedSet[] = []
+  for (const each of refused) if (!(await wasEvent(deps.db, feed.id, refusedKey(each)))) fresh.push(each)
+  const last = fresh.at(-1)
+  if (last === undefined) return
+  const { err, message } = last.fault
+  const count = (stillRefused(place, now)?.count ?? 0) + fresh.length
+  await keep({ refused: { count, err, because: message.slice(0, 500), at: now.epochMilliseconds } })
+  // After it is kept: whoever dies in between counts one twice, and loses none.
+  for (const each of fresh) await isFirstEvent(deps.db, feed.id, refusedKey(each), now)
+}
+
+function refusedKey({ jti }: RefusedSet): string {
+  return `refused:${digest(jti)}`
+}
+
+/** What is still to be told of tokens that were refused. */
+function stillRefused({ refused }: Place, now: Temporal.Instant): Place['refused'] {
+  return refused === undefined || now.epochMilliseconds - refused.at >= REFUSED_MS ? undefined : refused
 }
 
 /** The stream is alive all the same: its silence would be another fault. */

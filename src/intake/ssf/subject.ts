@@ -96,6 +96,8 @@ function handlesOf(subject: unknown, { subjects, issuer, subjectIssuers }: Subje
     case 'opaque':
       return handle(subjects.opaque, said('id'))
     case 'scim':
+      // A group may have the external id of a person.
+      if (/(?:^|\/)Groups\//i.test(said('uri') ?? '')) return []
       if (subjects.scim === 'id') return handle('externalId', /(?:^|\/)Users\/([^/?#]+)$/.exec(said('uri') ?? '')?.[1])
       return handle(subjects.scim, said('externalId'))
     default:

@@ -8,8 +8,9 @@ import type { IntakeDeps } from '../deps.ts'
 import type { Feed, Said, TakenOutcome } from '../feed/said.ts'
 import { prepareToTake, takeIn } from '../feed/take.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
-import { EVENTS, type EventName, eventName, STREAM_UPDATED, VERIFICATION } from './events.ts'
+import { EVENTS, type EventName, type EventSays, eventName, STREAM_UPDATED, VERIFICATION } from './events.ts'
 import type { SsfOptions } from './options.ts'
+import { mayBeActive, saidActive } from './scim-data.ts'
 import { findSubject, readSubject, type Unmatched } from './subject.ts'
 import type { SecurityEvent, SecuritySet } from './verify.ts'
 
@@ -97,7 +98,7 @@ async function readEvent(work: Work, event: SecurityEvent): Promise<void> {
   }
   const name = eventName(event.uri)
   const use = name === undefined ? 'ignore' : options.events(name)
-  if (name === undefined || use === 'ignore' || isHarmless(name, event)) {
+  if (name === undefined || use === 'ignore' || isHarmless(name, event, options)) {
     work.events.push({ event: name, did: 'none' })
     return
   }
@@ -107,15 +108,41 @@ async function readEvent(work: Work, event: SecurityEvent): Promise<void> {
     work.events.push({ event: name, did: typeof found === 'string' ? found : 'unknown' })
     return
   }
-  const says = EVENTS[name].says
+  const says = saysOf(name, event)
+  // Whoever is told by one event to be back, is by another that says the same.
+  const isFact =
+    use === 'fact' || (says === 'active' && options.events('scim-activate') === 'fact' && EVENTS[name].says === 'data')
   // What is said of a session or a device is said of no account.
-  if (use === 'fact' && says !== undefined && read.whole) addFact(work, name, found, says, happenedAt(event, set, now))
+  if (isFact && says !== undefined && read.whole) addFact(work, name, found, says, happenedAt(event, set, now))
   else addHint(work, name, found)
 }
 
-/** A credential that was made or renewed is no reason to look at those that should be gone. */
-function isHarmless(name: EventName, { claims }: SecurityEvent): boolean {
-  return name === 'credential-change' && claims.change_type !== 'revoke' && claims.change_type !== 'delete'
+/** What an event says of somebody; undefined: nothing that could be a fact. */
+function saysOf(name: EventName, { claims }: SecurityEvent): EventSays | undefined {
+  const { says } = EVENTS[name]
+  if (says !== 'data') return says
+  const active = saidActive(claims.data)
+  return active === undefined ? undefined : active ? 'active' : 'inactive'
+}
+
+/**
+ * A credential that was made or renewed, and a resource of which something else than `active` was written, is no reason to look at those
+ * that should be gone. That somebody is active is none either, and news only where this source may have said that he had left.
+ */
+function isHarmless(name: EventName, event: SecurityEvent, { events }: SsfOptions): boolean {
+  const { claims } = event
+  switch (name) {
+    case 'credential-change':
+      return claims.change_type !== 'revoke' && claims.change_type !== 'delete'
+    case 'scim-put-notice':
+    case 'scim-patch-notice':
+      return !mayBeActive(claims.attributes)
+    default: {
+      if (EVENTS[name].says !== 'data') return false
+      const says = saysOf(name, event)
+      return says === undefined || (says === 'active' && events(name) !== 'fact' && events('scim-activate') !== 'fact')
+    }
+  }
 }
 
 const RANK = { active: 0, inactive: 1, deleted: 2 } as const
@@ -183,6 +210,6 @@ function hasLeft({ terminated_at }: IdentityRow, now: Temporal.Instant): boolean
 }
 
 /** Of one length, and of characters that every database takes. */
-function digest(text: string): string {
+export function digest(text: string): string {
   return hash('sha256', text, 'base64url')
 }

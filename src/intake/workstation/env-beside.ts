@@ -1,28 +1,26 @@
-import { HOMES } from '../found/choose-system.ts'
 import { isHost, isSamePlace, type Place, placeOf, placeOfHost } from '../found/place.ts'
+import { pointerIn } from '../found/pointer.ts'
 import type { EnvLine } from './env-lines.ts'
-import { type EnvMeaning, SERVERS } from './env-meaning.ts'
-import { isVariable } from './stored.ts'
+import type { EnvMeaning } from './env-meaning.ts'
+import { openStrangers, type Strangers } from './env-strangers.ts'
 
 /** A text of the file, none, or one that nobody can be certain of. */
 type Told = { text: string } | 'unclear' | undefined
 
 /** What a file says beside a secret. */
-export interface Beside {
+export interface Beside extends Strangers {
   /** The value of a variable. `unclear`: it stands there with several values, or with one that readers do not agree on. */
   told(name: string): Told
   /** The one value of several names. `unclear`: they differ. */
   one(prefix: string, ends: readonly string[]): Told
   /** Where a secret belongs by its own names. `unclear`: no place can be made of what is said, or two. */
   place(prefix: string, of: Pick<EnvMeaning, 'places' | 'port'>): Place | 'unclear' | undefined
-  /** Whether the file tells of another server of a service than the one that its maker runs. */
-  tellsServer(kinds: readonly string[]): boolean
 }
 
 export function openBeside(lines: readonly EnvLine[]): Beside {
   const byName = new Map<string, Told>()
   for (const { name, value, clear } of lines) {
-    const told = value === '' && clear ? undefined : clear && !isVariable(value) ? { text: value } : 'unclear'
+    const told = value === '' && clear ? undefined : clear && pointerIn(value, true) === undefined ? { text: value } : 'unclear'
     byName.set(name, byName.has(name) && !isSame(byName.get(name), told) ? 'unclear' : told)
   }
   const told = (name: string) => byName.get(name)
@@ -42,21 +40,11 @@ export function openBeside(lines: readonly EnvLine[]): Beside {
     if (first === undefined || first === 'unclear') return first
     return all.every((each) => each !== 'unclear' && isSamePlace(first, each)) ? first : 'unclear'
   }
-  const strangers = new Map(Object.entries(SERVERS).map(([kind, names]) => [kind, isTold(byName, names, HOMES[kind] ?? '')]))
-  return { told, one, place, tellsServer: (kinds) => kinds.some((kind) => strangers.get(kind) === true) }
+  return { told, one, place, ...openStrangers(lines) }
 }
 
 function isSame(a: Told, b: Told): boolean {
   return typeof a === 'object' && typeof b === 'object' ? a.text === b.text : a === b
-}
-
-/** Whether a name of a server is there that says anything but the maker's own. */
-function isTold(byName: ReadonlyMap<string, Told>, names: RegExp, home: string): boolean {
-  return [...byName].some(([name, told]) => {
-    if (told === undefined || !names.test(name)) return false
-    const place = told === 'unclear' ? undefined : placeOfHost(told.text)
-    return place === undefined || !isSamePlace(place, placeOf(home))
-  })
 }
 
 /** Datadog's SITE is what its hosts have in common. */

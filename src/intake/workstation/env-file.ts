@@ -3,11 +3,12 @@ import { readLogin, readPostgresUrl } from '../found/address.ts'
 import { UNREADABLE_PLACE } from '../found/candidate.ts'
 import { HOMES } from '../found/choose-system.ts'
 import { type Place, placeOfUrl } from '../found/place.ts'
+import { isVariable } from '../found/pointer.ts'
 import { shapeOf } from '../found/shape.ts'
 import { type Beside, openBeside } from './env-beside.ts'
 import { type EnvLine, envLines } from './env-lines.ts'
-import { type EnvMeaning, MEANINGS, ownPlaces } from './env-meaning.ts'
-import { isVariable, type Stored, VARIABLE } from './stored.ts'
+import { type EnvMeaning, MEANINGS, ownPlaces, plainName } from './env-meaning.ts'
+import { type Stored, VARIABLE } from './stored.ts'
 
 /** Part of a secret that stands under another name. */
 const COMPANION = /^(DD_|DATADOG_)APP(?:LICATION)?_?KEY$/
@@ -45,7 +46,12 @@ function storedOf({ name, value, clear, literal }: EnvLine, beside: Beside): Sto
   if (shape === undefined) return { kinds: [], parts: { token: value } }
   const { prefix, places } = ownPlaces(name)
   // The address of an application stands beside any of its secrets.
-  return placed(shape, OTHERS_RUN.test(prefix) ? beside.place(prefix, { places }) : undefined, beside)
+  return placed(
+    shape,
+    OTHERS_RUN.test(prefix) ? beside.place(prefix, { places }) : undefined,
+    ownPlaces(plainName(name)).prefix,
+    beside,
+  )
 }
 
 /** Services that others than their makers run, whose tokens look the same everywhere. */
@@ -53,6 +59,8 @@ const OTHERS_RUN = /(?:^|_)(?:GIT|GITHUB|GHE?|GITLAB|GL|NPM|VAULT|BAO|JIRA|ATLAS
 
 function meantOf(name: string, value: string, meaning: EnvMeaning, beside: Beside): Stored {
   const prefix = meaning.names.exec(name)?.[1] ?? ''
+  // What a name without a group begins with is its first word.
+  const begin = prefix === '' ? name.slice(0, name.indexOf('_') + 1) : prefix
   const place = beside.place(prefix, meaning)
   const more = meaning.beside?.ends.map((ends) => beside.one(prefix, ends)).find((told) => told !== undefined)
   if (place === 'unclear' || more === 'unclear') return UNREADABLE
@@ -63,33 +71,45 @@ function meantOf(name: string, value: string, meaning: EnvMeaning, beside: Besid
   if (kinds.length === 0 || (place !== undefined && meaning.notAt?.test(place.host) === true)) return UNREADABLE
   const shape = shapeOf(value)
   // A token of another service: by its own prefix, and still at the place that stands beside it.
-  if (shape !== undefined && !shape.kinds.some((kind) => meaning.kinds.includes(kind))) return placed(shape, place, beside)
+  if (shape !== undefined && !shape.kinds.some((kind) => meaning.kinds.includes(kind))) return placed(shape, place, begin, beside)
   const also = meaning.beside === undefined || more === undefined ? {} : { [meaning.beside.field]: more.text }
-  return placed({ kinds, parts: { [meaning.field]: value, ...also } }, place, beside)
+  return placed({ kinds, parts: { [meaning.field]: value, ...also } }, place, begin, beside)
 }
 
 const SEVERAL = 'stands there with several values, and one host or account for all of them: import it by hand'
 
-/** Nothing goes to the maker's own home that may be for a server which the file tells of under another name. */
+/** Nothing goes to the maker's own home that may be for a server which the file tells of under another name, or beside it. */
 function placed(
   stored: { kinds: readonly string[]; parts: SecretValue },
   place: Place | 'unclear' | undefined,
+  prefix: string,
   beside: Beside,
 ): Stored {
   if (place === 'unclear') return UNREADABLE
-  if (place === undefined && stored.kinds.some((kind) => Object.hasOwn(HOMES, kind)) && beside.tellsServer(stored.kinds))
+  if (place === undefined && stored.kinds.some((kind) => Object.hasOwn(HOMES, kind)) && beside.mayBeFor(stored.kinds, prefix))
     return UNREADABLE
   return { ...stored, place }
 }
 
+/** `https://ghp_…@github.com/acme/app`: a token in place of the name, and no password. */
+function tokenIn(value: string): Stored | undefined {
+  const place = placeOfUrl(value)
+  const shape = place === undefined ? undefined : shapeOf(new URL(value).username)
+  return shape === undefined ? undefined : { ...shape, place }
+}
+
+/** A password among the settings of an address, which each driver reads in its own way. */
+const IN_QUERY = /[?&;](?:password|passwd|pwd)=[^&;\s]/i
+
 /** An address with a name and a password in it. */
 function addressIn(value: string): Stored | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value)?.[1]?.toLowerCase()
-  if (scheme === undefined) return undefined
-  const isPostgres = /^(?:postgres(?:ql)?|postgis)$/.test(scheme)
+  // `jdbc:postgresql://…` has a scheme of two parts.
+  if (scheme === undefined) return /^jdbc:/i.test(value) && IN_QUERY.test(value) ? { reason: 'unclear' } : undefined
+  const isPostgres = /^(?:postgres(?:ql)?|postgis)(?:\+\w+)?$/.test(scheme)
   const login = isPostgres ? readPostgresUrl(value, false) : readLogin(value)
   if (login === 'unclear') return { reason: 'unclear' }
-  if (login === undefined) return undefined
+  if (login === undefined) return IN_QUERY.test(value) ? { reason: 'unclear' } : tokenIn(value)
   const { username, password, place } = login
   const kinds = isPostgres ? ['postgres'] : /^https?$/.test(scheme) ? 'web' : [scheme === 'ldaps' ? 'ldap' : scheme]
   return { kinds, parts: { username, password }, place: isPostgres ? place : placeOfUrl(value) }

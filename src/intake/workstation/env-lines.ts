@@ -9,7 +9,7 @@ export interface EnvLine {
   literal: boolean
 }
 
-const START = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*(.*)$/s
+const START = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=([ \t]*)(.*)$/s
 const BLANKS = /^[ \t]*(?:[ \t]#.*)?$/s
 
 /**
@@ -23,11 +23,11 @@ export async function envLines(text: string): Promise<EnvLine[]> {
   const hasReturns = text.includes('\r')
   const lines: EnvLine[] = []
   for (let at = 0; at < content.length; at++) {
-    const [, name, rest = ''] = START.exec(content[at] ?? '') ?? []
+    const [, name, blanks = '', rest = ''] = START.exec(content[at] ?? '') ?? []
     if (name === undefined) continue
     const end = isOpen(rest) ? endOf(content, at, rest[0] ?? '') : at
     const whole = [rest, ...content.slice(at + 1, end + 1)].join('\n')
-    const value = clearValue(whole)
+    const value = blanks !== '' && rest.startsWith('#') ? '' : clearValue(whole)
     const clear = value !== undefined && !(end > at && hasReturns) && parse(`${name}=${whole.trim()}`)[name] === value
     lines.push({ line: at + 1, name, value: value ?? bareOf(whole.trim()), clear, literal: rest.startsWith("'") })
     at = end
@@ -36,17 +36,21 @@ export async function envLines(text: string): Promise<EnvLine[]> {
 }
 
 /**
- * The value that everybody reads, undefined where there is none. Without quotes: no blank, quote, backslash, `$`, `#` or `;`. Within
- * double ones: no backslash, which `dotenv` keeps and a shell drops, no `$` and no backtick. Within single ones: no backslash before
- * what Python takes for an escape, and no `$` that names a variable, which is filled in by some even there. Backticks are quotes to
- * `dotenv` and a command to a shell.
+ * The value that everybody reads, undefined where there is none. Without quotes: no blank, quote, backslash, `$`, `#` or `;`, save a
+ * comment with a blank before it, which `dotenv` and a shell cut off. Within double ones: no backslash, which `dotenv` keeps and a shell
+ * drops, no `$` and no backtick. Within single ones: no backslash before what Python takes for an escape, and no `$` that names a
+ * variable, which is filled in by some even there. Backticks are quotes to `dotenv` and a command to a shell.
  */
 function clearValue(whole: string): string | undefined {
   // Blanks and ends of lines that only some take for such.
   if (/[^\S \t\n]/.test(whole) || whole.includes('\0')) return undefined
   const text = whole.trim()
   const quote = text[0]
-  if (quote !== '"' && quote !== "'") return /[\s'"`\\$#;]/.test(text) ? undefined : text
+  if (quote !== '"' && quote !== "'") {
+    const comment = text.search(/[ \t]#/)
+    const bare = comment === -1 ? text : text.slice(0, comment).trimEnd()
+    return /[\s'"`\\$#;]/.test(bare) ? undefined : bare
+  }
   const close = text.indexOf(quote, 1)
   if (close === -1 || !BLANKS.test(text.slice(close + 1))) return undefined
   const inner = text.slice(1, close)

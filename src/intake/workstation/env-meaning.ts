@@ -119,6 +119,13 @@ export const MEANINGS: readonly EnvMeaning[] = [
     port: { ends: ['PORT'], usual: 5432 },
   },
   {
+    names: /^(DOCKER_?HUB_)(?:PASSWORD|TOKEN|PAT|ACCESS_TOKEN)$/,
+    kinds: ['docker-hub'],
+    field: 'password',
+    beside: { field: 'username', ends: [['USERNAME', 'USER']] },
+    places: ['REGISTRY', 'REGISTRY_URL', 'REGISTRY_HOST', 'REGISTRY_SERVER', 'SERVER', 'URL', 'HOST'],
+  },
+  {
     names: /^(DOCKER_)(?:PASSWORD|TOKEN)$/,
     kinds: ['docker-registry', 'docker-hub'],
     field: 'password',
@@ -136,12 +143,24 @@ export const MEANINGS: readonly EnvMeaning[] = [
   },
 ]
 
-const TOKEN_END = /_(?:PERSONAL_|PRIVATE_|ACCESS_|AUTH_|API_)*(?:TOKEN|PAT|SECRET|KEY)$/
+const TOKEN_END =
+  /_(?:(?:PERSONAL|PRIVATE|ACCESS|AUTH|API|DEPLOY|BOT|USER|ADMIN|READ|WRITE|SECRET)_?)*(?:TOKEN|PAT|SECRET|KEY|PASSWORD|PASSWD|PASS|PWD|PW|PASSPHRASE|CREDENTIALS?|AUTH)$/i
 
-/** What a variable of any other name may have beside it. */
+/** `gitHost`, `git.host` and `git_host` begin as `GIT_TOKEN` does. */
+export function plainName(name: string): string {
+  return name
+    .replaceAll(/([a-z\d])([A-Z])/g, '$1_$2')
+    .replaceAll(/[.-]/g, '_')
+    .toUpperCase()
+}
+
+/** No name that anybody gives is longer; the expression above would take its time with one that was made to be. */
+const MAX_NAME = 200
+
+/** What a variable of any other name may have beside it. A name that does not end as a secret's does begins with its first word. */
 export function ownPlaces(name: string): Pick<EnvMeaning, 'places'> & { prefix: string } {
-  const end = TOKEN_END.exec(name)
-  return { prefix: end === null ? `${name}_` : name.slice(0, end.index + 1), places: [...EVERY_PLACE, 'REGISTRY'] }
+  const end = (name.length > MAX_NAME ? undefined : TOKEN_END.exec(name)?.index) ?? name.search(/[_.-]/)
+  return { prefix: end === -1 ? '' : name.slice(0, end + 1), places: [...EVERY_PLACE, 'REGISTRY'] }
 }
 
 /**
@@ -149,8 +168,33 @@ export function ownPlaces(name: string): Pick<EnvMeaning, 'places'> & { prefix: 
  * without an address of its own may be for that server.
  */
 export const SERVERS: Readonly<Record<string, RegExp>> = {
-  github: /^(?:GITHUB|GH|GHE)_(?:ENTERPRISE_)?(?:HOST|URL|URI|BASE_URL|API_URL|SERVER|SERVER_URL|ENDPOINT|DOMAIN)$/,
-  gitlab: /^(?:GITLAB|GL|CI)_(?:HOST|URL|URI|BASE_URL|API_URL|API_V4_URL|SERVER|SERVER_URL|SERVER_HOST|ENDPOINT|DOMAIN)$/,
-  npm: /^(?:NPM_CONFIG_REGISTRY|NPM_REGISTRY(?:_URL|_HOST|_SERVER)?|YARN_NPM_REGISTRY_SERVER|YARN_REGISTRY)$/i,
+  github:
+    /(?:^|_)(?:GITHUB|GHE?|GIT|VCS|SCM)_(?:ENTERPRISE_)?(?:(?:BASE|API|SERVER|REMOTE|REPO)_)?(?:HOST|URL|URI|SERVER|ENDPOINT|DOMAIN)$/,
+  gitlab:
+    /(?:^|_)(?:GITLAB|GL|CI|GIT|VCS|SCM)_(?:(?:BASE|API|API_V4|SERVER|REMOTE|REPO)_)?(?:HOST|URL|URI|SERVER|ENDPOINT|DOMAIN)$/,
+  npm: /(?:^|_)(?:NPM_CONFIG_REGISTRY|NPM_REGISTRY(?:_URL|_HOST|_SERVER)?|YARN_NPM_REGISTRY_SERVER|YARN_REGISTRY)$/,
   'docker-hub': /^(?:(?:DOCKER|CONTAINER|CI)_)?REGISTRY(?:_URL|_HOST|_SERVER|_ADDRESS|_DOMAIN)?$/,
+  cloudflare: /^(?:CLOUDFLARE|CF)_(?:API_|BASE_)*(?:URL|URI|HOST|ENDPOINT)$/,
 }
+
+/** Families that others than their makers run, or that have several clouds: whatever names another place beside a token may be its own. */
+export const RUN_BY_OTHERS: ReadonlySet<string> = new Set(['github', 'gitlab', 'npm', 'slack', 'docker-hub'])
+
+/** Names that tell where a service is. */
+export const PLACE_NAME = /(?:^|_)(?:HOST|HOSTNAME|URL|URI|SERVER|ADDR|ADDRESS|ENDPOINT|DOMAIN|REGISTRY|INSTANCE|SITE|FQDN)$/
+
+/** Addresses of our own that a service calls, and where Docker's daemon listens. */
+export const NO_SERVER = /^DOCKER_HOST$|(?:^|_)(?:CALLBACK|REDIRECT|WEBHOOK_PROXY)_UR[IL]$/
+
+/** The names of a service's own hosts, and whatever is below them; `HOMES` has the one that is asked. */
+export const OWN_HOSTS: Readonly<Record<string, readonly string[]>> = {
+  github: ['github.com', 'ghcr.io', 'github.io', 'githubusercontent.com'],
+  gitlab: ['gitlab.com', 'gitlab.io'],
+  npm: ['npmjs.org', 'npmjs.com'],
+  slack: ['slack.com'],
+  'docker-hub': ['docker.com', 'docker.io'],
+  cloudflare: ['cloudflare.com'],
+}
+
+/** A host that bears a family's name, whatever the variable is called. */
+export const LOOKS_LIKE: Readonly<Record<string, RegExp>> = { github: /github|(?:^|[.-])ghe?[.-]/, gitlab: /gitlab/ }

@@ -86,8 +86,8 @@ function asideOf({ path, reason = 'unreadable', why }: WalkedFile, store: Store 
 }
 
 /** The hosts of the configuration that lies beside a key, read once for each folder. */
-function openSshHosts(root: string): (keyPath: string) => Promise<readonly SshHost[]> {
-  const known = new Map<string, Promise<readonly SshHost[]>>()
+function openSshHosts(root: string): (keyPath: string) => Promise<readonly SshHost[] | 'unread'> {
+  const known = new Map<string, Promise<readonly SshHost[] | 'unread'>>()
   return (keyPath) => {
     const path = `${keyPath.slice(0, keyPath.lastIndexOf('/') + 1)}config`
     const hosts = known.get(path) ?? readHosts(root, path)
@@ -96,12 +96,14 @@ function openSshHosts(root: string): (keyPath: string) => Promise<readonly SshHo
   }
 }
 
-async function readHosts(root: string, path: string): Promise<readonly SshHost[]> {
+/** None where there is no configuration; `unread` for one that is there, whatever the reason. */
+async function readHosts(root: string, path: string): Promise<readonly SshHost[] | 'unread'> {
   const file = await readStore(root, path)
-  const text = 'bytes' in file ? textOf(file.bytes) : undefined
+  if ('reason' in file) return file.isMissing === true ? [] : 'unread'
+  const text = textOf(file.bytes)
   try {
-    return text === undefined ? [] : await readSshConfig(text)
+    return text === undefined ? 'unread' : await readSshConfig(text)
   } catch {
-    return []
+    return 'unread'
   }
 }

@@ -66,8 +66,13 @@ function storedOf(held: z.infer<typeof user>): Stored | undefined {
     return { reason: 'no_probe', why: 'is the key of a client certificate, which no probe replays' }
   if (held.tokenFile !== undefined || held['client-key'] !== undefined)
     return { reason: 'elsewhere', why: 'names another file: import what that one holds' }
-  if (held.exec !== undefined) return { reason: 'elsewhere', why: 'is kept by a program: nothing to import here' }
-  return held['auth-provider'] === undefined
+  if (isThere(held.exec)) return { reason: 'elsewhere', why: 'is kept by a program: nothing to import here' }
+  return !isThere(held['auth-provider'])
     ? undefined
     : { reason: 'not_replayable', why: 'is a token of an identity provider that is renewed, which is not replayed' }
+}
+
+/** `exec: null` is an empty text by now. */
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== ''
 }

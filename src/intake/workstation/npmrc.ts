@@ -1,8 +1,9 @@
 import { decodeLogin, decodeText } from '../found/address.ts'
 import { UNREADABLE_PLACE } from '../found/candidate.ts'
 import { placeOfUrl } from '../found/place.ts'
+import { isVariable } from '../found/pointer.ts'
 import { type IniLine, iniLines } from './ini-lines.ts'
-import { isVariable, type Stored, VARIABLE } from './stored.ts'
+import { type Stored, VARIABLE } from './stored.ts'
 
 const KEY = /^(?:(\/\/[^\s]+?)\/?:)?(_authToken|_auth|_password|_authtoken|username)$/
 const PUBLIC = 'https://registry.npmjs.org'

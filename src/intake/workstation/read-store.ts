@@ -17,7 +17,7 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 export async function readStore(
   folder: string,
   file: string,
-): Promise<{ bytes: Buffer } | { reason: AsideReason; why?: string }> {
+): Promise<{ bytes: Buffer } | { reason: AsideReason; why?: string; isMissing?: true }> {
   let handle: FileHandle
   try {
     const inside = dirname(file)
@@ -27,6 +27,7 @@ export async function readStore(
   } catch (error) {
     const code = errorCode(error) ?? ''
     if (code === 'ELOOP' || code === 'EMLINK') return { reason: 'not_followed' }
+    if (code === 'ENOENT') return { reason: 'unreadable', why: 'cannot be read (ENOENT)', isMissing: true }
     return code === 'ENXIO' ? { reason: 'not_regular' } : { reason: 'unreadable', why: `cannot be read (${code})` }
   }
   try {

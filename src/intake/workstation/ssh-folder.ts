@@ -1,5 +1,5 @@
 import { openBox } from '../../custody/box.ts'
-import { type Found, isAside, UNREADABLE_PLACE } from '../found/candidate.ts'
+import { type Found, isAside, setAside, UNREADABLE_PLACE } from '../found/candidate.ts'
 import { isHost, placeOf } from '../found/place.ts'
 import { foundIn, notOne, type Stored, type StoredSecret } from './stored.ts'
 
@@ -24,30 +24,35 @@ const MAX_PAIRS = 1_000_000
 interface Block {
   patterns: readonly string[]
   isSure: boolean
+  /** Stands for a file that is included and not read: it may say anything. */
+  isUnread?: true
   settings: ReadonlyMap<string, readonly string[]>
 }
 
 /**
  * The hosts that a client's configuration names one by one (`ssh_config(5)`), each with what the client takes for it: of every
- * setting the first that a fitting block has, from the top. What `Match` asks is never looked at or run: where such a block would
- * count, the host is not clear. Throws for what has more hosts and patterns than anybody writes.
+ * setting the first that a fitting block has, from the top. What `Match` asks is never looked at or run, and what `Include` names never
+ * read: where such a block or file could count, the host is not clear. Throws for what cannot be read, or has more hosts and patterns than
+ * anybody writes.
  */
 export async function readSshConfig(text: string): Promise<SshHost[]> {
   const { parse } = await import('ssh-config')
   const blocks: Block[] = []
-  const common = new Map<string, string[]>()
-  for (const line of parse(text)) {
-    if (!('param' in line)) continue
-    const param = line.param.toLowerCase()
-    if ('config' in line && (param === 'host' || param === 'match')) {
-      const settings = new Map<string, string[]>()
-      for (const inner of line.config) if ('param' in inner) put(settings, inner.param, inner.value)
-      const words = wordsOf(line.value)
-      const isAll = param === 'match' && /^all$/i.test(wordsOf(line.value).join(' '))
-      blocks.push({ patterns: param === 'host' ? words : ['*'], isSure: param === 'host' || isAll, settings })
-    } else put(common, line.param, line.value)
+  const lines = parse(text).filter((line) => 'param' in line)
+  blocks.push(
+    ...blocksOf(
+      lines.filter((line) => !isSection(line)),
+      ['*'],
+      true,
+    ),
+  )
+  for (const line of lines) {
+    if (!isSection(line) || !('config' in line)) continue
+    const isHost = /^host$/i.test(line.param)
+    const isSure = isHost || /^all$/i.test(wordsOf(line.value).join(' '))
+    const inner = line.config.filter((each) => 'param' in each)
+    blocks.push(...blocksOf(inner, isHost ? wordsOf(line.value) : ['*'], isSure))
   }
-  blocks.unshift({ patterns: ['*'], isSure: true, settings: common })
   const isOne = (pattern: string) => !/[*?!]/.test(pattern)
   // By their places: the order counts.
   const byName = new Map<string, number[]>()
@@ -71,6 +76,36 @@ export async function readSshConfig(text: string): Promise<SshHost[]> {
   })
 }
 
+/** A line with a setting, as the package reads it. */
+interface Setting {
+  param: string
+  value: Parameters<typeof wordsOf>[0]
+}
+
+function isSection({ param }: Setting): boolean {
+  return /^(?:host|match)$/i.test(param)
+}
+
+/** The settings that stand together, parted where a file is included among them. */
+function blocksOf(lines: readonly Setting[], patterns: readonly string[], isSure: boolean): Block[] {
+  let settings = new Map<string, string[]>()
+  const blocks: Block[] = [{ patterns, isSure, settings }]
+  for (const { param, value } of lines) {
+    // The package takes a word alone on its line and the next line for one: the client takes neither.
+    if (/\s/.test(param)) throw new RangeError('a word without its value')
+    if (!/^include$/i.test(param)) {
+      put(settings, param, value)
+      continue
+    }
+    settings = new Map()
+    // One after the other say no more than one.
+    if (blocks.at(-1)?.settings.size === 0 && blocks.at(-2)?.isUnread === true) blocks.pop()
+    else blocks.push({ patterns, isSure: false, isUnread: true, settings: new Map() })
+    blocks.push({ patterns, isSure, settings })
+  }
+  return blocks
+}
+
 function put(settings: Map<string, string[]>, param: string, value: Parameters<typeof wordsOf>[0]): void {
   const known = settings.get(param.toLowerCase())
   const text = wordsOf(value).join(' ')
@@ -81,8 +116,10 @@ function put(settings: Map<string, string[]>, param: string, value: Parameters<t
 function hostOf(name: string, blocks: readonly Block[]): SshHost {
   let clear = true
   const lookUp = (key: string) => {
-    const block = blocks.find(({ settings }) => settings.has(key))
-    if (block?.isSure === false) clear = false
+    const at = blocks.findIndex(({ settings }) => settings.has(key))
+    const block = blocks[at]
+    const before = at === -1 ? blocks : blocks.slice(0, at)
+    if (block?.isSure === false || before.some(({ isUnread }) => isUnread === true)) clear = false
     return block?.settings.get(key)
   }
   const host = (lookUp('hostname')?.[0] ?? name).replaceAll('%h', name)
@@ -133,16 +170,19 @@ export function readSshKey(text: string): Stored[] {
   return [{ kinds: ['ssh'], parts: { privateKey: text } }]
 }
 
+const UNREAD = 'lies beside a config that cannot be read, which may say where it belongs: import it by hand'
+
 /** What a client tries where its configuration names no key (`ssh_config(5)`, IdentityFile). */
 const DEFAULT_KEYS: ReadonlySet<string> = new Set(['id_rsa', 'id_ecdsa', 'id_ed25519', 'id_dsa'])
 
 /**
  * A key for each host that the configuration beside it names the key for, with the host's account; as it is where none does: then
- * `--map` and `--account` say it.
+ * `--map` and `--account` say it. Beside a configuration that is there and was not read, it is not certain that nothing does.
  */
-export function atHosts(store: string, found: Found, hosts: readonly SshHost[]): Found[] {
+export function atHosts(store: string, found: Found, hosts: readonly SshHost[] | 'unread'): Found[] {
   const name = found.file.split('/').at(-1) ?? ''
   if (isAside(found)) return [found]
+  if (hosts === 'unread') return [setAside(found, 'unclear', UNREAD)]
   const own = hosts.filter(({ keys, isUsual }) => (isUsual ? DEFAULT_KEYS.has(name) : keys.includes(name)))
   if (own.length === 0) return [found]
   const { privateKey = '' } = openBox(found.held)

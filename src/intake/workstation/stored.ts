@@ -38,18 +38,6 @@ export function foundIn(store: string, file: string, stored: Stored): Found {
   return candidate({ ...spot, detector, kinds, parts, place, ...(principal === undefined ? {} : { principal }) })
 }
 
-/** `$NAME`, `${NAME}`, `{{ name }}`: the secret comes from elsewhere when the file is used. */
-export function isVariable(text: string): boolean {
-  const spans = (open: number, close: string) => open !== -1 && text.includes(close, open + 2)
-  return (
-    /^\$(?:\{[^}]*\}|[A-Za-z_]\w*)$/.test(text) ||
-    // One expression for all would try every opening with every end.
-    spans(text.search(/\$\{\w/), '}') ||
-    spans(text.indexOf('{{'), '}}') ||
-    spans(text.indexOf('<%'), '%>')
-  )
-}
-
 /** What is said of a variable in place of a secret. */
 export const VARIABLE: StoredAside = { reason: 'elsewhere', why: 'names a variable: the secret is not in the file' }
 

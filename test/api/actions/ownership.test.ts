@@ -95,7 +95,7 @@ describe('ownership', () => {
           leaver: { externalId: 'olga' },
           receiver: { externalId: 'bot' },
           state: 'running',
-          credentials: { total: 2, refused: 0, open: 0 },
+          credentials: { total: 2, refused: 0, retired: 0, open: 0 },
           note: 'jobs move',
         },
       ],

@@ -6,6 +6,7 @@ import { addFeeds } from '../../../src/api/feeds/add-feeds.ts'
 import type { Departure } from '../../../src/domain/feed.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { syncFeeds } from '../../../src/store/feed.ts'
+import { feedFaults } from '../../../src/store/feed-fault.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
 import { openLogger } from '../../../src/telemetry/logger.ts'
 import { type House, openHouse } from '../../intake/house.ts'
@@ -25,6 +26,7 @@ const POLICY = { deleted: 'terminate', joiners: 'follow', mass: { share: 1, leas
 
 const resource = z.looseObject({
   id: z.string(),
+  userName: z.string().optional(),
   schemas: z.array(z.string()),
   meta: z.looseObject({ location: z.string(), version: z.string() }),
 })
@@ -256,9 +258,15 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
     await house.identities(['external_id,terminated_at', `${who},2026-01-01T00:00:00Z`])
     const { id } = await add(who)
     const held = async () =>
-      (await store.db.selectFrom('feed_statement').select(['said', 'state']).where('key', '=', id).orderBy('id').execute()).map(
-        ({ said, state }) => [said.is, state],
-      )
+      (
+        await store.db
+          .selectFrom('feed_statement')
+          .select(['said', 'state'])
+          .where('key', '=', id)
+          .where('state', '=', 'held')
+          .orderBy('id')
+          .execute()
+      ).map(({ said, state }) => [said.is, state])
     expect(await held()).toEqual([['active', 'held']])
     await patch(id, [{ op: 'replace', value: { active: false, displayName: 'Second' } }])
     expect(await held()).toEqual([['inactive', 'held']])
@@ -418,19 +426,92 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
     expect((await ask('GET', `/Users/${id}?attributes=userName,name.givenName,${ENTERPRISE}:manager`)).status).toBe(200)
   })
 
-  it('says that a write was refused until one is taken, and checks what is asked for before it writes', async () => {
-    const fault = async () =>
-      (await store.db.selectFrom('feed').select('fault').where('name', '=', 'okta').executeTakeFirst())?.fault
-    const { id } = await add(someone())
-    await patch(id, [{ op: 'replace', path: 'active', value: 'maybe' }])
-    expect(await fault()).toContain('PATCH of a User was refused')
-    await ask('GET', '/Users?count=0')
-    expect(await fault()).toContain('refused')
+  it('says that a write was refused until one of the same user is taken, and checks what is asked for before it writes', async () => {
+    const faults = async (key: string | null) =>
+      (await feedFaults(store.db, 'okta', 1_000)).filter((each) => each.key === key).map(({ fault, count }) => [fault, count])
+    const { id, userName } = await add(someone())
+    await store.db.deleteFrom('feed_fault').execute()
+    const { userName: taken } = await add(someone())
+    const text = { authorization: `Bearer ${TOKENS.okta}`, 'content-type': 'text/plain' }
+    const refused: [string, () => Promise<unknown>][] = [
+      [
+        'PATCH of a User was refused (400): active is true or false',
+        () => patch(id, [{ op: 'replace', path: 'active', value: 'maybe' }]),
+      ],
+      [
+        'PUT of a User was refused (409): another user has this userName',
+        () => ask('PUT', `/Users/${id}`, { schemas: [USER], userName: taken, active: true }),
+      ],
+      [
+        'PUT of a User was refused (412): the resource has changed since it was read',
+        () => ask('PUT', `/Users/${id}`, { schemas: [USER], userName }, { headers: { 'if-match': 'W/"99"' } }),
+      ],
+      [
+        'PUT of a User was refused (400): the request cannot be read',
+        () => app.inject({ method: 'PUT', url: `/scim/v2/Users/${id}`, headers: text, payload: 'active: false' }),
+      ],
+    ]
+    for (const [n, [fault, request]] of refused.entries()) {
+      await request()
+      // What others write does not take it back, nor does a question.
+      await add(someone())
+      await ask('GET', `/Users/${id}`)
+      expect(await faults(id)).toEqual([[fault, n + 1]])
+    }
     await patch(id, [{ op: 'replace', path: 'title', value: 'x' }])
-    expect(await fault()).toBeNull()
+    expect(await faults(id)).toEqual([])
+    const nobody = '2819c223-7f76-453a-919d-413861904646'
+    const missing = 'was refused (404): there is no resource of this id'
+    await ask('DELETE', `/Users/${nobody}`)
+    expect(await faults(nobody)).toEqual([[`DELETE of a User ${missing}`, 1]])
+    await patch(nobody, [{ op: 'replace', value: { active: false } }])
+    expect(await faults(nobody)).toEqual([[`PATCH of a User ${missing}`, 2]])
+    await ask('POST', '/Users', { schemas: [USER], userName: taken })
+    expect(await faults(null)).toEqual([['POST of a User was refused (409): another user has this userName', 1]])
+    // Whoever has no token has no source.
+    await ask('POST', '/Users', {}, { as: 'wrong-token-0123456789' })
+    expect(await faults(null)).toMatchObject([[expect.any(String), 1]])
     const who = someone()
     expect((await ask('POST', '/Users?attributes=%20%20,(', { schemas: [USER], userName: who })).status).toBe(400)
-    expect(await stands(who)).toBe('unknown')
+    expect([await stands(who), await faults(null)]).toMatchObject(['unknown', [[expect.any(String), 2]]])
+  })
+
+  it.each<[string, (id: string, userName: string) => ReturnType<typeof ask>]>([
+    ['PUT', (id, userName) => ask('PUT', `/Users/${id}`, { schemas: [USER], userName, active: false, title: 'New' })],
+    ['PATCH', (id, userName) => patch(id, [{ op: 'replace', value: { userName, title: 'New', active: false } }])],
+  ])('takes a departure by the id, though the userName beside it is another user’s: %s', async (_method, write) => {
+    const [who, other] = [someone(), someone()]
+    const [{ id }] = [await add(who), await add(other)]
+    for (let again = 0; again < 2; again++) {
+      const answer = await write(id, other)
+      expect(answer).toMatchObject({
+        status: 409,
+        body: { scimType: 'uniqueness', detail: expect.stringContaining('not active') },
+      })
+      expect([await stands(who), await stands(other)]).toEqual(['terminated', 'active'])
+      const kept = await ask('GET', `/Users/${id}`)
+      expect(kept.body).toMatchObject({ userName: who, active: false, meta: { version: 'W/"2"' } })
+      expect(kept.body.title).toBeUndefined()
+      expect((await feedFaults(store.db, 'okta', 1_000)).filter(({ key }) => key === id).length).toBe(1)
+    }
+  })
+
+  it('filters users who lack what is asked for, and takes names in any case', async () => {
+    const tag = `f${++n}`
+    await add(`${tag}-a`, { emails: [{ type: 'work', value: `${tag}@x` }], name: { familyName: tag } })
+    await add(`${tag}-b`)
+    for (const filter of [`emails[type eq "work"].value eq "${tag}@x"`, `name.familyName co "${tag}"`, `USERNAME eq "${tag}-A"`])
+      expect(await ask('GET', `/Users?filter=${encodeURIComponent(filter)}&attributes=USERNAME`)).toMatchObject({
+        status: 200,
+        body: { totalResults: 1, Resources: [{ userName: `${tag}-a` }] },
+      })
+    const all = `schemas eq "${USER}" and userName sw "${tag}" and meta.lastModified ge "2011-05-13T04:42:34Z" and id pr`
+    expect(
+      (await ask('GET', `/Users?filter=${encodeURIComponent(all)}&sortBy=NAME.familyName&sortOrder=descending`)).body,
+    ).toMatchObject({
+      totalResults: 2,
+      Resources: [{ userName: `${tag}-a` }, { userName: `${tag}-b` }],
+    })
   })
 
   it('tells versions, and changes nothing that has changed since', async () => {
@@ -467,6 +548,14 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
     expect(
       (await ask('GET', `/Groups?filter=${encodeURIComponent('displayName eq "staff"')}&excludedAttributes=members`)).body,
     ).toMatchObject({ totalResults: 1 })
+    const renamed = await ask('PATCH', `/Groups/${id}`, {
+      schemas: [PATCH],
+      Operations: [{ op: 'replace', value: { id, displayName: 'People' } }],
+    })
+    expect(renamed).toMatchObject({ status: 200, body: { displayName: 'People' } })
+    expect(await store.db.selectFrom('feed').select('fault').where('name', '=', 'okta').executeTakeFirst()).toEqual({
+      fault: null,
+    })
   })
 
   it('says what it is and can', async () => {

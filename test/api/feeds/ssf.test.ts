@@ -8,7 +8,10 @@ import { addFeeds } from '../../../src/api/feeds/add-feeds.ts'
 import type { IntakeDeps } from '../../../src/intake/deps.ts'
 import type { Feed } from '../../../src/intake/feed/said.ts'
 import { SSF } from '../../../src/intake/sources/ssf.ts'
+import { EVENTS, eventName } from '../../../src/intake/ssf/events.ts'
 import { ssfOptions } from '../../../src/intake/ssf/options.ts'
+import { takeSet } from '../../../src/intake/ssf/take-set.ts'
+import type { SecuritySet } from '../../../src/intake/ssf/verify.ts'
 import { scanNowIn } from '../../../src/scan/scan-now.ts'
 import { failedFeed, feedPosition, heardFeed, moveFeed, syncFeeds } from '../../../src/store/feed.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
@@ -86,7 +89,14 @@ describe('shared signals', () => {
     for (const secret of Object.values(SECRETS)) expect(logged).not.toContain(secret.trim())
   })
   beforeEach(() => {
-    Object.assign(transmitter, { keysGone: false, critical: [], status: 'enabled', echoes: true, streamClaims: {} })
+    Object.assign(transmitter, {
+      loses: 'nothing',
+      keysGone: false,
+      critical: [],
+      status: 'enabled',
+      echoes: true,
+      streamClaims: {},
+    })
     transmitter.asked.length = 0
     transmitter.waiting.clear()
     transmitter.streams.clear()
@@ -96,6 +106,8 @@ describe('shared signals', () => {
   afterEach(() => {
     vi.useRealTimers()
   })
+
+  const POLLED = { delivery: 'poll', authorization: { token: 'env:SSF_TOKEN' } }
 
   let n = 0
   const readReference = async (reference: string) => {
@@ -203,6 +215,102 @@ describe('shared signals', () => {
       events: { [`${SCIM}:delete`]: {} },
     })
     expect(await stands(who)).toBe('terminated')
+  })
+
+  /** The events of RFC 9967 §2.3 to §2.5, as its examples have them. */
+  const PUT = {
+    schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+    userName: 'jdoe',
+    emails: [{ type: 'work', value: 'j@x' }],
+  }
+  const PATCH = (...Operations: object[]) => ({ schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations })
+  const RFC9967: [string, Record<string, unknown>, { hint: string; fact: string }][] = [
+    ['feed:add', {}, { hint: 'recorded', fact: 'refused' }],
+    ['feed:remove', {}, { hint: 'recorded', fact: 'refused' }],
+    ['misc:asyncresp', { method: 'DELETE', status: '204' }, { hint: 'recorded', fact: 'refused' }],
+    ['prov:create:notice', { attributes: ['id', 'name', 'userName'] }, { hint: 'recorded', fact: 'refused' }],
+    ['prov:create:full', { data: { ...PUT, active: false } }, { hint: 'recorded', fact: 'suspended' }],
+    ['prov:put:notice', { attributes: ['userName', 'active'] }, { hint: 'recorded', fact: 'refused' }],
+    ['prov:put:notice', { attributes: ['emails', 'name.familyName'] }, { hint: 'none', fact: 'refused' }],
+    ['prov:put:full', { version: 'W/"1"', data: { ...PUT, active: false } }, { hint: 'recorded', fact: 'suspended' }],
+    ['prov:put:full', { data: { ...PUT, Active: 'False' } }, { hint: 'recorded', fact: 'suspended' }],
+    ['prov:put:full', { data: PUT }, { hint: 'none', fact: 'none' }],
+    ['prov:put:full', { data: { ...PUT, active: true } }, { hint: 'none', fact: 'unchanged' }],
+    [
+      'prov:patch:notice',
+      { attributes: ['urn:ietf:params:scim:schemas:core:2.0:User:active'] },
+      { hint: 'recorded', fact: 'refused' },
+    ],
+    ['prov:patch:full', { data: PATCH({ op: 'add', path: 'nickName', value: 'Babs' }) }, { hint: 'none', fact: 'none' }],
+    [
+      'prov:patch:full',
+      { data: PATCH({ op: 'Replace', path: 'active', value: 'False' }) },
+      { hint: 'recorded', fact: 'suspended' },
+    ],
+    ['prov:patch:full', { data: PATCH({ op: 'replace', value: { active: false } }) }, { hint: 'recorded', fact: 'suspended' }],
+    [
+      'prov:patch:full',
+      { data: PATCH({ op: 'replace', path: 'active', value: false }, { op: 'replace', path: 'active', value: true }) },
+      { hint: 'none', fact: 'unchanged' },
+    ],
+    ['prov:patch:full', { data: PATCH({ op: 'remove', path: 'active' }) }, { hint: 'none', fact: 'none' }],
+    ['prov:delete', {}, { hint: 'recorded', fact: 'terminated' }],
+    ['prov:activate', {}, { hint: 'recorded', fact: 'unchanged' }],
+    ['prov:deactivate', {}, { hint: 'recorded', fact: 'suspended' }],
+  ]
+  const scimName = (uri: string) => eventName(`urn:ietf:params:scim:event:${uri}`) ?? expect.fail(`${uri} is not known`)
+
+  it('knows every SCIM event of RFC 9967, in small letters and in those of its drafts', () => {
+    const uris = new Set(RFC9967.map(([uri]) => uri))
+    expect(uris.size).toBe(12)
+    for (const uri of uris) {
+      const name = scimName(uri)
+      expect(EVENTS[name].uri).toBe(`urn:ietf:params:scim:event:${uri}`)
+      expect(eventName(`urn:ietf:params:SCIM:event:${uri === 'misc:asyncresp' ? 'misc:asyncResp' : uri}`)).toBe(name)
+    }
+  })
+
+  it.each(RFC9967)('takes the SCIM event %s with %j as %j', async (uri, claims, expected) => {
+    const name = scimName(uri)
+    const { issuer, audience } = transmitter
+    for (const use of ['hint', 'fact'] as const) {
+      const written = { issuer, audience: [audience], endpoints: { jwks: 'https://i.example/jwks' }, events: { [name]: use } }
+      const options = ssfOptions.safeParse(written)
+      if (!options.success) {
+        expect(expected[use]).toBe('refused')
+        continue
+      }
+      const who = await someone()
+      const set: SecuritySet = {
+        ...{ jti: `rfc-${++n}`, issuedAt: house.now(), happenedAt: undefined, criticalSubjects: [] },
+        subject: { format: 'scim', uri: '/Users/44f6142df96bd6ab61e7521d9', externalId: who },
+        events: [{ uri: `urn:ietf:params:scim:event:${uri}`, claims }],
+      }
+      const taken = await takeSet(feeds.get('facts') ?? expect.fail('no feed'), set, options.data, intake('facts'))
+      expect([use, taken.events]).toEqual([use, [{ event: name, did: expected[use] }]])
+      const standing = { suspended: 'suspended', terminated: 'terminated' }[expected[use]] ?? 'active'
+      expect(await stands(who)).toBe(standing)
+    }
+  })
+
+  it('takes for back by a PATCH who was gone by a deactivation, and no group for a person', async () => {
+    configure('facts', { events: { 'scim-deactivate': 'fact', 'scim-delete': 'fact' } })
+    const who = await someone()
+    const say = async (uri: string, event: object, resource = '/Users/1') => {
+      house.advance(1_000)
+      const sub_id = { format: 'scim', uri: resource, externalId: who }
+      const token = await transmitter.sign({ sub_id, events: { [`${SCIM}:${uri}`]: event } })
+      expect(await send(token, { name: 'facts' })).toEqual({ status: 202 })
+    }
+    await say('deactivate', {})
+    expect(await stands(who)).toBe('suspended')
+    await say('patch:full', { data: PATCH({ op: 'replace', path: 'active', value: true }) })
+    expect(await stands(who)).toBe('active')
+    // Nobody has said that this is one.
+    await say('patch:full', { data: PATCH({ op: 'replace', path: 'active', value: false }) })
+    expect(await stands(who)).toBe('active')
+    await say('delete', {}, 'https://scim.example.com/Groups/9')
+    expect(await stands(who)).toBe('active')
   })
 
   it('is told nothing of anybody by default', async () => {
@@ -485,7 +593,7 @@ describe('shared signals', () => {
     const { db } = test.store
     try {
       await once({
-        ...{ feed, deps: intake(name), readReference, signal: new AbortController().signal },
+        ...{ feed, deps: intake(name), readReference, fingerprint: () => '', signal: new AbortController().signal },
         position: await feedPosition(db, feed.id),
         move: (position) => moveFeed(db, feed.id, position),
         log: (level, message, fields) => {
@@ -634,23 +742,6 @@ describe('shared signals', () => {
     expect(await audits('identity.hint', who)).toHaveLength(5)
   })
 
-  it('says that polled tokens are for another audience until one is for this', async () => {
-    configure('polled-plain', {
-      ...{ delivery: 'poll', authorization: { token: 'env:SSF_TOKEN' } },
-      endpoints: { poll: `${transmitter.issuer}/poll` },
-    })
-    const look = open('polled-plain')
-    const fault = { message: expect.stringContaining('aud is not an audience of this stream') }
-    transmitter.waiting.set('other', await transmitter.sign({ ...hint, jti: 'other', aud: 'https://other.example.com' }))
-    for (let times = 0; times < 2; times++) {
-      expect(await look()).toMatchObject(fault)
-      house.advance(60_000)
-    }
-    transmitter.waiting.set('own', await transmitter.sign({ ...hint, jti: 'own' }))
-    expect(await look()).toBeUndefined()
-    expect((await feedRow('polled-plain')).fault).toBeNull()
-  })
-
   it.each([
     ['this machine', 'http://localhost:9/poll'],
     ['this machine, at another port', 'http://127.0.0.1:9/poll'],
@@ -705,6 +796,40 @@ describe('shared signals', () => {
     expect(await open('polled')()).toMatchObject({ code: 'SOURCE_REFUSED' })
     configure('polled', { delivery: 'poll', authorization: { ...client, privateKey: 'env:PUSH_TOKEN' }, stream: {} })
     expect(await open('polled')()).toMatchObject({ code: 'SECRET_INVALID' })
+  })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['audience', { aud: 'https://other.example.com' }, 'aud is not an audience of this stream'],
+    ['issuer', { iss: 'https://other.example.com' }, 'iss is not the issuer of this stream'],
+  ])('says for a day that a polled token is of another %s, whatever is taken meanwhile', async (what, claims, words) => {
+    configure('polled-plain', { ...POLLED, endpoints: { poll: `${transmitter.issuer}/poll` } })
+    const look = open('polled-plain')
+    const fault = { message: expect.stringContaining(words) }
+    transmitter.waiting.set(`first-${what}`, await transmitter.sign({ ...hint, jti: `first-${what}` }))
+    transmitter.waiting.set(`other-${what}`, await transmitter.sign({ ...hint, ...claims, jti: `other-${what}` }))
+    expect(await look()).toMatchObject(fault)
+    house.advance(60_000)
+    transmitter.waiting.set(`own-${what}`, await transmitter.sign({ ...hint, jti: `own-${what}` }))
+    expect(await look()).toMatchObject(fault)
+    expect(transmitter.waiting.size).toBe(0)
+    house.advance(86_400_000)
+    expect(await look()).toBeUndefined()
+    expect((await feedRow('polled-plain')).fault).toBeNull()
+  })
+
+  it.each(['refusals', 'answers'] as const)('tells of what was refused once, though %s were lost', async (lost) => {
+    configure('polled-plain', { ...POLLED, endpoints: { poll: `${transmitter.issuer}/poll` } })
+    const look = open('polled-plain')
+    transmitter.loses = lost
+    transmitter.waiting.set(`lost-${lost}`, await transmitter.sign({ ...hint, jti: `lost-${lost}`, exp: 1 }))
+    expect(await look()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+    transmitter.loses = 'nothing'
+    expect(await look()).toMatchObject({
+      message: expect.stringMatching(/refused for good \(1, the last at .*Z\): exp must not/),
+    })
+    expect(transmitter.waiting.size).toBe(0)
+    house.advance(86_400_000)
+    expect(await look()).toBeUndefined()
   })
 
   it('bears any token, and does nothing by one that it refuses', { timeout: 30_000 + RUNS * 30 }, async () => {

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { PushedFeed } from '../../../src/api/feeds/deps.ts'
 import { addWebhook } from '../../../src/api/feeds/webhook.ts'
@@ -9,6 +10,8 @@ import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
 import { webhookOptions } from '../../../src/intake/hr/hook-options.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { syncFeeds } from '../../../src/store/feed.ts'
+import { dismissFaults, feedFaults, noteFault } from '../../../src/store/feed-fault.ts'
+import { feedPage } from '../../../src/store/feed-page.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
 import { openLogger } from '../../../src/telemetry/logger.ts'
 import { type House, openHouse } from '../../intake/house.ts'
@@ -159,8 +162,10 @@ describe('webhooks of HR systems', () => {
     if (row === undefined) return 'unknown'
     return row.terminated_at !== null ? row.terminated_at.toString() : row.suspended_at !== null ? 'suspended' : 'active'
   }
-  const faultOf = async (name: string) =>
-    (await store.db.selectFrom('feed').select('fault').where('name', '=', name).executeTakeFirstOrThrow()).fault
+  const told = async (name: string) =>
+    (await feedPage(store.db, { sort: 'name', limit: 50, after: undefined })).find((feed) => feed.name === name) ??
+    expect.fail(`no feed ${name}`)
+  const faultOf = async (name: string) => (await told(name)).fault
   let events = 0
   const say = (person: Record<string, unknown>, event = `e${++events}`) => own({ event, people: [person] })
 
@@ -244,13 +249,85 @@ describe('webhooks of HR systems', () => {
     expect([(await stands(a)) === 'active', await stands(b)]).toEqual([false, 'unknown'])
     expect(await faultOf('own')).toBe('a webhook could not be taken: status is a word that statuses does not explain')
     await say({ id: a, mail: a, status: 'Here' })
-    expect(await faultOf('own')).toBeNull()
+    expect(await faultOf('own')).toContain('statuses does not explain')
     expect(await say({ id: b, mail: b, status: 's3cret-word' })).toMatchObject({ status: 422 })
+    await say({ id: b, mail: b, status: 'Here' })
+    expect(await told('own')).toMatchObject({ fault: null, refused: null })
     expect((await own('{')).body).toEqual({ error: 'the body is no JSON' })
     expect((await own({ event: 'x', people: {} })).body).toEqual({ error: 'people finds no list' })
     expect((await own({ people: Array.from({ length: 501 }, () => ({})) })).status).toBe(422)
     expect((await own(' '.repeat(1_048_577))).status).toBe(413)
     expect(log.join()).not.toContain('s3cret-word')
+  })
+
+  it('keeps in mind whose departure it refused, whoever is heard well after it, until he is', async () => {
+    const [leaver, joiner] = [someone(), someone()]
+    const inFull = () => house.now().toString({ smallestUnit: 'microsecond' })
+    await dismissFaults(store.db, (await told('own')).id)
+    await say({ id: leaver, mail: leaver, status: 'Here' })
+    const refused = { id: leaver, mail: leaver, status: 'Gone', lastDay: 's3cret-31.12.2026' }
+    const first = inFull()
+    expect((await say(refused)).status).toBe(422)
+    house.advance(1_000)
+    expect((await say(refused)).status).toBe(422)
+    await say({ id: joiner, mail: joiner, status: 'Here' })
+    expect(await stands(leaver)).toBe('active')
+    const row = await told('own')
+    expect(row.refused).toEqual({ subjects: 1, count: 2, firstAt: first, lastAt: inFull() })
+    expect(row.fault).toBe('a webhook could not be taken: terminationDate must be YYYY-MM-DD or an instant')
+    expect(await feedFaults(store.db, 'own', 10)).toEqual([
+      {
+        ...{ source: { id: row.id, name: 'own' }, key: leaver, externalId: leaver, count: 2 },
+        ...{ fault: row.fault, firstAt: first, lastAt: inFull() },
+      },
+    ])
+    await say({ id: leaver, mail: leaver, status: 'Gone', lastDay: '2026-11-20' })
+    expect(await told('own')).toMatchObject({ fault: null, faultAt: null, refused: null })
+
+    // Of whom it was cannot be told: nobody's good word takes it back, somebody does.
+    expect((await own('{')).status).toBe(422)
+    expect((await own({ event: `e${++events}`, people: [{ id: { a: 1 }, status: 'Gone' }] })).status).toBe(422)
+    await say({ id: joiner, mail: joiner, status: 'Here' })
+    expect((await feedFaults(store.db, 'own', 10)).map(({ key, count }) => [key, count])).toEqual([[null, 2]])
+    expect(await dismissFaults(store.db, row.id, [joiner])).toBe(0)
+    expect(await dismissFaults(store.db, row.id, [null])).toBe(1)
+    expect((await told('own')).refused).toBeNull()
+  })
+
+  it('keeps so many of them apart, and counts the rest', async () => {
+    const { id } = await told('own')
+    const at = house.now()
+    const fault = (key: string) => noteFault(store.db, id, { key, fault: 'x'.repeat(900), saidAt: at }, at)
+    await sql`insert into feed_fault select ${id}::uuid, 'k' || n, 'x', 1, now(), now(), now() from generate_series(1, 999) n`.execute(
+      store.db,
+    )
+    await fault('last')
+    for (const key of ['last', 'more', 'more']) await fault(key)
+    expect((await told('own')).refused).toMatchObject({ subjects: 1_001, count: 1_003 })
+    expect((await feedFaults(store.db, 'own', 2_000)).find(({ key }) => key === 'last')?.fault).toHaveLength(500)
+    expect(await dismissFaults(store.db, id)).toBe(1_001)
+  })
+
+  it('takes an older word for no fault of somebody of whom it heard since, and a late one for no good word', async () => {
+    const key = `late-${++n}`
+    const { id } = await told('bamboo')
+    const at = (minutes: number) => `2026-11-22T11:${minutes}:00+0000`
+    const event = (minutes: number) => ({
+      type: 'employee.updated',
+      timestamp: at(minutes),
+      data: { companyId: '1', employeeId: key },
+    })
+    const good = () => ({ status: 200, body: { displayName: 'L', workEmail: `${key}@example.com`, status: 'Active' } })
+    answer = () => ({ status: 200, body: { displayName: 'L', workEmail: `${key}@example.com`, status: 'Unheard of' } })
+    await bamboo(event(40))
+    answer = good
+    await bamboo(event(30))
+    expect(await feedFaults(store.db, 'bamboo', 10)).toMatchObject([{ key, count: 1 }])
+    await bamboo(event(50))
+    answer = () => ({ status: 503, body: {} })
+    await bamboo(event(45))
+    expect(await feedFaults(store.db, 'bamboo', 10)).toEqual([])
+    await dismissFaults(store.db, id)
   })
 
   describe('BambooHR', () => {
@@ -301,10 +378,14 @@ describe('webhooks of HR systems', () => {
       [429, {}, 503],
       [401, {}, 503],
       [404, {}, 422],
-      [302, {}, 422],
-      [200, 'no JSON', 422],
-      [200, { status: 'Other' }, 422],
-      [200, { status: 'Active' }, 422],
+      [410, {}, 422],
+      [400, {}, 503],
+      [302, {}, 503],
+      [204, '', 503],
+      [200, '<html>maintenance', 503],
+      [200, '', 503],
+      [200, { status: 'Other' }, 503],
+      [200, { status: 'Active' }, 503],
     ])('answers where its API says %i %j with %i, and nothing is done', async (status, body, expected) => {
       answer = () => ({ status, body })
       const said = await bamboo(event('employee.updated', `x${++n}`))

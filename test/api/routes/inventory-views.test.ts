@@ -56,9 +56,10 @@ const listed = async (who: string, hoursAgo: number, reason?: ListingFault, toke
     saveListing(tx, {
       ...{ id: newId(), systemId: api, identityId, inventory: 'okta', traceId: 'b'.repeat(32) },
       at: Temporal.Now.instant().subtract({ hours: hoursAgo }),
-      ...{ outcome: reason === undefined ? 'complete' : 'inconclusive', reason, known: true, under: {}, assurance: 'controlled' },
+      ...{ outcome: reason === undefined ? 'complete' : 'inconclusive', reason, known: true, assurance: 'controlled' },
+      looks: reason === undefined ? [{ account: who, list: 'api_tokens' }] : [],
       parts: { api_tokens: reason ?? 'complete' },
-      grants: tokens.map((key) => ({ list: 'api_tokens', kind: 'api_key', key, title: key, facts: {} })),
+      grants: tokens.map((key) => ({ account: who, list: 'api_tokens', kind: 'api_key', key, title: key, facts: {} })),
     }),
   )
 }
@@ -80,7 +81,7 @@ describe('an inventory', () => {
 
     const end = { people: 3, complete: 1, inconclusive: 2, grants: 1 }
     const at = Temporal.Now.instant()
-    await endTurn(db(), api, { ...end, outcome: 'held', fault: 'rate_limited' }, at)
+    await endTurn(db(), api, begun, { ...end, outcome: 'held', fault: 'rate_limited' }, at)
     await keepTurn(db(), api, begun, undefined)
     const [inventory] = await list('/v1/inventories?system=api')
     expect(inventory).toMatchObject({
@@ -94,7 +95,10 @@ describe('an inventory', () => {
       { id: api, system: 'api', outcome: 'held', inconclusive: 2, listed: 1 },
     ])
 
-    await endTurn(db(), api, { ...end, outcome: 'completed', fault: undefined }, at)
+    // A turn that somebody else has taken over meanwhile says nothing.
+    await endTurn(db(), api, begun.subtract({ minutes: 9 }), { ...end, outcome: 'failed', fault: 'timeout' }, at)
+    expect(await list('/v1/inventories')).toMatchObject([{ fault: 'rate_limited', last: { outcome: 'held' } }])
+    await endTurn(db(), api, begun, { ...end, outcome: 'completed', fault: undefined }, at)
     expect(await list('/v1/inventories')).toMatchObject([{ fault: null, faultAt: null, last: { outcome: 'completed' } }])
   })
 
@@ -102,6 +106,8 @@ describe('an inventory', () => {
     const told = async (query: string) =>
       (await list(`/v1/listings?${query}`)).map(({ outcome, reason, listed: n }) => [outcome, reason, n])
     expect(await told('identity=ada')).toHaveLength(2)
+    // What stands, whether a look shows it or not.
+    expect(await list('/v1/listings?identity=ada')).toMatchObject([{ standing: 1 }, { standing: 1, listed: 0 }])
     expect(await told('identity=ada&last=true')).toEqual([['complete', null, 1]])
     expect(await told('identity=ada&last=false')).toEqual([['inconclusive', 'forbidden', 0]])
     expect(await told('last=true&system=api')).toHaveLength(2)
@@ -172,6 +178,11 @@ describe('a credential', () => {
       ],
     })
     expect((await house.get(`/v1/credentials/${mine}`)).body).toMatchObject({ rotatedAt: expect.any(String) })
+
+    await db().updateTable('credential').set({ retired_at: by, retired_reason: 'operator' }).where('id', '=', mine).execute()
+    expect((await house.get(`/v1/credentials/${mine}/holders`)).body).toMatchObject({
+      holders: [{ standing: 'retired', retiredReason: 'operator' }, { retiredReason: null }, { retiredReason: null }],
+    })
   })
 })
 

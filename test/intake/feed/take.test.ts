@@ -3,12 +3,14 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/domain/id.ts'
 import { withoutStrangers } from '../../../src/intake/directory/strangers.ts'
+import { answersTo } from '../../../src/intake/feed/applied.ts'
 import { decideHeld } from '../../../src/intake/feed/decide.ts'
 import type { Feed, FeedPolicy, Said, SaidStanding } from '../../../src/intake/feed/said.ts'
 import { takeStatements } from '../../../src/intake/feed/take.ts'
 import { reinstateIdentity } from '../../../src/intake/terminate.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { silences, syncFeeds } from '../../../src/store/feed.ts'
+import { statementPage } from '../../../src/store/feed-page.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
 import { type House, NOW, openHouse } from '../house.ts'
@@ -282,6 +284,83 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     )
     expect(await take(feed, say(who, { is: 'active' }, { key: 'c' }))).toEqual(['ignored'])
     expect(await take(feed, say(who, { is: 'deleted' }, { key: 'c' }))).toEqual(['held'])
+  })
+
+  it('says of a name that is used twice what will be applied, and lets no answer to an older word apply a newer one', async () => {
+    const [feed, who] = [await one({ inactive: 'ask' }), somebody()]
+    const asked = async () => {
+      const { said: _, ...first } = (await held(feed))[0] ?? expect.fail('nothing is held')
+      const [told] = await statementPage(
+        store.db,
+        { state: ['held'], source: feed.name },
+        { sort: '-at', limit: 5, after: undefined },
+      )
+      return { ...first, answers: answersTo(told ?? expect.fail('nothing is told')) }
+    }
+    await take(feed, say(who, { is: 'active' }, { key: 'holder' }))
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'new' }))).toEqual(['held'])
+    const joined = await asked()
+    expect(joined).toMatchObject({ says: 'joined', effective_at: null, answers: { same: { standing: 'active', at: null } } })
+    // The last word is another question: whoever has read the first must not answer it.
+    const day = NOW.subtract({ hours: 30 })
+    expect(await take(feed, say(who, { is: 'terminated', at: day }, { key: 'new' }))).toEqual(['held'])
+    const leaving = await asked()
+    const goes = { standing: 'terminated', at: day.toString() }
+    expect(leaving).toMatchObject({ says: 'terminated', identity_id: joined.identity_id, answers: { same: goes, other: goes } })
+    expect(leaving.effective_at?.toString()).toBe(day.toString())
+    for (const decision of [{ is: 'apply' }, { is: 'dismiss' }] as const)
+      await expect(decide([feed], [joined.id], decision)).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await left(who)).toBeNull()
+    // A word that says nothing of it takes nothing back.
+    expect(await take(feed, say(who, { is: 'unsaid' }, { key: 'new', name: 'Renamed' }))).toEqual(['held'])
+    expect((await asked()).id).toBe(leaving.id)
+    // What was told is what is done.
+    const [done] = await decide([feed], [leaving.id], { is: 'apply' })
+    expect(done?.identity).toEqual({ externalId: who, terminatedAt: day, suspendedAt: null })
+    expect(await left(who)).toBe(day.toString())
+  })
+
+  it.each<[SaidStanding, Partial<FeedPolicy>, string, 'same' | 'other']>([
+    [{ is: 'active' }, {}, 'active', 'same'],
+    [{ is: 'active' }, {}, 'active', 'other'],
+    [{ is: 'suspended' }, {}, 'suspended', 'same'],
+    [{ is: 'suspended' }, {}, 'suspended', 'other'],
+    [{ is: 'inactive' }, { inactive: 'ask' }, 'terminated', 'same'],
+    [{ is: 'inactive' }, { inactive: 'ask' }, 'terminated', 'other'],
+    [{ is: 'inactive' }, { inactive: 'suspend' }, 'suspended', 'same'],
+    [{ is: 'deleted' }, {}, 'terminated', 'same'],
+    [{ is: 'deleted' }, { deleted: 'ask' }, 'terminated', 'other'],
+    [{ is: 'terminated', at: NOW.add({ hours: 90 }) }, {}, 'terminated', 'same'],
+    [{ is: 'terminated' }, {}, 'terminated', 'other'],
+    [{ is: 'unsaid' }, {}, 'active', 'other'],
+  ])('does with a known name that is %j, by %j, what it said: %s, %s', async (standing, policy, expected, answer) => {
+    const [feed, who] = [await one(policy), somebody()]
+    await take(feed, say(who, { is: 'active' }, { key: 'holder' }))
+    await take(feed, say(who, standing, { key: 'new' }))
+    const [told] = await statementPage(
+      store.db,
+      { state: ['held'], source: feed.name },
+      { sort: '-at', limit: 5, after: undefined },
+    )
+    if (told === undefined) return expect.fail('nothing is held')
+    const said = answersTo(told)[answer]
+    expect(said.standing).toBe(expected)
+    house.advance(60_000)
+    const as = answer === 'other' ? `${who}-2` : undefined
+    const [done] = await decide([feed], [told.id], { is: 'apply', as })
+    const { terminatedAt, suspendedAt } = done?.identity ?? expect.fail('nobody')
+    const now = terminatedAt !== null ? 'terminated' : suspendedAt !== null ? 'suspended' : 'active'
+    expect([now, terminatedAt?.toString() ?? null]).toEqual([expected, said.at])
+    expect((await left(who)) === null).toBe(answer === 'other' || expected !== 'terminated')
+    expect(await held(feed)).toEqual([])
+  })
+
+  it('says of two of one delivery with one name what the second is', async () => {
+    const [feed, who] = [await one(), somebody()]
+    await take(feed, say(who, { is: 'active' }, { key: 'x' }), say(who, { is: 'terminated', at: NOW }, { key: 'y' }))
+    expect((await held(feed)).map(({ says, effective_at }) => [says, effective_at?.toString()])).toEqual([
+      ['terminated', NOW.toString()],
+    ])
   })
 
   it('lets somebody return under a new key, and an operator override what sources said', async () => {

@@ -77,18 +77,21 @@ describe('a watched folder', () => {
     }
     const context = (heard: { is: boolean }): PullContext => ({
       ...{ feed, deps: { ...house.deps, actor: `feed ${name}` }, position, move },
-      ...{ readReference: async () => '', log: () => {}, signal: new AbortController().signal },
+      ...{ readReference: async () => '', fingerprint: () => '', log: () => {}, signal: new AbortController().signal },
       unheard: () => {
         heard.is = false
       },
     })
     const using = (more: Record<string, unknown>) => {
       const { pull } = SOURCES.files.open({ folder, ...options, ...more })
-      return async ({ signal, now }: { signal?: AbortSignal; now?: () => Temporal.Instant } = {}) => {
+      return async ({ signal, now, dies }: { signal?: AbortSignal; now?: () => Temporal.Instant; dies?: string } = {}) => {
         const heard = { is: true }
         const given = context(heard)
         const deps = { ...given.deps, now: now ?? given.deps.now }
-        await pull?.once({ ...given, deps, signal: signal ?? given.signal })
+        const log = (_level: string, message: string) => {
+          if (dies !== undefined && message.includes(dies)) throw new Error('the daemon died')
+        }
+        await pull?.once({ ...given, deps, log, signal: signal ?? given.signal })
         return heard.is
       }
     }
@@ -353,6 +356,22 @@ describe('a watched folder', () => {
       .orderBy('id')
       .execute()
     expect(told).toEqual([{ detail: { outOfSight: 2 } }, { detail: { outOfSight: 1 } }])
+  })
+
+  it('calls nobody gone whom a file for others named while the daemon died', async () => {
+    const mass = { share: 1, least: 1_000, windowMs: 1_000 }
+    const { using } = await watch({ complete: true, pattern: 'hq-*.csv' }, { mass })
+    const hq = using({})
+    house.advance(Math.max(0, Date.now() - house.now().epochMilliseconds))
+    const people = (...ids: string[]) => `external_id,status\n${ids.map((id) => `${id},active`).join('\n')}\n`
+    drop('hq-1.csv', people('x1', 'x2'), 900)
+    await hq()
+    drop('plant-1.csv', people('y1', 'y2'), 800)
+    await expect(using({ pattern: 'plant-*.csv' })({ dies: 'asked for others' })).rejects.toThrow('died')
+    drop('hq-2.csv', people('x1'), 700)
+    await hq()
+    const gone = await Promise.all(['x1', 'x2', 'y1', 'y2'].map(async (id) => ((await left(id)) === null ? [] : [id])))
+    expect(gone.flat()).toEqual(['x2'])
   })
 
   it('says what keeps the folder from being read', async () => {

@@ -26,7 +26,9 @@ export interface HrHouse {
   /** What it answers; a string goes out as it is. */
   answer: (url: URL) => { status: number; body: unknown }
   /** A source of leavers of its own, with these options; `with`: the same source, configured anew. */
-  watch(options?: Record<string, unknown>): Promise<Pull & { with(more?: Record<string, unknown>): Pull; feed: Feed }>
+  watch(
+    options?: Record<string, unknown>,
+  ): Promise<Pull & { with(more?: Record<string, unknown>): Pull; feed: Feed; position(): Facts | null }>
   /** When they left, by their external ids; `unknown` for nobody. */
   left(externalId: string): Promise<string | null>
   close(): Promise<void>
@@ -72,9 +74,10 @@ export async function openHrHouse(given: HrHouseOptions): Promise<HrHouse> {
               position = to
             },
             readReference: async (reference) => given.readReference(reference),
+            fingerprint: (secret) => house.custody.fingerprint(`feed:${feed.id}`, { secret }),
           })
       }
-      return Object.assign(open(), { with: open, feed })
+      return Object.assign(open(), { with: open, feed, position: () => position })
     },
     left: async (externalId) => {
       const row = (await findIdentities(db, [externalId])).get(externalId)

@@ -3,11 +3,17 @@ import { sourceSchema } from '../../../src/config/source-schema.ts'
 import { CONFIG_CHECKS } from '../../../src/daemon/checks.ts'
 import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
 import { hrisOptions } from '../../../src/intake/hr/pull-options.ts'
-import { type HrHouse, openHrHouse } from './hr-house.ts'
+import { type HrHouse, openHrHouse, type Pull } from './hr-house.ts'
 
 const POLICY: FeedPolicy = {
   ...{ inactive: 'ask', deleted: 'terminate', joiners: 'follow' },
   mass: { share: 0.6, least: 3, windowMs: 3_600_000 },
+}
+
+const USERS: Readonly<Record<string, string>> = {
+  'env:USER': 'ISU_revenant',
+  'file:/run/user': 'ISU_revenant',
+  'env:OTHER': 'ISU_other',
 }
 
 describe('a report of an HR system', () => {
@@ -16,7 +22,7 @@ describe('a report of an HR system', () => {
     hr = await openHrHouse({
       policy: POLICY,
       options: { path: '/report?format=json', user: 'env:USER', password: 'env:PASSWORD' },
-      readReference: (reference) => (reference === 'env:USER' ? 'ISU_revenant' : 's3cret-password'),
+      readReference: (reference) => USERS[reference] ?? 's3cret-password',
     })
   })
   beforeEach(() => {
@@ -203,6 +209,62 @@ describe('a report of an HR system', () => {
     expect(await gone()).toEqual(['a1', 'b3'])
   })
 
+  describe('that is changed', () => {
+    const gone = async (...ids: string[]) => {
+      const all = await Promise.all(ids.map(async (id) => ((await left(id)) === null ? [] : [id])))
+      return all.flat()
+    }
+    /** Read under this path, with somebody who is not understood. */
+    const faulty = async (pull: Pull, ...people: unknown[]) => {
+      hr.house.advance(60_000)
+      hr.answer = report(...people, entry('odd', { Worker_Status: 's3cret' }))
+      await expect(pull()).rejects.toThrow('passed over')
+    }
+    const read = async (pull: Pull, ...people: unknown[]) => {
+      hr.house.advance(60_000)
+      hr.answer = report(...people)
+      await pull()
+    }
+
+    it('calls nobody gone who was named by a first reading with faults', async () => {
+      const wide = await hr.watch({ complete: true })
+      await faulty(wide, entry('f1'), entry('f2'), entry('f3'))
+      await read(wide.with({ path: '/narrow' }), entry('f1'))
+      expect(await gone('f1', 'f2', 'f3')).toEqual([])
+    })
+
+    it('calls nobody gone whom only another report with faults named', async () => {
+      const hq = await hr.watch({ complete: true })
+      await read(hq, entry('g1'), entry('g2'))
+      await faulty(hq.with({ path: '/plant' }), entry('h1'), entry('h2'))
+      await read(hq, entry('g1'), entry('g2'))
+      expect(await gone('g1', 'g2', 'h1', 'h2')).toEqual([])
+      const told = hr.store.db.selectFrom('audit').select('detail').where('action', '=', 'feed.rescope')
+      expect(await told.where('subject', '=', hq.feed.name).execute()).toEqual([{ detail: { outOfSight: 2 } }])
+    })
+
+    it('calls gone who was named with faults, and left before they were mended', async () => {
+      const hq = await hr.watch({ complete: true })
+      await read(hq, entry('i1'), entry('i2'), entry('i3'))
+      const plant = hq.with({ path: '/plant' })
+      await faulty(plant, entry('i1'), entry('i2'))
+      await read(plant, entry('i1'))
+      expect(await gone('i1', 'i2', 'i3')).toEqual(['i2'])
+      const told = hr.store.db.selectFrom('audit').select('detail').where('action', '=', 'feed.rescope')
+      expect(await told.where('subject', '=', hq.feed.name).execute()).toEqual([{ detail: { outOfSight: 1 } }])
+    })
+
+    it('is for whom its account sees, by whatever reference that is read', async () => {
+      const pull = await hr.watch({ complete: true })
+      await read(pull, entry('j1'), entry('j2'), entry('j3'))
+      await read(pull.with({ user: 'file:/run/user' }), entry('j1'), entry('j2'))
+      expect(await gone('j1', 'j2', 'j3')).toEqual(['j3'])
+      await read(pull.with({ user: 'env:OTHER' }), entry('j1'))
+      expect(await gone('j1', 'j2', 'j3')).toEqual(['j3'])
+      expect(JSON.stringify(pull.position())).not.toContain('ISU')
+    })
+  })
+
   it('takes somebody back who was missing from one report, though nothing of him has changed', async () => {
     const pull = await hr.watch({ complete: true, map: { at: '/Changed' } })
     const all = ['r1', 'r2', 'r3'].map((id) => entry(id, { Changed: '2026-01-01T00:00:00Z' }))
@@ -222,7 +284,7 @@ describe('a report of an HR system', () => {
     [500, {}, 'SOURCE_UNREACHABLE', 'answered 500'],
     [401, {}, 'SOURCE_UNREACHABLE', 'look at the credential'],
     [404, {}, 'SOURCE_REFUSED', 'answered 404'],
-    [200, '<html>', 'SOURCE_REFUSED', 'no JSON'],
+    [200, '<html>', 'SOURCE_UNREACHABLE', 'no JSON'],
     [200, {}, 'SOURCE_REFUSED', 'people finds no list'],
   ])('says what %i %j is, without the credential', async (status, body, code, words) => {
     const pull = await hr.watch()

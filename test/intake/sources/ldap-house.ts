@@ -93,8 +93,8 @@ export function replace(client: Client, dn: string, type: string, value: string 
 
 export interface Source {
   feed: Feed
-  /** Asks once; answers what it logged of the reading. */
-  pull(): Promise<Record<string, unknown>>
+  /** Asks once; answers what it logged of the reading. @param dies where it logs such, and no further */
+  pull(dies?: string): Promise<Record<string, unknown>>
   position(): Promise<Record<string, unknown> | null>
   /** The same feed with other keys. */
   with(more: Record<string, unknown>, policy?: Partial<FeedPolicy>): Source
@@ -133,7 +133,7 @@ function sourceOf(house: House, store: Store, feed: Feed, options: Record<string
     position: () => feedPosition(store.db, feed.id),
     with: (more, policy = {}) =>
       sourceOf(house, store, { ...feed, policy: { ...feed.policy, ...policy } }, { ...options, ...more }, password),
-    pull: async () => {
+    pull: async (dies) => {
       const said: Record<string, unknown>[] = []
       const context: PullContext = {
         feed,
@@ -141,7 +141,9 @@ function sourceOf(house: House, store: Store, feed: Feed, options: Record<string
         position: await feedPosition(store.db, feed.id),
         move: (position) => moveFeed(store.db, feed.id, position),
         readReference: async () => password,
+        fingerprint: () => '',
         log: (_level, message, fields) => {
+          if (dies !== undefined && message.includes(dies)) throw new Error('the daemon died')
           if (message === 'a directory was read') said.push(fields)
         },
         signal: new AbortController().signal,

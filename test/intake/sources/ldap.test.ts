@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { guidBytes } from '../../../src/intake/directory/guid.ts'
 import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
+import { feedFaults } from '../../../src/store/feed-fault.ts'
 import { needs } from '../../servers/require.ts'
 import { SLAPD_FILES, type Slapd, SUFFIX, startSlapd } from '../../servers/slapd.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
@@ -67,9 +68,20 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
       config: [...SLAPD.config, `rootDSE ${root}`],
       database: SLAPD.database,
       entries: [
-        ...['staff', 'leavers', 'moves', 'many', 'hidden', 'domain', 'referred', 'ends', 'groups', 'services', ...SCOPES].map(
-          unit,
-        ),
+        ...[
+          'staff',
+          'leavers',
+          'moves',
+          'many',
+          'hidden',
+          'domain',
+          'referred',
+          'ends',
+          'groups',
+          'services',
+          'mailed',
+          ...SCOPES,
+        ].map(unit),
         ...['reader', 'limited', 'blind', 'keyless', 'fewer'].map(account),
         [`dn: ${settings}`, 'objectClass: device', 'objectClass: extensibleObject', 'cn: settings', 'invocationId: one'],
         person('plain'),
@@ -86,6 +98,7 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
         ...['a', 'b', 'c'].map((name) => person(`move-${name}`, [], 'moves')),
         ...['a', 'b', 'c', 'd'].map((name) => person(`end-${name}`, ['employeeType: staff'], 'ends')),
         ...SCOPES.flatMap((ou) => [person(`${ou}-1`, [], ou), person(`${ou}-2`, [], ou)]),
+        ...['a', 'b', 'c', 'stray'].map((name) => person(`mailed-${name}`, [], 'mailed')),
         person('group-a', [], 'groups'),
         person('hidden-a', [], 'hidden'),
         person('referred-a', [], 'referred'),
@@ -268,6 +281,17 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
     expect(told).toEqual([{ detail: { outOfSight: 'attributes' in more ? 4 : 2 } }])
   })
 
+  it('calls nobody gone whom a reading for others named while the daemon died', async () => {
+    const one = await source(['scope-a'])
+    await one.pull()
+    house.advance(60_000)
+    await expect(one.with({ bases: [`ou=scope-b,${SUFFIX}`] }).pull('a directory was read')).rejects.toThrow('died')
+    house.advance(30 * 86_400_000)
+    expect(await one.pull()).toMatchObject({ full: true })
+    const here = { 'scope-a-1': 'here', 'scope-a-2': 'here', 'scope-b-1': 'here', 'scope-b-2': 'here' }
+    expect(await stand(...Object.keys(here))).toEqual(here)
+  })
+
   it('calls gone who left while others were asked for, once the same are asked for again', async () => {
     const scopes = await source(['scope-c', 'scope-d'])
     await scopes.pull()
@@ -303,6 +327,48 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
       ['ask'],
     ])
     await disable(undefined)
+  })
+
+  it('knows by their keys those whose name here is removed, and lets a fault stand for whoever it never heard of', async () => {
+    const mailed = (who: string) => `mailed-${who}@example.com`
+    const names = ['a', 'b', 'c'].map(mailed)
+    const inactive = { attribute: 'employeeType', values: ['left'] }
+    const mailing = await source(['mailed'], { attributes: { externalId: 'mail' }, leavers: [LEAVERS], inactive, full: '1h' })
+    const faults = async () =>
+      (await feedFaults(test.store.db, mailing.feed.name, 10)).map(({ key, fault }) => [key !== null, fault])
+    const change = (who: string, type: string, value: string | undefined, ou = 'mailed') =>
+      write(slapd.port, (client) => replace(client, dn(`mailed-${who}`, ou), type, value))
+    const stray = dn('mailed-stray', 'mailed')
+    const lost = [[true, `nobody hears of ${stray}: it has no usable mail. Give it one, or a filter that leaves it out`]]
+    await change('stray', 'mail', undefined)
+    expect(await mailing.pull()).toMatchObject({ full: true, joined: 4 })
+    expect(await faults()).toEqual(lost)
+    await change('a', 'employeeType', 'left')
+    await change('a', 'mail', undefined)
+    await change('b', 'mail', undefined)
+    await write(slapd.port, (client) => client.modifyDN(dn('mailed-b', 'mailed'), dn('mailed-b', 'leavers')))
+    await change('c', 'mail', undefined)
+    expect(await mailing.pull()).toMatchObject({ full: false, terminated: 2 })
+    const gone = house.now().toString()
+    expect(await stand(...names)).toEqual({ [mailed('a')]: gone, [mailed('b')]: gone, [mailed('c')]: 'here' })
+    // Asked for everybody, and for what has changed, it stands until he is heard.
+    house.advance(3_600_000)
+    await change('c', 'employeeType', 'left')
+    expect(await mailing.pull()).toMatchObject({ full: true, terminated: 1 })
+    expect([await stand(mailed('c')), await faults()]).toEqual([{ [mailed('c')]: house.now().toString() }, lost])
+    await change('stray', 'mail', mailed('stray'))
+    expect(await mailing.pull()).toMatchObject({ full: false, joined: 1 })
+    expect(await faults()).toEqual([])
+    // Or until he is not there any more.
+    await write(slapd.port, async (client) =>
+      client.add(dn('mailed-late', 'mailed'), { objectClass: 'inetOrgPerson', cn: 'l', sn: 'l' }),
+    )
+    await mailing.pull()
+    expect((await faults()).length).toBe(1)
+    await write(slapd.port, (client) => client.del(dn('mailed-late', 'mailed')))
+    house.advance(3_600_000)
+    await mailing.pull()
+    expect(await faults()).toEqual([])
   })
 
   it('reads Active Directory’s attributes: disabled, expired, expiring, locked out, and what may not be read', async () => {

@@ -1,40 +1,37 @@
+import { isDeepStrictEqual } from 'node:util'
 import SCIMMY from 'scimmy'
 import { z } from 'zod'
 import type { Facts } from '../../../domain/leaf.ts'
 import type { ScimType } from '../../../store/scim-resource.ts'
-import { booleanOf, refuseUnkept, ScimFault } from './fault.ts'
-import { normalisePatch } from './normalise.ts'
+import { refuseUnkept, ScimFault } from './fault.ts'
+import { foldResource } from './fold.ts'
+import { applyPatch } from './patch.ts'
+import { placeOf } from './place.ts'
+import { schemaOf, shapeOf } from './shape.ts'
 
-const { Config, Messages, Resources, Schemas, Types } = SCIMMY
+const { Config, Resources, Schemas, Types } = SCIMMY
 
 /** Resources that one answer holds at most. */
 export const MOST_RESULTS = 200
 
-declareOnce()
+// The library keeps what is set for the whole process.
+Config.set({
+  patch: true,
+  filter: { supported: true, maxResults: MOST_RESULTS },
+  etag: true,
+  sort: true,
+  bulk: false,
+  changePassword: false,
+  authenticationSchemes: [
+    {
+      type: 'oauthbearertoken',
+      name: 'Bearer token',
+      description: 'A token of the source, in the header Authorization',
+      specUri: 'https://www.rfc-editor.org/info/rfc6750',
+    },
+  ],
+})
 
-/** The library keeps what is declared for the whole process. */
-function declareOnce(): void {
-  Resources.declare(Resources.User, { extensions: [{ schema: Schemas.EnterpriseUser, required: false }] })
-  Resources.declare(Resources.Group)
-  Config.set({
-    patch: true,
-    filter: { supported: true, maxResults: MOST_RESULTS },
-    etag: true,
-    sort: true,
-    bulk: false,
-    changePassword: false,
-    authenticationSchemes: [
-      {
-        type: 'oauthbearertoken',
-        name: 'Bearer token',
-        description: 'A token of the source, in the header Authorization',
-        specUri: 'https://www.rfc-editor.org/info/rfc6750',
-      },
-    ],
-  })
-}
-
-const schemaOf = (type: ScimType) => (type === 'User' ? Schemas.User : Schemas.Group)
 const facts = z.record(z.string(), z.json())
 
 /** What a client wrote, checked against the schema; what the schema does not know is left out. Throws `ScimFault`. */
@@ -42,33 +39,16 @@ export function readResource(type: ScimType, body: unknown): Facts {
   refuseUnkept(body)
   const given = facts.safeParse(body)
   if (!given.success) throw new ScimFault(400, 'invalidSyntax', 'a resource must be a JSON object')
-  return guarded(() => stored(new (schemaOf(type))(withBooleans(given.data), 'in')))
+  const folded = foldResource(shapeOf(type), given.data)
+  return guarded(() => stored(new (schemaOf(type))(folded, 'in')))
 }
 
 /** A resource with a patch applied to it; undefined where nothing changes. Throws `ScimFault`. */
-export async function patchResource(type: ScimType, before: Facts, body: unknown): Promise<Facts | undefined> {
+export function patchResource(type: ScimType, before: { id: string; data: Facts }, body: unknown): Facts | undefined {
   refuseUnkept(body)
-  const operations = normalisePatch(body)
-  const Schema = schemaOf(type)
-  let current = before
-  let changed = false
-  for (const operation of operations) {
-    // One by one: whether a value is there to be replaced depends on what came before.
-    for (const { lenient, ...each } of operation(current)) {
-      const after = await guardedAsync(async () => {
-        const patch = new Messages.PatchOp({ schemas: [Messages.PatchOp.id], Operations: [each] })
-        return patch.apply(new Schema({ ...current, id: 'x' }, 'out'))
-      }).catch((error: unknown) => {
-        if (lenient === true && error instanceof ScimFault && error.scimType === 'invalidPath') return undefined
-        throw error
-      })
-      if (after === undefined) continue
-      current = stored(after)
-      changed = true
-    }
-  }
   // What a patch made must be a whole resource.
-  return changed ? readResource(type, current) : undefined
+  const after = readResource(type, applyPatch(shapeOf(type), before, body))
+  return isDeepStrictEqual(after, before.data) ? undefined : after
 }
 
 export interface ScimMeta {
@@ -84,18 +64,27 @@ export function tellResource(type: ScimType, data: Facts, meta: ScimMeta, base: 
     {
       ...data,
       id: meta.id,
-      meta: {
-        resourceType: type,
-        created: new Date(meta.createdAt.epochMilliseconds),
-        lastModified: new Date(meta.updatedAt.epochMilliseconds),
-        version: versionOf(meta),
-      },
+      meta: metaFacts(type, meta),
     },
     'out',
     `${base}/${type}s`,
     attributes,
   )
   return facts.parse(JSON.parse(JSON.stringify(told)))
+}
+
+/** A resource as filters see it. */
+export function seenResource(type: ScimType, data: Facts, meta: ScimMeta, base: string): Facts {
+  return { ...data, id: meta.id, meta: { ...metaFacts(type, meta), location: `${base}/${type}s/${meta.id}` } }
+}
+
+function metaFacts(type: ScimType, meta: ScimMeta) {
+  return {
+    resourceType: type,
+    created: new Date(meta.createdAt.epochMilliseconds).toISOString(),
+    lastModified: new Date(meta.updatedAt.epochMilliseconds).toISOString(),
+    version: versionOf(meta),
+  }
 }
 
 /** A weak ETag. */
@@ -109,8 +98,11 @@ type Attributes = NonNullable<ReturnType<typeof attributesOf>>
 const ATTRIBUTE = /^(?:urn:[\w.:-]{1,200}:)?[A-Za-z$][\w$-]*(?:\.[A-Za-z$][\w$-]*)?$/
 
 /** Which attributes an answer has: `attributes` or `excludedAttributes` of the query. Throws `ScimFault`. */
-export function attributesOf(query: { attributes?: string | undefined; excludedAttributes?: string | undefined }) {
-  const { attributes, excludedAttributes } = query
+export function attributesOf(
+  type: ScimType,
+  query: { attributes?: string | undefined; excludedAttributes?: string | undefined },
+) {
+  const [attributes, excludedAttributes] = [foldNames(type, query.attributes), foldNames(type, query.excludedAttributes)]
   if (attributes === undefined && excludedAttributes === undefined) return undefined
   for (const list of [attributes, excludedAttributes])
     if (list !== undefined && !list.split(',').every((name) => name.trim() === '' || ATTRIBUTE.test(name.trim())))
@@ -124,9 +116,19 @@ export function attributesOf(query: { attributes?: string | undefined; excludedA
   )
 }
 
-/** Those of some resources that a filter wants. Throws `ScimFault` for a filter that cannot be read. */
-export function matching(filter: string, resources: readonly Facts[]): Facts[] {
-  return guarded(() => z.array(facts).parse(new Types.Filter(filter).match([...resources])))
+/** A list of names as the schema spells them. Those that it does not know stay as they are. */
+function foldNames(type: ScimType, list: string | undefined): string | undefined {
+  const shape = shapeOf(type)
+  return list
+    ?.split(',')
+    .map((name) => {
+      const named = placeOf(shape, name)
+      if (named === undefined || (named.attribute === undefined && named.extension === undefined)) return name.trim()
+      if (named.attribute === undefined) return named.extension
+      const { extension, attribute, sub } = named
+      return `${extension === undefined ? '' : `${extension}:`}${attribute.name}${sub === undefined ? '' : `.${sub.name}`}`
+    })
+    .join(',')
 }
 
 /** A list as RFC 7644 §3.4.2 has it. */
@@ -168,25 +170,10 @@ function stored(resource: object): Facts {
   return rest
 }
 
-/** Entra writes "True" and "False" where the schema has booleans. */
-function withBooleans(resource: Facts): Facts {
-  return Object.fromEntries(
-    Object.entries(resource).map(([name, value]) => [name, name.toLowerCase() === 'active' ? booleanOf(value) : value]),
-  )
-}
-
 /** The library throws errors of its own, and TypeErrors for values that do not fit. Their words hold no values but names. */
 function guarded<Value>(work: () => Value): Value {
   try {
     return work()
-  } catch (error) {
-    throw faultOf(error)
-  }
-}
-
-async function guardedAsync<Value>(work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work()
   } catch (error) {
     throw faultOf(error)
   }
@@ -197,11 +184,7 @@ function faultOf(error: unknown): ScimFault {
   const said = error instanceof Error ? told(error.message) : 'it does not fit the schema'
   if (!(error instanceof Types.Error)) return new ScimFault(400, 'invalidValue', said)
   const status = error.status >= 400 && error.status < 500 ? error.status : 400
-  return new ScimFault(
-    status,
-    error.scimType ?? 'invalidValue',
-    error.scimType === 'invalidFilter' ? 'the filter cannot be read' : said,
-  )
+  return new ScimFault(status, error.scimType ?? 'invalidValue', said)
 }
 
 /** Words that the library quotes and that are nobody's: names of attributes and types, operations. */

@@ -4,22 +4,15 @@ import { RevenantError } from '../../../domain/error.ts'
 import type { Facts } from '../../../domain/leaf.ts'
 import { scimOptions } from '../../../intake/sources/scim.ts'
 import { failedFeed, sawFeed } from '../../../store/feed.ts'
+import { noteFault } from '../../../store/feed-fault.ts'
 import type { ScimResourceRow, ScimType } from '../../../store/scim-resource.ts'
 import { openThrottle } from '../../throttle.ts'
 import { openBearers } from '../bearer.ts'
 import type { FeedHttpDeps } from '../deps.ts'
 import { ScimFault } from './fault.ts'
+import { listStored } from './list.ts'
 import { attributesOf, discovery, listOf, MOST_RESULTS, tellResource, versionOf } from './protocol.ts'
-import {
-  createResource,
-  deleteResource,
-  listStored,
-  metaOf,
-  patchStored,
-  readStored,
-  replaceResource,
-  type Tenant,
-} from './resources.ts'
+import { createResource, deleteResource, metaOf, patchStored, readStored, replaceResource, type Tenant } from './resources.ts'
 
 const BODY_LIMIT = 1_048_576
 const HEARD_MS = 60_000
@@ -62,6 +55,18 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
     }
     return { feed, options: found.options }
   }
+  // A refused write may have been a departure: it stands until one of the same user is taken, or a person dismisses it.
+  const noteRefused = async (request: FastifyRequest, { status, detail }: ScimAnswer): Promise<void> => {
+    if (!isWrite(request) || status === 401 || status === 429) return
+    const feed = (await find(request.headers.authorization))?.pushed.feed
+    if (feed === undefined) return
+    const [, type, key] = /^\/scim\/v2\/(User|Group)s(?:\/([0-9a-f-]{36})(?![^?]))?(?:$|[/?])/i.exec(request.url) ?? []
+    const fault = `${request.method} of a ${type ?? 'thing that there is not'} was refused (${status}): ${detail}`
+    deps.logger.warn({ feed: feed.name, method: request.method, status, fault: detail }, 'a SCIM request was refused')
+    // A group says nothing of who has left.
+    if (type === 'Group') await failedFeed(deps.db, feed.id, fault, deps.now())
+    else await noteFault(deps.db, feed.id, { key, fault, saidAt: deps.now() }, deps.now())
+  }
   await app.register(
     async (scim) => {
       scim.removeAllContentTypeParsers()
@@ -70,9 +75,15 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
         { parseAs: 'string', bodyLimit: BODY_LIMIT },
         (_request, body, done) => done(null, jsonOf(String(body))),
       )
-      scim.setErrorHandler((error, request, reply) => sendFault(reply, error, request, deps))
-      scim.setNotFoundHandler((_request, reply) =>
-        sendFault(reply, new ScimFault(404, undefined, 'there is nothing of that name'), _request, deps),
+      const refuse = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+        await noteRefused(request, faultOf(error)).catch((err: unknown) =>
+          deps.logger.error({ err }, 'a refused SCIM request could not be noted'),
+        )
+        return sendFault(reply, error, request, deps)
+      }
+      scim.setErrorHandler((error, request, reply) => refuse(error, request, reply))
+      scim.setNotFoundHandler((request, reply) =>
+        refuse(new ScimFault(404, undefined, 'there is nothing of that name'), request, reply),
       )
       for (const type of ['User', 'Group'] as const) addResources(scim, deps, tenantOf, type)
       for (const what of ['ServiceProviderConfig', 'ResourceTypes', 'Schemas'] as const) {
@@ -104,7 +115,7 @@ function addResources(
 ): void {
   const tell = (request: FastifyRequest, row: ScimResourceRow): Facts => {
     const { attributes, excludedAttributes } = queryOf(request)
-    return tellResource(type, row.data, metaOf(row), baseOf(request), attributesOf({ attributes, excludedAttributes }))
+    return tellResource(type, row.data, metaOf(row), baseOf(request), attributesOf(type, { attributes, excludedAttributes }))
   }
   const send = (request: FastifyRequest, reply: FastifyReply, row: ScimResourceRow, status = 200) => {
     const told = tell(request, row)
@@ -113,24 +124,8 @@ function addResources(
   const of = (request: FastifyRequest) => {
     return { type, id: ofOne.parse(request.params).id, ifMatch: request.headers['if-match'] }
   }
-  const checkAttributes = (request: FastifyRequest) => void attributesOf(queryOf(request))
-  // A refused write may have been a departure: it stands as a fault of the source until something is taken again.
-  const writing = async <Value>(
-    request: FastifyRequest,
-    tenant: Tenant,
-    work: (tenant: Tenant) => Promise<Value>,
-  ): Promise<Value> => {
-    checkAttributes(request)
-    try {
-      return await work(tenant)
-    } catch (error) {
-      if (error instanceof ScimFault && error.status === 400) {
-        deps.logger.warn({ feed: tenant.feed.name, method: request.method, fault: error.message }, 'a SCIM request was refused')
-        await failedFeed(deps.db, tenant.feed.id, `${request.method} of a ${type} was refused: ${error.message}`, deps.now())
-      }
-      throw error
-    }
-  }
+  // Before anything is written.
+  const checkAttributes = (request: FastifyRequest) => void attributesOf(type, queryOf(request))
   const path = `/${type}s`
   scim.get(path, async (request, reply) => list(deps, await tenantOf(request), type, request, reply, queryOf(request), tell))
   scim.post(`${path}/.search`, async (request, reply) => {
@@ -138,7 +133,9 @@ function addResources(
     return list(deps, tenant, type, request, reply, parsed(searchBody, request.body), tell)
   })
   scim.post(path, { bodyLimit: BODY_LIMIT }, async (request, reply) => {
-    const row = await writing(request, await tenantOf(request), (tenant) => createResource(deps, tenant, type, request.body))
+    const tenant = await tenantOf(request)
+    checkAttributes(request)
+    const row = await createResource(deps, tenant, type, request.body)
     return send(request, reply.header('location', `${baseOf(request)}${path}/${row.id}`), row, 201)
   })
   scim.get(`${path}/:id`, async (request, reply) => {
@@ -147,20 +144,20 @@ function addResources(
       return reply.code(304).header('etag', versionOf(row)).send()
     return send(request, reply, row)
   })
-  scim.put(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
-    send(
-      request,
-      reply,
-      await writing(request, await tenantOf(request), (tenant) => replaceResource(deps, tenant, of(request), request.body)),
-    ),
-  )
-  scim.patch(`${path}/:id`, { bodyLimit: BODY_LIMIT }, async (request, reply) =>
-    send(
-      request,
-      reply,
-      await writing(request, await tenantOf(request), (tenant) => patchStored(deps, tenant, of(request), request.body)),
-    ),
-  )
+  for (const [method, change] of [
+    ['PUT', replaceResource],
+    ['PATCH', patchStored],
+  ] as const)
+    scim.route({
+      method,
+      url: `${path}/:id`,
+      bodyLimit: BODY_LIMIT,
+      handler: async (request, reply) => {
+        const tenant = await tenantOf(request)
+        checkAttributes(request)
+        return send(request, reply, await change(deps, tenant, of(request), request.body))
+      },
+    })
   scim.delete(`${path}/:id`, async (request, reply) => {
     await deleteResource(deps, await tenantOf(request), of(request))
     return reply.code(204).send()
@@ -203,6 +200,11 @@ async function list(
   return reply.type(SCIM_JSON).send(JSON.stringify(answer))
 }
 
+/** Whether a request may have been meant to change something. */
+function isWrite({ method, url }: FastifyRequest): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && !/\/\.search(?:$|\?)/.test(url)
+}
+
 function queryOf(request: FastifyRequest): ListQuery {
   return parsed(listQuery, request.query)
 }
@@ -237,7 +239,13 @@ function sendFault(reply: FastifyReply, error: unknown, request: FastifyRequest,
     .send(JSON.stringify({ schemas: [ERROR], status: String(status), ...(scimType === undefined ? {} : { scimType }), detail }))
 }
 
-function faultOf(error: unknown): { status: number; scimType: string | undefined; detail: string } {
+interface ScimAnswer {
+  status: number
+  scimType: string | undefined
+  detail: string
+}
+
+function faultOf(error: unknown): ScimAnswer {
   if (error instanceof ScimFault) return { status: error.status, scimType: error.scimType, detail: error.message }
   if (error instanceof RevenantError && error.code === 'INPUT_INVALID')
     return { status: 400, scimType: 'invalidValue', detail: error.message }
