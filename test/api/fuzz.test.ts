@@ -39,6 +39,7 @@ describe('whatever is sent to whatever address', () => {
       rate: NO_RATE,
       auditors: await readAuditorTokens([{ name: 'grc', token: 'env:GRC_TOKEN' }]),
       config: {
+        sources: [{ name: 'idp', source: 'scim', tokens: ['env:IDP_TOKEN'] }],
         systems: [
           {
             name: 'api',
@@ -106,6 +107,7 @@ describe('whatever is sent to whatever address', () => {
   const known = () => [...idsOf.values()].flat()
   /** What may stand for the parameters of this path. */
   const fillings = (path: string): string[] => {
+    if (path.startsWith('/v1/sources/{name}')) return ['idp']
     if (path.endsWith('/{name}')) return ['leavers', 'coverage', 'findings']
     if (path.includes('{index}')) return ['0', '1']
     return idsOf.get(/^\/v1\/(\w+)\/\{id\}/.exec(path)?.[1] ?? '') ?? []
