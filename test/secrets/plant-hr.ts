@@ -74,7 +74,7 @@ export async function plantHr(marks: Marks, env: Record<string, string>, house: 
     await post(event('e-4'), 401, undefined, { 'x-bamboohr-signature': mark('no signature') })
     await post(`{"type":"${mark('no JSON')}`, 422)
     await post(event('broken'), 503)
-    await post(event('odd'), 422)
+    await post(event('odd'), 503)
     expect(await run('sources pull hr-report')).toMatchObject({ exit: 0 })
     report = {
       Report_Entry: [
@@ -100,7 +100,8 @@ export async function plantHr(marks: Marks, env: Record<string, string>, house: 
     for (const name of reports) note(`report ${name}`, readFileSync(house.path(`drop/rejected/${name}`), 'utf8'))
     // What was dropped is what was dropped, wherever it lies now.
     for (const name of rejected) if (!reports.includes(name)) rmSync(house.path(`drop/rejected/${name}`))
-    await run('sources list')
+    for (const line of ['list', 'faults', 'faults --json', 'out-of-sight hr-report', 'dismiss-faults hr-report'])
+      await run(`sources ${line}`)
   }
   const stop = async () => {
     server.closeAllConnections()

@@ -63,8 +63,17 @@ export async function plantSignals(marks: Marks, env: Record<string, string>, ho
     const jti = mark('polled jti')
     transmitter.waiting.set(jti, await transmitter.sign({ ...hint('leaver-scim'), jti }))
     transmitter.waiting.set(mark('refused jti'), mark('polled junk'))
-    for (const name of ['secret', 'key', 'token', 'wrong'])
-      expect([name, await run(`sources pull signals-${name}`)]).toMatchObject([name, { exit: name === 'wrong' ? 1 : 0 }])
+    const pulls = [
+      ['secret', 1, /polled tokens were refused for good \(1,/],
+      ['key', 0, /^$/],
+      ['token', 0, /^$/],
+      ['wrong', 1, /transmitter/],
+    ] as const
+    for (const [name, exit, stderr] of pulls)
+      expect([name, await run(`sources pull signals-${name}`)]).toMatchObject([
+        name,
+        { exit, stderr: expect.stringMatching(stderr) },
+      ])
     expect([...transmitter.waiting.keys()].filter((each) => each === jti)).toEqual([])
   }
   return { sources, tell, stop: () => transmitter.stop() }
