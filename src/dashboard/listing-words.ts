@@ -70,13 +70,7 @@ const OUTCOMES: Record<TurnOutcome, Mark> = {
 export function inventoryMark({ inventory, running, fault, last, looks }: Inventory): Mark {
   if (inventory === null)
     return { label: 'Not configured', look: 'none', icon: 'dash', means: 'Nobody is looked for there any more.' }
-  if (fault !== null)
-    return {
-      label: 'Could not look',
-      look: 'doubt',
-      icon: 'question',
-      means: `Its last turn could not ask: ${faultWords(fault)}.`,
-    }
+  if (fault !== null) return couldNotLook(fault)
   if (running) return { label: 'Being asked', look: 'plain', icon: 'reload', means: 'A turn runs now.' }
   if (last === null)
     return looks?.people === 0
@@ -141,15 +135,13 @@ export function lookMark(listing: Listing, without: readonly string[]): Mark {
   }
 }
 
+function couldNotLook(fault: Parameters<typeof faultWords>[0]): Mark {
+  return { label: 'Could not look', look: 'doubt', icon: 'question', means: `Its last turn could not ask: ${faultWords(fault)}.` }
+}
+
 /** An identity at a system where no look at it is on record. */
 export function noLookMark({ inventory, fault }: Inventory): Mark {
-  if (fault !== null)
-    return {
-      label: 'Could not look',
-      look: 'doubt',
-      icon: 'question',
-      means: `Its last turn could not ask: ${faultWords(fault)}.`,
-    }
+  if (fault !== null) return couldNotLook(fault)
   const means =
     inventory?.by === 'principal'
       ? 'It is looked for by the accounts of its credentials there: without one, never.'

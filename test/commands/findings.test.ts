@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand } from '../../src/commands/program.ts'
 import { newId } from '../../src/domain/id.ts'
@@ -9,6 +8,7 @@ import { syncFeeds } from '../../src/store/feed.ts'
 import { saveFindings } from '../../src/store/finding.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { furnish } from '../servers/furnish.ts'
+import { hear } from './heard.ts'
 
 /** What the commands say of a finding that is about a source, and about nobody and no system. */
 describe('findings about a source', { timeout: 60_000 }, () => {
@@ -46,27 +46,10 @@ describe('findings about a source', { timeout: 60_000 }, () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   async function run(...words: string[]): Promise<string> {
-    const said = { out: '', err: '' }
-    const exit = await runCommand({
-      argv: ['--config', file, 'findings', ...words],
-      configPath: file,
-      io: {
-        out: (text) => {
-          said.out += text
-        },
-        err: (text) => {
-          said.err += text
-        },
-        stdin: () => Readable.from([]),
-        columns: 200,
-        isTTY: false,
-        colour: false,
-        cwd: folder,
-        signal: new AbortController().signal,
-      },
-    })
-    expect([exit, said.err]).toEqual([0, ''])
-    return said.out
+    const { io, heard } = hear(folder, 200)
+    const exit = await runCommand({ argv: ['--config', file, 'findings', ...words], configPath: file, io })
+    expect([exit, heard.err]).toEqual([0, ''])
+    return heard.out
   }
 
   it('name it', async () => {

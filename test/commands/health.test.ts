@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand } from '../../src/commands/program.ts'
 import { type Authority, makeAuthority } from '../servers/certificates.ts'
+import { hear } from './heard.ts'
 
 let folder: string
 let authority: Authority
@@ -47,26 +47,9 @@ async function serve(
 async function health(config: string, ...args: string[]): Promise<{ exit: number; out: string; err: string }> {
   const file = join(folder, 'revenant.yaml')
   await writeFile(file, config)
-  const said = { out: '', err: '' }
-  const exit = await runCommand({
-    argv: ['--config', file, 'health', ...args],
-    configPath: 'nowhere.yaml',
-    io: {
-      out: (text) => {
-        said.out += text
-      },
-      err: (text) => {
-        said.err += text
-      },
-      stdin: () => Readable.from([]),
-      columns: 80,
-      isTTY: false,
-      colour: false,
-      cwd: folder,
-      signal: new AbortController().signal,
-    },
-  })
-  return { exit, ...said }
+  const { io, heard } = hear(folder, 80)
+  const exit = await runCommand({ argv: ['--config', file, 'health', ...args], configPath: 'nowhere.yaml', io })
+  return { exit, ...heard }
 }
 
 describe('revenant health', () => {
@@ -112,16 +95,7 @@ describe('revenant health', () => {
   }, 20_000)
 
   it('exits 1 without a file', async () => {
-    const io = {
-      out: () => {},
-      err: () => {},
-      stdin: () => Readable.from([]),
-      columns: 80,
-      isTTY: false,
-      colour: false,
-      cwd: folder,
-    }
     const argv = ['--config', join(folder, 'none.yaml'), 'health', '--json']
-    expect(await runCommand({ argv, configPath: '', io: { ...io, signal: new AbortController().signal } })).toBe(1)
+    expect(await runCommand({ argv, configPath: '', io: hear(folder, 80).io })).toBe(1)
   })
 })

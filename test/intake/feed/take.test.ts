@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +13,7 @@ import type { Store } from '../../../src/store/db.ts'
 import { silences, syncFeeds } from '../../../src/store/feed.ts'
 import { statementPage } from '../../../src/store/feed-page.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
+import { insertSession } from '../../../src/store/session.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
 import { type House, NOW, openHouse } from '../house.ts'
 
@@ -58,6 +60,16 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
   })
   const take = async (feed: Feed, ...said: Said[]) =>
     (await takeStatements(feed, said, { ...house.deps, actor: `feed ${feed.name}` })).map(({ outcome }) => outcome)
+  /** A session of the page that is theirs. */
+  const signIn = (who: string) =>
+    insertSession(
+      store.db,
+      {
+        ...{ id: newId(), digest: randomBytes(32), actor: who, role: 'viewer', via: 'link', bearers: [who] },
+        ...{ address: null, agent: null, expiresAt: house.now().add({ hours: 1 }) },
+      },
+      house.now(),
+    )
   const row = async (who: string) => (await findIdentities(store.db, [who])).get(who)
   const left = async (who: string) => (await row(who))?.terminated_at?.toString() ?? null
   const held = async (feed: Feed) =>
@@ -157,9 +169,14 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     const [suspending, asking] = [await one({ inactive: 'suspend' }), await one({ inactive: 'ask' })]
     const [a, b] = [somebody(), somebody()]
     await take(suspending, say(a, { is: 'active' }))
+    await signIn(a)
     expect(await take(suspending, say(a, { is: 'inactive' }))).toEqual(['suspended'])
     expect(await row(a)).toMatchObject({ terminated_at: null, suspended_at: house.now() })
     expect(await take(suspending, say(a, { is: 'active' }))).toEqual(['reinstated'])
+    // Though nothing was used meanwhile: whoever is back signs in anew.
+    expect(await store.db.selectFrom('session').select('ended_by').where('actor', '=', a).execute()).toEqual([
+      { ended_by: 'suspended' },
+    ])
     expect(await row(a)).toMatchObject({ terminated_at: null, suspended_at: null })
 
     await take(asking, say(b, { is: 'active' }))
