@@ -11,6 +11,7 @@ import fastify, {
 import { errorCode, RevenantError } from '../domain/error.ts'
 import { isLoopback, isLoopbackHost } from '../domain/loopback.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { endBadConnection } from './client-error.ts'
 import { sendProblem } from './problem.ts'
 
 export interface ServerOptions {
@@ -149,10 +150,7 @@ function applicationOptions({ trust }: ServerOptions, serverFactory: FastifyServ
       if (isApi(request)) sendProblem(reply, 400, 'The address is too long or cannot be decoded.')
       else refuse(reply, 400)
     },
-    clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-      else socket.destroy()
-    },
+    clientErrorHandler: endBadConnection,
   }
 }
 

@@ -191,7 +191,7 @@ describe('manners', () => {
     ['a path that cannot be decoded', `GET /%zz${MARK} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`, 400],
     ['garbage', `\u0016\u0003\u0001${MARK}\r\n\r\n`, 400],
     ['a method nobody knows', `STEAL /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n`, 400],
-    ['headers past 16 KiB', `GET /healthz HTTP/1.1\r\nhost: localhost\r\na: ${'x'.repeat(17_000)}\r\n\r\n`, 400],
+    ['headers past 16 KiB', `GET /healthz HTTP/1.1\r\nhost: localhost\r\na: ${'x'.repeat(17_000)}\r\n\r\n`, 431],
     [
       'a body',
       `POST /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n{`,
