@@ -289,6 +289,22 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     expectNothingWrong(operator)
   })
 
+  it('tells what is wrong with rows, and what may be', async () => {
+    const { page } = operator
+    await open(page, 'setup/guide', 'Setup')
+    const rows = 'external_id,name,kind,owner\nexport,Export,service,nobody-known\n,Nameless,service,gil\n'
+    await page.getByText('Bring in more').first().click()
+    await page.getByLabel('Or rows, pasted').first().fill(rows)
+    await page.getByRole('button', { name: 'Only check' }).first().click()
+    const said = page.getByRole('status').filter({ hasText: 'Checked, nothing written' })
+    await said.getByText('1 bad row').waitFor()
+    await said.getByText('line 3, external_id').waitFor()
+    await said.getByText('1 thing that may be wrong, of rows that were taken').waitFor()
+    await said.getByText('line 2, owner: names an owner whom nobody knows').waitFor()
+    await inspect(page, 'import-warnings')
+    expectNothingWrong(operator)
+  })
+
   it('shows what a leaver answers for as a tree, hands over, and transfers what is left', async () => {
     const { page } = operator
     const robots = 'external_id,name,kind,owner\nrobot,Robot,service,gil\nhelper,Helper,agent,robot\n'
@@ -390,6 +406,7 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     await rowOf(page, 'Gil Ito').getByRole('link', { name: 'its credential' }).click()
     await page.getByRole('heading', { name: 'root at api', level: 1 }).waitFor()
     await page.locator('.head .badge', { hasText: 'Handed over' }).waitFor()
+    const given = new URL(page.url()).hash.split('/').at(-1) ?? ''
     await page.getByRole('region', { name: 'Its life' }).getByRole('link', { name: 'Finn' }).waitFor()
     house.write('shared.jsonl', `${JSON.stringify({ ...row, secret: { token: 'the-new-one' } })}\n`)
     await ran('import', 'credentials', 'shared.jsonl')
@@ -398,6 +415,8 @@ describe.skipIf(!hasBrowser)('sources of leavers on the page (chromium)', { time
     await inspect(page, 'credential-handed-over')
     await open(page, `identities/${await idOf('gil')}`, 'Gil Ito')
     await page.getByRole('region', { name: 'Where it is let in' }).getByText('handed over').first().waitFor()
+    await ran('credentials', 'retire', given)
+    await page.getByRole('region', { name: 'Handovers' }).getByText('1 off the list without that proof').waitFor()
     expectNothingWrong(operator)
   })
 

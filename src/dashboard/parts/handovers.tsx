@@ -44,9 +44,10 @@ export function Handovers({ id }: { id: string }): JSX.Element {
           },
           {
             head: 'Refused',
-            cell: ({ credentials: { total, refused, open } }) => (
+            cell: ({ credentials: { total, refused, retired, open } }) => (
               <>
                 {figure(refused)} of {figure(total)}
+                {retired === 0 ? undefined : <span class="under">{figure(retired)} off the list without that proof</span>}
                 {open === 0 ? undefined : <span class="under overdue">{figure(open)} still let in</span>}
               </>
             ),

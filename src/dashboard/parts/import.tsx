@@ -82,7 +82,7 @@ function givenOf(file: File | undefined, text: string): (Given & { content: Blob
 }
 
 function Outcome({ answer }: { answer: ImportAnswer }): JSX.Element {
-  const { dryRun, read, created, updated, unchanged, skipped, reinstated, bad, badTotal, dueNow, stopped } = answer
+  const { dryRun, read, created, updated, unchanged, skipped, reinstated, dueNow, stopped } = answer
   const counts = [
     `${created} new`,
     `${updated} changed`,
@@ -97,22 +97,39 @@ function Outcome({ answer }: { answer: ImportAnswer }): JSX.Element {
         {dueNow > 0 ? ` ${countOf(dueNow, 'credential')} due now.` : ''}
         {stopped ? ' It was cut short.' : ''}
       </p>
-      {badTotal === 0 ? undefined : (
-        <>
-          <p>
-            <b class="overdue">{countOf(badTotal, 'bad row')}</b>
-            {badTotal > bad.length ? `, the first ${bad.length}` : ''}:
-          </p>
-          <ul class="small">
-            {bad.map(({ line, field, message }) => (
-              <li key={`${line}${field ?? ''}`}>
-                line {line}
-                {field === null ? '' : `, ${field}`}: {message}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <Lines head={<b class="overdue">{countOf(answer.badTotal, 'bad row')}</b>} lines={answer.bad} total={answer.badTotal} />
+      <Lines
+        head={<b>{countOf(answer.warningTotal, 'thing')} that may be wrong, of rows that were taken</b>}
+        lines={answer.warnings}
+        total={answer.warningTotal}
+      />
     </div>
+  )
+}
+
+interface LinesProps {
+  head: JSX.Element
+  lines: readonly { line: number; field: string | null; message: string }[]
+  /** All there are: of very many the first are told. */
+  total: number
+}
+
+function Lines({ head, lines, total }: LinesProps): JSX.Element | undefined {
+  if (total === 0) return undefined
+  return (
+    <>
+      <p>
+        {head}
+        {total > lines.length ? `, the first ${lines.length}` : ''}:
+      </p>
+      <ul class="small">
+        {lines.map(({ line, field, message }) => (
+          <li key={`${line} ${field ?? ''} ${message}`}>
+            line {line}
+            {field === null ? '' : `, ${field}`}: {message}
+          </li>
+        ))}
+      </ul>
+    </>
   )
 }
