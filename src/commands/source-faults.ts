@@ -1,4 +1,5 @@
 import { dismissFeedFaults } from '../intake/feed/dismiss-faults.ts'
+import { feedNamed } from '../intake/feed/feed-named.ts'
 import { feedFaults } from '../store/feed-fault.ts'
 import { type CommandContext, operator, withRuntime } from './context.ts'
 import { done, EXIT, json, line } from './io.ts'
@@ -11,7 +12,9 @@ const NO_KEY = '-'
 /** `revenant sources faults [--source NAME]` */
 export async function faults(context: CommandContext, options: { json: boolean; source?: string }): Promise<number> {
   return withRuntime(context, async (runtime) => {
-    const rows = await feedFaults(runtime.store.db, options.source, MOST)
+    const { db } = runtime.store
+    if (options.source !== undefined) await feedNamed(db, options.source)
+    const rows = await feedFaults(db, options.source, MOST)
     const { io } = context
     if (options.json) {
       for (const row of rows) json(io, row)
@@ -32,6 +35,7 @@ export async function faults(context: CommandContext, options: { json: boolean; 
         }),
       ),
     )
+    if (rows.length === MOST) line(io, `\nThe last ${MOST} are shown; there may be more.`)
     line(
       io,
       '\nEach stands until the source says the same of them well. `revenant sources dismiss-faults NAME KEY...` once you have seen to it.',
