@@ -43,7 +43,41 @@ describe('config', { timeout: 120_000 }, () => {
     })
     const { exit, stdout } = await house.run(['config', 'check', '--json'], { config: 'good.yaml' })
     expect(exit).toBe(0)
-    expect(JSON.parse(stdout)).toEqual({ file: 'good.yaml', ok: true, systems: 1, sinks: 1 })
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ file: 'good.yaml', ok: true },
+      ...{ systems: 1, sources: 0, sinks: 1, secretManagers: 0 },
+    })
+  })
+
+  const SOURCES = `sources:
+  - { name: directory, source: scim, tokens: ["env:SCIM"] }
+  - { name: exports, source: files, folder: /srv/exports }
+`
+  const MANAGERS = `secretManagers:
+  - { name: kv, manager: vault, address: "https://vault.internal", auth: { method: token, token: "env:VAULT" } }
+`
+  it.each<[string, string, string, Record<string, number>]>([
+    ['sources alone', SOURCES, '2 sources of leavers', { systems: 0, sources: 2, sinks: 0, secretManagers: 0 }],
+    [
+      'everything',
+      GOOD + SOURCES + MANAGERS,
+      '1 system, 2 sources of leavers, 1 receiver of alerts, 1 secret manager',
+      { systems: 1, sources: 2, sinks: 1, secretManagers: 1 },
+    ],
+    [
+      'nothing',
+      '{}\n',
+      'No systems, no sources and no receivers of alerts yet',
+      { systems: 0, sources: 0, sinks: 0, secretManagers: 0 },
+    ],
+  ])('check counts what the file has: %s', async (_what, text, words, counts) => {
+    house.write('counted.yaml', text)
+    const [said, { stdout }] = await Promise.all([
+      house.run(['config', 'check'], { config: 'counted.yaml' }),
+      house.run(['config', 'check', '--json'], { config: 'counted.yaml' }),
+    ])
+    expect(said).toMatchObject({ exit: 0, stdout: `counted.yaml: no faults. ${words}.\n`, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual({ file: 'counted.yaml', ok: true, ...counts })
   })
 
   it('check warns of incidents that nothing would close, and passes the file', async () => {

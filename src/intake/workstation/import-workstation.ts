@@ -5,7 +5,9 @@ import { type Aside, aside, type Found } from '../found/candidate.ts'
 import type { FoundReport } from '../found/found-report.ts'
 import { type FoundDeps, type FoundWords, importFound } from '../found/import-found.ts'
 import { readStore, textOf } from './read-store.ts'
-import { atHosts, readSshConfig, type SshHost } from './ssh-folder.ts'
+import { readSshConfig, type SshHost } from './ssh-config.ts'
+import { atHosts } from './ssh-folder.ts'
+import { openIncluded } from './ssh-include.ts'
 import { foundIn, notOne, type Stored } from './stored.ts'
 import { isStoreFolder, type Store, storeAt } from './stores.ts'
 import { type WalkedFile, walk } from './walk.ts'
@@ -102,7 +104,7 @@ async function readHosts(root: string, path: string): Promise<readonly SshHost[]
   if ('reason' in file) return file.isMissing === true ? [] : 'unread'
   const text = textOf(file.bytes)
   try {
-    return text === undefined ? 'unread' : await readSshConfig(text)
+    return text === undefined ? 'unread' : await readSshConfig({ file: path, text }, openIncluded(root, path))
   } catch {
     return 'unread'
   }
