@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openBox } from '../../src/custody/box.ts'
 import { isAside } from '../../src/intake/found/candidate.ts'
 import { findStored } from '../../src/intake/workstation/import-workstation.ts'
+import { readSshConfig } from '../../src/intake/workstation/ssh-config.ts'
+import { openIncluded } from '../../src/intake/workstation/ssh-include.ts'
 import { newSshKey } from '../../src/lab/ssh-key.ts'
 import { needs } from '../servers/require.ts'
 
@@ -92,6 +94,20 @@ describe('what .ssh/config includes', () => {
     })
     const of = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(said)?.[1]
     expect(`${of('hostname')}:${of('port')} ${of('user')}`).toBe(expected)
+  })
+
+  it.skipIf(!hasClient)('tries the keys that the client tries', async () => {
+    write({
+      config: 'Include @/a\nHost work\nIdentityFile @/id_a\nHost *\nIdentityFile @/id_b\n',
+      a: 'Host w*\nIdentityFile @/id_c\n',
+    })
+    const file = join(home, '.ssh/config')
+    const said = execFileSync(CLIENT, ['-G', '-F', file, 'work'], { encoding: 'utf8' })
+    const keys = [...said.matchAll(/^identityfile .*\/(\S+)$/gm)].map(([, name]) => name)
+    const included = openIncluded(home, '.ssh/config')
+    const hosts = await readSshConfig({ file: '.ssh/config', text: readFileSync(file, 'utf8') }, included)
+    expect(hosts.map(({ host, keys }) => [host, [...keys.keys()].toSorted()])).toEqual([['work', keys.toSorted()]])
+    expect(keys).toHaveLength(3)
   })
 
   it.each<[string, Files]>([

@@ -456,6 +456,22 @@ describe('other stores', () => {
     ],
     ['one that may say the rest', 'id_x', 'Host a\n User anna\n IdentityFile ~/.ssh/id_x\nHost *\n Include x\n', ['unclear']],
     ['one of a condition', 'id_x', 'Host a\n User anna\n IdentityFile ~/.ssh/id_x\nMatch host a\n Include x\n', ['unclear']],
+    [
+      'a key of every block that fits',
+      'id_x',
+      'Host a\n IdentityFile ~/.ssh/id_y\nHost *\n IdentityFile ~/.ssh/id_x\n',
+      ['a:22 -'],
+    ],
+    ['no usual key beside one that is named', 'id_rsa', 'Host a\nHost *\n IdentityFile ~/.ssh/id_y\n', ['none']],
+    ['a key under a condition', 'id_x', 'Host a\nMatch host a\n IdentityFile ~/.ssh/id_x\n', ['unclear']],
+    ['a usual key beside a condition', 'id_rsa', 'Host a\nMatch host a\n IdentityFile ~/.ssh/id_x\n', ['unclear']],
+    [
+      'a key under a condition and without one',
+      'id_x',
+      'Match host a\n IdentityFile ~/.ssh/id_x\nHost a\n User anna\n IdentityFile ~/.ssh/id_x\n',
+      ['a:22 anna'],
+    ],
+    ['a usual key before one that may say another', 'id_rsa', 'Host a\n Port 22\n User anna\nHost *\n Include x\n', ['unclear']],
     ['a port that is none', 'id_x', 'Host a\n Port x\n User anna\n IdentityFile ~/.ssh/id_x\n', ['unclear']],
   ])('.ssh/config: %s', async (_what, key, text, expected) => {
     const store = storeAt(`.ssh/${key}`)

@@ -8,10 +8,8 @@ export interface SshHost {
   host: string
   port: number
   user: string | undefined
-  /** The names of the key files in the folder of the configuration. */
-  keys: readonly string[]
-  /** No file of a key is named, so that a client tries the usual ones. */
-  isUsual: boolean
+  /** The keys that a client tries, by the names of their files in the folder of the configuration: why that is unclear, where it is. */
+  keys: ReadonlyMap<string, string | undefined>
   /** Where a condition that is not looked at, or a file that is not read, may say otherwise, or a word cannot be read: what is said of that. */
   unclear: string | undefined
 }
@@ -28,6 +26,8 @@ export type ReadIncluded = (name: string) => Promise<readonly (SshText | { why: 
 const SSH_PORT = 22
 /** Looks of a host at a pattern: a configuration that was made to be slow is not read. */
 const MAX_LOOKS = 1_000_000
+/** What a client tries where its configuration names no key (`ssh_config(5)`, IdentityFile). */
+const DEFAULT_KEYS = ['id_rsa', 'id_ecdsa', 'id_ed25519', 'id_dsa']
 /** Files within files; at more the client ends with an error (`READCONF_MAX_DEPTH`). */
 const MAX_DEPTH = 16
 /** Names after `Include`, those of files that are read more than once counted again. */
@@ -56,7 +56,7 @@ interface Reader {
 
 /**
  * The hosts that a client's configuration names one by one (`ssh_config(5)`), each with what the client takes for it: of every
- * setting the first that a fitting block has, from the top. What `Match` asks is never looked at or run, and of what `Include` names only
+ * setting the first that a fitting block has, from the top, and the keys of all of them. What `Match` asks is never looked at or run, and of what `Include` names only
  * what `included` answers is read: where such a block or a file that was not read could count, the host is unclear. Throws for what cannot
  * be read, or has more hosts and patterns than anybody writes.
  */
@@ -218,9 +218,22 @@ function hostOf(name: string, blocks: readonly Block[]): SshHost[] {
   const host = (lookUp('hostname')?.[0] ?? name).replaceAll('%h', name)
   const port = lookUp('port')?.[0] ?? String(SSH_PORT)
   const user = lookUp('user')?.[0]
-  const files = lookUp('identityfile') ?? []
   if (!isHost(host) || !/^\d{1,5}$/.test(port)) unclear ??= UNREADABLE_PLACE
-  return [{ host, port: Number(port), user, keys: files.flatMap(besideConfig), isUsual: files.length === 0, unclear }]
+  return [{ host, port: Number(port), user, keys: keysOf(blocks), unclear }]
+}
+
+/** The keys that blocks name add up; the usual ones are tried where none is named at all. */
+function keysOf(blocks: readonly Block[]): Map<string, string | undefined> {
+  const naming = blocks.filter(({ settings }) => settings.has('identityfile'))
+  const keys = new Map<string, string | undefined>()
+  for (const { isSure, settings } of naming)
+    for (const name of (settings.get('identityfile') ?? []).flatMap(besideConfig))
+      if (isSure || !keys.has(name)) keys.set(name, isSure ? undefined : UNREADABLE_PLACE)
+  if (naming.some(({ isSure }) => isSure)) return keys
+  const unread = blocks.find((each) => each.unread !== undefined)?.unread
+  const unclear = unread ?? (naming.length > 0 ? UNREADABLE_PLACE : undefined)
+  for (const name of DEFAULT_KEYS) if (!keys.has(name)) keys.set(name, unclear)
+  return keys
 }
 
 /** The name of a key in the folder `.ssh`, where the configuration lies; a file elsewhere may have the same name. */

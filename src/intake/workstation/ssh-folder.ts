@@ -15,9 +15,6 @@ export function readSshKey(text: string): Stored[] {
 
 const UNREAD = 'lies beside a config that cannot be read, which may say where it belongs: import it by hand'
 
-/** What a client tries where its configuration names no key (`ssh_config(5)`, IdentityFile). */
-const DEFAULT_KEYS: ReadonlySet<string> = new Set(['id_rsa', 'id_ecdsa', 'id_ed25519', 'id_dsa'])
-
 /**
  * A key for each host that the configuration beside it names the key for, with the host's account; as it is where none does: then
  * `--map` and `--account` say it. Beside a configuration that is there and was not read, it is not certain that nothing does.
@@ -26,11 +23,12 @@ export function atHosts(store: string, found: Found, hosts: readonly SshHost[] |
   const name = found.file.split('/').at(-1) ?? ''
   if (isAside(found)) return [found]
   if (hosts === 'unread') return [setAside(found, 'unclear', UNREAD)]
-  const own = hosts.filter(({ keys, isUsual }) => (isUsual ? DEFAULT_KEYS.has(name) : keys.includes(name)))
+  const own = hosts.filter(({ keys }) => keys.has(name))
   if (own.length === 0) return [found]
   const { privateKey = '' } = openBox(found.held)
-  return own.map(({ host, port, user, unclear }) => {
-    if (unclear !== undefined) return foundIn(store, found.file, { reason: 'unclear', why: unclear })
+  return own.map(({ host, port, user, keys, unclear }) => {
+    const why = unclear ?? keys.get(name)
+    if (why !== undefined) return foundIn(store, found.file, { reason: 'unclear', why })
     const parts: StoredSecret['parts'] = user === undefined ? { privateKey } : { username: user, privateKey }
     return foundIn(store, found.file, { kinds: ['ssh'], parts, place: { ...placeOf(host), port } })
   })
