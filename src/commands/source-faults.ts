@@ -38,7 +38,7 @@ export async function faults(context: CommandContext, options: { json: boolean; 
     if (rows.length === MOST) line(io, `\nThe last ${MOST} are shown; there may be more.`)
     line(
       io,
-      '\nEach stands until the source says the same of them well. `revenant sources dismiss-faults NAME KEY...` once you have seen to it.',
+      '\nEach stands until the source says well whether they are here. `revenant sources dismiss-faults NAME KEY...` once you have seen to it.',
     )
     return EXIT.ok
   })

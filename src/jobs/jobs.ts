@@ -90,7 +90,9 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     monitorVacuum: false,
     reindex: false,
   })
-  boss.on('error', options.onError)
+  let isOver = false
+  // Of connections that are closed already the server may still say that it goes down.
+  boss.on('error', (error) => (isOver ? undefined : options.onError(error)))
   const claims = openClaims(queueConnection)
   const stopping = new AbortController()
   const running = new Set<Promise<unknown>>()
@@ -106,6 +108,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     watch?.close()
     stopping.abort(new Error('the process stops'))
     await boss.stop({ graceful: graceMs > 0, timeout: Math.max(graceMs, 1000), close: true })
+    isOver = true
     await Promise.race([Promise.allSettled(running), sleep(LAST_WORDS_MS, undefined, { ref: false })])
     await claims.close()
   }

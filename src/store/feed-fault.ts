@@ -12,8 +12,8 @@ export interface SubjectFault {
   key: string | undefined
   /** A sentence without secrets. */
   fault: string
-  /** When it was said. */
-  saidAt: Temporal.Instant
+  /** When it was said; undefined: it has no time of its own, and is said now, whatever clock the words before had. */
+  saidAt: Temporal.Instant | undefined
 }
 
 /**
@@ -27,15 +27,18 @@ export async function noteFault(
   at: Temporal.Instant,
 ): Promise<void> {
   const now = at.toString()
+  const said = (saidAt ?? at).toString()
+  const isOutrun =
+    saidAt === undefined
+      ? sql`false`
+      : sql`exists (select 1 from feed_subject where feed_id = ${feedId}::uuid and key = ${key} and said_at > ${said}::timestamptz)`
   await sql`
     insert into feed_fault as f (feed_id, key, fault, count, first_at, last_at, said_at)
     select ${feedId}::uuid,
       case when (select count(*) from feed_fault where feed_id = ${feedId}::uuid) < ${MOST_KEYS}
         or exists (select 1 from feed_fault where feed_id = ${feedId}::uuid and key = ${key}) then ${key} else '' end,
-      ${fault.slice(0, MOST_WORDS)}, 1, ${now}::timestamptz, ${now}::timestamptz, ${saidAt.toString()}::timestamptz
-    where not exists (
-      select 1 from feed_subject where feed_id = ${feedId}::uuid and key = ${key} and said_at > ${saidAt.toString()}::timestamptz
-    )
+      ${fault.slice(0, MOST_WORDS)}, 1, ${now}::timestamptz, ${now}::timestamptz, ${said}::timestamptz
+    where not ${isOutrun}
     on conflict (feed_id, key) do update set fault = excluded.fault, count = f.count + 1, last_at = excluded.last_at,
       said_at = greatest(f.said_at, excluded.said_at)
   `.execute(db)
@@ -45,13 +48,13 @@ export async function noteFault(
 export async function clearFaults(
   db: Queryable,
   feedId: string,
-  heard: readonly { key: string; saidAt: Temporal.Instant }[],
+  heard: readonly { key: string; saidAt: Temporal.Instant | undefined }[],
 ): Promise<void> {
   if (heard.length === 0) return
-  const rows = heard.map(({ key, saidAt }) => ({ key, said_at: saidAt.toString() }))
+  const rows = heard.map(({ key, saidAt }) => ({ key, said_at: saidAt?.toString() ?? null }))
   await sql`
     delete from feed_fault f using json_to_recordset(${JSON.stringify(rows)}::json) as r (key text, said_at timestamptz)
-    where f.feed_id = ${feedId}::uuid and f.key = r.key and f.key <> '' and r.said_at >= f.said_at
+    where f.feed_id = ${feedId}::uuid and f.key = r.key and f.key <> '' and coalesce(r.said_at >= f.said_at, true)
   `.execute(db)
 }
 

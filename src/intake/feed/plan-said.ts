@@ -42,7 +42,7 @@ export interface SaidPlan {
 export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Instant, decided = false): SaidPlan {
   const { subject, identity } = known
   const before = { standing: subject?.standing ?? 'active', terminatedAt: subject?.terminated_at ?? null } as const
-  const at = said.at ?? now
+  const at = saidAtOf(said, known, now)
   const word = wordOf(feed, said, before, now)
   const untouched = {
     ...{ says: undefined, hold: undefined, entry: undefined, suspendedAt: undefined, overruled: false, ...before },
@@ -56,6 +56,15 @@ export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Ins
     word.ask && before.standing !== 'terminated' && !(before.standing === 'suspended' && said.standing.is === 'inactive')
   if (asked) return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
   return { hold: undefined, ...effectOf(said, known, word, now), word: untouched.word }
+}
+
+/**
+ * When a word counts from. One without a time of its own is said now, and after all that was said before: that it is later is known by
+ * the lock under which it is taken, whatever the clocks of those who took the others showed.
+ */
+export function saidAtOf(said: Said, { subject }: Known, now: Temporal.Instant): Temporal.Instant {
+  if (said.at !== undefined) return said.at
+  return subject !== undefined && Temporal.Instant.compare(subject.said_at, now) > 0 ? subject.said_at : now
 }
 
 function askedOf({ standing, terminatedAt, ask }: Word): SaidPlan['word'] {

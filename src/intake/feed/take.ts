@@ -81,12 +81,14 @@ async function keepFaults(
   taken: readonly Taken[],
   now: Temporal.Instant,
 ): Promise<void> {
-  const heard = plans.flatMap(({ said: { key, at }, plan }, n) => {
-    return plan.ignored || taken[n]?.fault !== undefined ? [] : [{ key, saidAt: at ?? now }]
+  const heard = plans.flatMap(({ said: { key, at, standing }, plan }, n) => {
+    // What was not taken may have been a departure: another word about whether somebody is here ends it, and no other.
+    const isNothing = plan.ignored || standing.is === 'unsaid' || taken[n]?.fault !== undefined
+    return isNothing ? [] : [{ key, saidAt: at }]
   })
   await clearFaults(tx, feed.id, heard)
   for (const [n, { key, fault }] of taken.entries())
-    if (fault !== undefined) await noteFault(tx, feed.id, { key, fault, saidAt: plans[n]?.said.at ?? now }, now)
+    if (fault !== undefined) await noteFault(tx, feed.id, { key, fault, saidAt: plans[n]?.said.at }, now)
 }
 
 /** Somebody who was here leaves, or is to be asked about; somebody is back. */

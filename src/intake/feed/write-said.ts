@@ -9,7 +9,7 @@ import { writePlan } from '../identities.ts'
 import { planIdentities } from '../identity-plan.ts'
 import type { IdentityEntry } from '../identity-row.ts'
 import type { Tx } from '../transaction.ts'
-import type { Known, SaidPlan } from './plan-said.ts'
+import { type Known, type SaidPlan, saidAtOf } from './plan-said.ts'
 import { type Feed, keepSaid, keptSaid, type Said, type SaidStanding, type Taken } from './said.ts'
 
 export interface PlannedSaid {
@@ -125,8 +125,11 @@ function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, de
   if (hold !== undefined)
     return again === undefined && (said.standing.is !== 'unsaid' || before.length === 0) ? { ...NOTHING, hold } : NOTHING
   // What a person was asked, or has denied, is not done because the feed says it once more.
-  if (again !== undefined && said.standing.is !== 'active') return { ...NOTHING, waits: question !== undefined }
-  const ends = said.standing.is === 'active' || plan.says !== undefined
+  if (again !== undefined && (said.standing.is !== 'active' || plan.says === 'reinstated'))
+    return { ...NOTHING, waits: question !== undefined }
+  // Another word than the one that was denied ends it: said again after that, it is news.
+  const isOther = said.standing.is !== 'unsaid' && question === undefined && before.some((row) => !saysSame(row))
+  const ends = said.standing.is === 'active' || plan.says !== undefined || isOther
   return { ...NOTHING, apply: true, waits: question !== undefined && !ends, ends }
 }
 
@@ -145,9 +148,13 @@ function entryAt({ plan, known }: Settled, line: number): IdentityEntry[] {
   return [{ line, ...plan.entry, externalId: known.identity?.external_id ?? plan.entry.externalId }]
 }
 
-function subjectAt(feed: Feed, { said, plan, outcome, identityId, fault }: Result, now: Temporal.Instant): FeedSubjectWrite[] {
+function subjectAt(
+  feed: Feed,
+  { said, known, plan, outcome, identityId, fault }: Result,
+  now: Temporal.Instant,
+): FeedSubjectWrite[] {
   if (!outcome.apply || identityId === undefined || fault !== undefined) return []
-  const at = said.at ?? now
+  const at = saidAtOf(said, known, now)
   return [
     {
       ...{ feed_id: feed.id, key: said.key, identity_id: identityId, standing: plan.standing },
@@ -164,7 +171,7 @@ function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: Wri
   if (decided === true || fault !== undefined || says === undefined) return []
   const state = outcome.hold !== undefined ? 'held' : outcome.apply ? 'applied' : undefined
   if (state === undefined) return []
-  const at = (asked ? plan.word.at : plan.terminatedAt) ?? (state === 'held' ? now : null)
+  const at = sinceAsked(each, (asked ? plan.word.at : plan.terminatedAt) ?? (state === 'held' ? now : null))
   return [
     {
       ...{
@@ -177,6 +184,13 @@ function statementAt(feed: Feed, each: Result, { deliveryId, now, decided }: Wri
       ...{ said: keepSaid(said), state, reason: outcome.hold ?? null, delivery_id: deliveryId, at: now.toString() },
     },
   ]
+}
+
+/** A question that another word without a date renews is about the same departure: it counts from when it was first told. */
+function sinceAsked({ said: { standing }, outcome: { renews } }: Result, at: Temporal.Instant | null): Temporal.Instant | null {
+  const first = renews?.effective_at ?? null
+  if (at === null || first === null || (standing.is === 'terminated' && standing.at !== undefined)) return at
+  return Temporal.Instant.compare(first, at) < 0 ? first : at
 }
 
 const ACTIONS = {

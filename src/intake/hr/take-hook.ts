@@ -96,7 +96,7 @@ interface LookContext extends HookContext {
   begun: Temporal.Instant
 }
 
-/** The same, where the HR system cannot be asked at all: a fault of everybody whom the request names, since nobody of it is taken. */
+/** The same, where the HR system cannot be asked at all: a fault of everybody about whom it would have been asked. */
 async function lookUpAll(
   people: readonly Person[],
   known: ReadonlyMap<string, unknown>,
@@ -108,13 +108,18 @@ async function lookUpAll(
   } catch (error) {
     if (!(error instanceof RevenantError) || people.length === 0) throw error
     const again = error.code !== 'INPUT_INVALID'
-    context.faults.push(...people.map((person) => faultOf(person, error.message, again, context.begun)))
-    return []
+    const asked = people.filter((person) => isAsked(person, known))
+    context.faults.push(...asked.map((person) => faultOf(person, error.message, again, context.begun)))
+    return people.filter((person) => !isAsked(person, known))
   }
 }
 
 function faultOf({ key, at }: Person, message: string, again: boolean, begun: Temporal.Instant): HookFault {
   return { key, message, at: at === undefined || isAfter(at, begun) ? begun : at, again }
+}
+
+function isAsked({ key, type, externalId }: Person, known: ReadonlyMap<string, unknown>): boolean {
+  return type !== 'ignore' && (type === 'lookup' || (externalId === undefined && !known.has(key)))
 }
 
 /** Asks for those of whom the event does not tell enough. */
@@ -124,15 +129,13 @@ async function lookUp(
   lookup: Lookup | undefined,
   context: LookContext,
 ): Promise<Person[]> {
-  const needs = ({ key, type, externalId }: Person) =>
-    type !== 'ignore' && (type === 'lookup' || (externalId === undefined && !known.has(key)))
-  const asked = people.filter(needs)
+  const asked = people.filter((person) => isAsked(person, known))
   if (asked.length > MOST_LOOKUPS && lookup !== undefined)
     throw new RevenantError('INPUT_INVALID', `more than ${MOST_LOOKUPS} people of one request would have to be asked for`)
   const answers = lookup === undefined || asked.length === 0 ? new Map<Person, Person>() : await askAll(asked, lookup, context)
   return people.flatMap((person) => {
     const answer = answers.get(person)
-    if (lookup !== undefined && answer === undefined && needs(person)) return []
+    if (lookup !== undefined && answer === undefined && isAsked(person, known)) return []
     const found = answer === undefined ? person : merged(person, answer)
     if (found.type === 'ignore' || found.externalId !== undefined || known.has(found.key)) return [found]
     // What the HR system does not tell of somebody today may be filled in tomorrow.

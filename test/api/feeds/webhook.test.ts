@@ -83,6 +83,12 @@ describe('webhooks of HR systems', () => {
         },
         statuses: { Here: 'active', Away: 'inactive', Gone: 'terminated' },
       },
+      many: {
+        ...{ secrets: ['env:HOOK'], signature: { header: 'X-Signature', prefix: 'sha256=', signs: '{body}' } },
+        map: { people: '/people', key: '/id', type: '/type', event: '/event' },
+        ...{ types: { updated: 'lookup', gone: 'deleted' }, statuses: { Here: 'active', Gone: 'terminated' } },
+        api: { origin, path: '/{key}', password: 'env:BAMBOO_KEY', map: { externalId: '/mail', status: '/status' } },
+      },
       bamboo: { preset: 'bamboohr', secrets: ['env:BAMBOO'], api: { origin, password: 'env:BAMBOO_KEY' } },
       bob: { preset: 'hibob', secrets: ['env:BOB'], api: { origin, user: 'env:BOB_USER', password: 'env:BOB_TOKEN' } },
       alone: { preset: 'hibob', secrets: ['env:BOB'] },
@@ -306,6 +312,29 @@ describe('webhooks of HR systems', () => {
     expect((await told('own')).refused).toMatchObject({ subjects: 1_001, count: 1_003 })
     expect((await feedFaults(store.db, 'own', 2_000)).find(({ key }) => key === 'last')?.fault).toHaveLength(500)
     expect(await dismissFaults(store.db, id)).toBe(1_001)
+  })
+
+  it('takes what needs no question while the HR system cannot be asked, and notes for whom it would have been', async () => {
+    const [gone, changed, other] = [`g${++n}`, `c${n}`, `o${n}`]
+    const send = (...people: [string, string][]) => {
+      const body = JSON.stringify({ event: `e${++events}`, people: people.map(([id, type]) => ({ id, type })) })
+      const signature = createHmac('sha256', SECRETS['env:HOOK'] ?? '')
+        .update(body)
+        .digest('hex')
+      return post('many', body, { 'x-signature': `sha256=${signature}` })
+    }
+    answer = ({ url }) => ({ status: 200, body: { mail: `${url.slice(1)}@example.com`, status: 'Here' } })
+    await send([gone, 'updated'], [changed, 'updated'], [other, 'updated'])
+    house.advance(1_000)
+    answer = () => ({ status: 503, body: {} })
+    expect((await send([gone, 'gone'], [changed, 'updated'], [other, 'birthday'])).status).toBe(503)
+    expect([await stands(`${gone}@example.com`), await stands(`${changed}@example.com`)]).toEqual([expect.any(String), 'active'])
+    expect(await stands(`${gone}@example.com`)).not.toBe('active')
+    expect((await feedFaults(store.db, 'many', 10)).map(({ key }) => key)).toEqual([changed])
+    house.advance(1_000)
+    answer = ({ url }) => ({ status: 200, body: { mail: `${url.slice(1)}@example.com`, status: 'Here' } })
+    expect((await send([gone, 'gone'], [changed, 'updated'], [other, 'birthday'])).status).toBe(200)
+    expect(await feedFaults(store.db, 'many', 10)).toEqual([])
   })
 
   it('takes an older word for no fault of somebody of whom it heard since, and a late one for no good word', async () => {

@@ -414,6 +414,43 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     expect([await left(first), await left(second)]).toEqual([null, null])
   })
 
+  it('takes nobody back who was held or denied because he is called active once more, until he has left again', async () => {
+    const feed = await one({ mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
+    const people = Array.from({ length: 6 }, somebody)
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    for (const who of people) {
+      await take(feed, say(who, { is: 'inactive' }))
+      house.advance(7_200_000)
+    }
+    const last = people.at(-1) ?? expect.fail('nobody')
+    expect(new Set(await take(feed, ...people.map((who) => say(who, { is: 'active' }))))).toEqual(new Set(['held']))
+    house.advance(7_200_000)
+    expect(await take(feed, say(last, { is: 'active' }, { name: 'Touched' }))).toEqual(['held'])
+    const ids = (await held(feed)).map(({ id }) => id)
+    await decide([feed], ids, { is: 'dismiss' })
+    house.advance(7_200_000)
+    expect(await take(feed, say(last, { is: 'active' }, { name: 'Again' }))).toEqual(['ignored'])
+    expect((await Promise.all(people.map(left))).filter((at) => at === null)).toEqual([])
+    await take(feed, say(last, { is: 'inactive' }))
+    expect(await take(feed, say(last, { is: 'active' }))).toEqual(['reinstated'])
+  })
+
+  it('counts a departure from when it was first told of, whatever word renews the question', async () => {
+    const feed = await one({ inactive: 'ask', deleted: 'ask' })
+    const [who, dated] = [somebody(), somebody()]
+    await take(feed, say(who, { is: 'active' }), say(dated, { is: 'active' }))
+    const first = house.now()
+    await take(feed, say(who, { is: 'inactive' }), say(dated, { is: 'inactive' }))
+    house.advance(3_600_000)
+    expect(await take(feed, say(who, { is: 'deleted' }))).toEqual(['held'])
+    await decide(
+      [feed],
+      (await held(feed)).map(({ id }) => id),
+      { is: 'apply' },
+    )
+    expect((await left(who))?.toString()).toBe(first.toString())
+  })
+
   it('asks about a deletion though the inactivity before it was answered', async () => {
     const feed = await one({ inactive: 'suspend', deleted: 'ask' })
     const who = somebody()

@@ -29,6 +29,12 @@ export function refuseUnkept(body: unknown, depth = 0): void {
   }
 }
 
+/** Whether JSON is nested no deeper than it may be. */
+export function isShallow(body: unknown, depth = 0): boolean {
+  if (typeof body !== 'object' || body === null) return true
+  return depth < MOST_DEPTH && Object.values(body).every((each) => isShallow(each, depth + 1))
+}
+
 /** Whether a database takes a text. */
 export function isKept(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()

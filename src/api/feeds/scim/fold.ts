@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { z } from 'zod'
 import type { Fact, Facts } from '../../../domain/leaf.ts'
 import { booleanOf, ScimFault } from './fault.ts'
 import { listOf, objectOf, type Place, placeOf } from './place.ts'
@@ -29,7 +28,8 @@ function fold(shape: Shape, given: Facts, folded: Record<string, Fact>, active: 
     else
       for (const [each, of] of Object.entries(wholeOf(value))) {
         const within = placeOf(shape, `${named.extension}:${each}`)
-        if (within?.attribute !== undefined && of !== null) put(folded, within, of)
+        if (within?.attribute === undefined) active.unknown(each, of)
+        else if (of !== null) put(folded, within, of)
       }
   }
 }
@@ -56,12 +56,14 @@ function put(folded: Record<string, Fact>, { extension, attribute, sub }: Place,
 
 /** A value with the names of its attribute's schema, and with booleans where those are due. */
 export function foldValue(attribute: ShapeAttribute, value: Fact): Fact {
-  return attribute.multiValued && Array.isArray(value) ? value.map((each) => foldOne(attribute, each)) : foldOne(attribute, value)
+  if (!attribute.multiValued || !Array.isArray(value)) return foldOne(attribute, value)
+  return listOf(value).flatMap((each) => (each === null ? [] : [foldOne(attribute, each)]))
 }
 
 /** One value: of an attribute that has many, one of them. */
-export function foldOne({ type, multiValued, subAttributes }: ShapeAttribute, value: Fact): Fact {
-  if (type === 'boolean') return booleanOf(onlyValue(value))
+export function foldOne({ type, multiValued, subAttributes }: ShapeAttribute, given: Fact): Fact {
+  const value = multiValued ? given : onlyValue(given, type)
+  if (type === 'boolean') return booleanOf(value)
   if (type !== 'complex') return value
   // Entra gives a manager by id alone.
   if (typeof value === 'string' && !multiValued && subAttributes.has('value')) return { value }
@@ -78,14 +80,20 @@ function foldSubAttributes(attributes: Attributes, whole: Facts): Facts {
   return folded
 }
 
-/** `[{ "value": … }]`, where a client sends a single value as a list of one. */
-function onlyValue(value: Fact): Fact {
-  const parsed = z.tuple([z.strictObject({ value: z.json() })]).safeParse(value)
-  return parsed.success ? parsed.data[0].value : value
+/** The single value that a client sends as a list of one: `[{ "$ref": null, "value": "False" }]` is Entra's. */
+function onlyValue(value: Fact, type: string): Fact {
+  if (!Array.isArray(value)) return value
+  const [only, ...more] = listOf(value)
+  if (only === undefined || more.length > 0) return value
+  const { value: within, ...rest } = objectOf(only) ?? {}
+  const wraps = type !== 'complex' && within !== undefined && Object.keys(rest).every((name) => name === '$ref')
+  return wraps ? within : only
 }
 
 /** Watches that nothing which a request says of `active` is passed over: whoever has left would stay. */
 export interface ActiveWatch {
+  /** Whether anything that was understood spoke of it. */
+  spoke(): boolean
   /** What it is to be. Throws `ScimFault` for anything but a boolean. */
   said(value: Fact): void
   /** A name that no schema knows was passed over. */
@@ -97,6 +105,7 @@ export interface ActiveWatch {
 export function activeWatch({ attributes }: Shape): ActiveWatch {
   let [said, strange] = [false, false]
   return {
+    spoke: () => said,
     said: (value) => {
       if (typeof value !== 'boolean') throw new ScimFault(400, 'invalidValue', 'active is true or false')
       said = true
@@ -112,4 +121,23 @@ export function activeWatch({ attributes }: Shape): ActiveWatch {
         throw new ScimFault(400, 'invalidPath', 'active is written under a name that no schema here knows')
     },
   }
+}
+
+/**
+ * What `active` is to be by a request of which the rest cannot be taken, from its names with their values: the last word. Undefined
+ * where it is not spoken of, or where a word of it is no boolean: then nobody knows.
+ */
+export function lastActive(shape: Shape, named: readonly (readonly [string, Fact])[]): boolean | undefined {
+  const words = activeWords(shape, named)
+  const last = words.at(-1)
+  return typeof last === 'boolean' && words.every((word) => typeof word === 'boolean') ? last : undefined
+}
+
+function activeWords(shape: Shape, named: readonly (readonly [string, Fact])[]): Fact[] {
+  return named.flatMap(([name, value]) => {
+    const place = placeOf(shape, name)
+    if (place === undefined || place.extension !== undefined) return []
+    if (place.attribute === undefined) return activeWords(shape, Object.entries(objectOf(value) ?? {}))
+    return place.attribute.name === 'active' ? [foldOne(place.attribute, value)] : []
+  })
 }

@@ -29,11 +29,11 @@ export async function listStored(
   base: string,
 ): Promise<{ total: number; rows: ScimResourceRow[] }> {
   const filter = ask.filter === undefined ? undefined : parseFilter(shapeOf(type), ask.filter)
-  const named = filter === undefined ? undefined : nameIn(filter)
+  const named = filter === undefined ? undefined : indexedIn(filter)
+  const isIndexed = filter === undefined || (named !== undefined && filter.is === 'compare')
   const limit = Math.min(ask.count, MOST_RESULTS)
   const of = { feedId: feed.id, type, named }
-  if (ask.sortBy === undefined && (filter === undefined || named !== undefined))
-    return scimPage(deps.db, of, { offset: ask.startIndex - 1, limit })
+  if (ask.sortBy === undefined && isIndexed) return scimPage(deps.db, of, { offset: ask.startIndex - 1, limit })
   const all = await scimPage(deps.db, of, { offset: 0, limit: MOST_FILTERED + 1 })
   if (all.total > MOST_FILTERED)
     throw new ScimFault(
@@ -42,7 +42,7 @@ export async function listStored(
       `only id, userName, externalId and displayName can be asked for by eq among more than ${MOST_FILTERED} resources`,
     )
   const seen = all.rows.map((row) => ({ row, resource: seenResource(type, row.data, metaOf(row), base) }))
-  const found = filter === undefined || named !== undefined ? seen : seen.filter(({ resource }) => isWanted(filter, resource))
+  const found = isIndexed ? seen : seen.filter(({ resource }) => isWanted(filter, resource))
   const rows = (ask.sortBy === undefined ? found : sorted(found, type, ask.sortBy, ask.descending)).map(({ row }) => row)
   return { total: rows.length, rows: rows.slice(ask.startIndex - 1, ask.startIndex - 1 + limit) }
 }
@@ -63,7 +63,17 @@ function sorted(seen: readonly Seen[], type: ScimType, by: string, descending: b
   return seen.toSorted((a, b) => (value(a) < value(b) ? -way : value(a) > value(b) ? way : 0))
 }
 
-/** What an index answers: one name by `eq`. */
+/** What an index answers of a filter: the whole of it, or what all that it wants have. */
+function indexedIn(filter: Filter): ScimName | undefined {
+  if (filter.is !== 'and') return nameIn(filter)
+  for (const each of filter.of) {
+    const named = indexedIn(each)
+    if (named !== undefined) return named
+  }
+  return undefined
+}
+
+/** One name by `eq`. */
 function nameIn(filter: Filter): ScimName | undefined {
   if (filter.is !== 'compare' || filter.place === undefined || filter.by.operator !== 'eq') return undefined
   const { place, by } = filter

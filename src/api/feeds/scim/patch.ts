@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Fact, Facts } from '../../../domain/leaf.ts'
 import { ScimFault } from './fault.ts'
 import { equalsOf, type Filter, isWantedValue, parseValueFilter } from './filter.ts'
-import { type ActiveWatch, activeWatch, foldOne, foldValue, wholeOf } from './fold.ts'
+import { type ActiveWatch, activeWatch, foldOne, foldValue, lastActive, wholeOf } from './fold.ts'
 import { listOf, objectOf, type Place, placeOf } from './place.ts'
 import type { Shape, ShapeAttribute } from './shape.ts'
 
@@ -36,13 +36,30 @@ type Operation = z.output<typeof operationSchema>
  * values that are not there yet, put paths where names are due, and say again what a resource is called. Names that no schema knows are
  * passed over where no path names them. Throws `ScimFault`.
  */
-export function applyPatch(shape: Shape, { id, data }: { id: string; data: Facts }, body: unknown): Facts {
+export function applyPatch(shape: Shape, { id, data }: { id: string; data: Facts }, body: unknown): Patched {
   const active = activeWatch(shape)
   let current = data
   // One by one: whether a value is there to be replaced depends on what came before.
   for (const operation of operationsOf(body)) current = applied({ shape, id, active }, current, operation)
   active.check()
-  return current
+  return { data: current, spoke: active.spoke() }
+}
+
+export interface Patched {
+  data: Facts
+  /** Whether the patch says anything of `active`, though it says what stands there already. */
+  spoke: boolean
+}
+
+/** What `active` is to be by a patch of which the rest cannot be taken; see `lastActive`. */
+export function patchedActive(shape: Shape, body: unknown): boolean | undefined {
+  const operations = patchSchema.safeParse(body).data?.operations ?? []
+  const named = operations.flatMap(({ op, path, value = null }): [string, Fact][] => {
+    // Whoever takes it away says nothing that is understood.
+    if (path !== undefined) return [[path, op === 'remove' ? null : value]]
+    return op === 'remove' ? [] : Object.entries(objectOf(value) ?? {})
+  })
+  return lastActive(shape, named)
 }
 
 function operationsOf(body: unknown): Operation[] {
@@ -180,11 +197,30 @@ function many(held: Fact[], { attribute, sub, filter }: Written, change: Change)
 function manyWhole(held: Fact[], attribute: ShapeAttribute, change: Change): Fact[] {
   if (change.op === 'remove' && change.value === undefined) return []
   const given = listOf(change.value).map((each) => foldOne(attribute, each))
-  // Entra names members to be removed by their values.
-  if (change.op === 'remove') return held.filter((each) => !given.some((one) => covers(each, one)))
   if (change.op === 'replace') return given
-  const added = given.filter((one) => !held.some((each) => covers(each, one)))
+  const covering = coveringAmong(held)
+  // Entra names members to be removed by their values.
+  if (change.op === 'remove') {
+    const gone = new Set(given.flatMap(covering))
+    return held.filter((each) => !gone.has(each))
+  }
+  const added = given.filter((one) => covering(one).length === 0)
   return [...(added.some(isPrimary) ? held.map(demoted) : held), ...added]
+}
+
+/** Finds among values those that have all that another one has. By what their first members are: groups have thousands of members. */
+function coveringAmong(held: readonly Fact[]): (one: Fact) => Fact[] {
+  const byMember = new Map<string, Map<string, Fact[]>>()
+  const among = (name: string) => Map.groupBy(held, (each) => JSON.stringify(objectOf(each)?.[name] ?? null))
+  return (one) => {
+    const whole = objectOf(one) ?? {}
+    const named = Object.keys(whole).filter((name) => whole[name] !== null)
+    const name = whole.value === undefined || whole.value === null ? named[0] : 'value'
+    if (name === undefined) return held.filter((each) => covers(each, one))
+    const index = byMember.get(name) ?? among(name)
+    byMember.set(name, index)
+    return (index.get(JSON.stringify(whole[name])) ?? []).filter((each) => covers(each, one))
+  }
 }
 
 function manyChosen(held: Fact[], { attribute, sub, filter }: Omit<Written, 'extension'>, change: Change): Fact[] {
@@ -213,7 +249,7 @@ function covers(value: Fact, other: Fact): boolean {
   const [a, b] = [objectOf(value), objectOf(other)]
   if (a === undefined || b === undefined) return isDeepStrictEqual(value, other)
   const members = Object.entries(b).filter(([, each]) => each !== null)
-  return members.length > 0 && members.every(([name, each]) => isDeepStrictEqual(a[name], each))
+  return members.length > 0 && members.every(([name, each]) => a[name] === each || isDeepStrictEqual(a[name], each))
 }
 
 function isPrimary(value: Fact): boolean {

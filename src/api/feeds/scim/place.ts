@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Fact, Facts } from '../../../domain/leaf.ts'
 import type { Attributes, Shape, ShapeAttribute } from './shape.ts'
 
@@ -43,11 +42,13 @@ function within(attributes: Attributes, name: string, extension: string | undefi
   return sub === undefined ? undefined : { extension, attribute, sub }
 }
 
-const object = z.record(z.string(), z.json())
+/** What is an object among what was JSON; undefined for anything else. */
+export function objectOf(value: Fact | undefined): Facts | undefined {
+  return typeof value === 'object' && value !== null && !isList(value) ? value : undefined
+}
 
-/** A JSON object, or undefined. */
-export function objectOf(value: unknown): Facts | undefined {
-  return object.safeParse(value).data
+function isList(value: readonly Fact[] | Facts): value is readonly Fact[] {
+  return Array.isArray(value)
 }
 
 /** The values that stand at a place, none where there are none. Of complex values without a sub-attribute: the values as a whole. */

@@ -3,9 +3,9 @@ import SCIMMY from 'scimmy'
 import { z } from 'zod'
 import type { Facts } from '../../../domain/leaf.ts'
 import type { ScimType } from '../../../store/scim-resource.ts'
-import { refuseUnkept, ScimFault } from './fault.ts'
-import { foldResource } from './fold.ts'
-import { applyPatch } from './patch.ts'
+import { isShallow, refuseUnkept, ScimFault } from './fault.ts'
+import { foldResource, lastActive } from './fold.ts'
+import { applyPatch, patchedActive } from './patch.ts'
 import { placeOf } from './place.ts'
 import { schemaOf, shapeOf } from './shape.ts'
 
@@ -43,12 +43,28 @@ export function readResource(type: ScimType, body: unknown): Facts {
   return guarded(() => stored(new (schemaOf(type))(folded, 'in')))
 }
 
-/** A resource with a patch applied to it; undefined where nothing changes. Throws `ScimFault`. */
-export function patchResource(type: ScimType, before: { id: string; data: Facts }, body: unknown): Facts | undefined {
+/** A resource with a patch applied to it. Throws `ScimFault`. */
+export function patchResource(type: ScimType, before: { id: string; data: Facts }, body: unknown): ScimChange {
   refuseUnkept(body)
+  const { data, spoke } = applyPatch(shapeOf(type), before, body)
   // What a patch made must be a whole resource.
-  const after = readResource(type, applyPatch(shapeOf(type), before, body))
-  return isDeepStrictEqual(after, before.data) ? undefined : after
+  const after = readResource(type, data)
+  return { data: isDeepStrictEqual(after, before.data) ? undefined : after, spoke }
+}
+
+export interface ScimChange {
+  /** What a resource becomes; undefined: nothing changes. */
+  data: Facts | undefined
+  /** Whether it was said if the user is active. */
+  spoke: boolean
+}
+
+/** Whether a write of which the rest cannot be taken says, and says clearly, that a user is not active. */
+export function saysInactive(type: ScimType, method: 'PUT' | 'PATCH', body: unknown): boolean {
+  if (!isShallow(body)) return false
+  if (method === 'PATCH') return patchedActive(shapeOf(type), body) === false
+  const given = facts.safeParse(body).data
+  return given !== undefined && lastActive(shapeOf(type), Object.entries(given)) === false
 }
 
 export interface ScimMeta {

@@ -17,7 +17,7 @@ import {
 } from '../../../store/scim-resource.ts'
 import type { FeedHttpDeps } from '../deps.ts'
 import { ScimFault } from './fault.ts'
-import { patchResource, readResource, type ScimMeta, versionOf } from './protocol.ts'
+import { patchResource, readResource, type ScimChange, type ScimMeta, saysInactive, versionOf } from './protocol.ts'
 import { isNamed, saidOf } from './said.ts'
 
 /** A client of the server: one source. */
@@ -43,33 +43,48 @@ export async function createResource(
       tx,
       feed,
       row.id,
-      type === 'User' ? saidOf(row.id, { data, before: undefined, told: false }, options) : undefined,
+      type === 'User' ? saidOf(row.id, { data, before: undefined, told: false, spoke: true }, options) : undefined,
     )
     return { ...row, created_at: now, updated_at: now }
   })
 }
 
+interface Addressed {
+  type: ScimType
+  id: string
+  ifMatch: string | undefined
+}
+
+interface Write {
+  method: 'PUT' | 'PATCH'
+  body: unknown
+  /** Throws `ScimFault`. */
+  change(before: Facts): ScimChange
+}
+
 /**
- * @param change what the resource becomes; undefined: nothing changes
- *
- * Where another user has the new userName nothing is written and the answer is 409, but for one thing: the id says who is meant, so that a
- * user who is no longer active is taken for that.
+ * Where a write cannot be taken, or another user has the new userName, nothing is written, but for one thing: the id says who is meant, so
+ * that a user who is no longer active is taken for that.
  */
 async function changeResource(
   deps: FeedHttpDeps,
   { feed, options }: Tenant,
-  of: { type: ScimType; id: string; ifMatch: string | undefined },
-  change: (before: Facts) => Facts | undefined,
+  of: Addressed,
+  { method, body, change }: Write,
 ): Promise<ScimResourceRow> {
   const { type, id } = of
   const { row, refused } = await write(deps, feed, async (tx, now) => {
     const before = await present(tx, feed, type, id, of.ifMatch)
     const told = type === 'User' && (await isTold(tx, feed, id))
-    const sayOf = (data: Facts) => (type === 'User' ? saidOf(id, { data, before: before.data, told }, options) : undefined)
-    const wanted = change(before.data)
-    const conflict = wanted === undefined ? undefined : await conflictOf(tx, { id, feed_id: feed.id, ...namesOf(type, wanted) })
-    if (conflict !== undefined && wanted?.active !== false) throw conflict
-    const data = conflict === undefined ? wanted : { ...before.data, active: false }
+    const wanted = attempt(() => change(before.data))
+    const conflict =
+      'fault' in wanted
+        ? wanted.fault
+        : wanted.data && (await conflictOf(tx, { id, feed_id: feed.id, ...namesOf(type, wanted.data) }))
+    if (conflict !== undefined && (type !== 'User' || !saysInactive(type, method, body))) throw conflict
+    const spoke = 'fault' in wanted || wanted.spoke
+    const sayOf = (data: Facts) => (type === 'User' ? saidOf(id, { data, before: before.data, told, spoke }, options) : undefined)
+    const data = conflict === undefined && !('fault' in wanted) ? wanted.data : { ...before.data, active: false }
     if (data === undefined || (conflict !== undefined && before.data.active === false)) {
       // Said once more: what did not count before may count now.
       await take(deps, tx, feed, id, sayOf(before.data))
@@ -89,29 +104,29 @@ async function changeResource(
   return row
 }
 
-export function replaceResource(
-  deps: FeedHttpDeps,
-  tenant: Tenant,
-  of: { type: ScimType; id: string; ifMatch: string | undefined },
-  body: unknown,
-): Promise<ScimResourceRow> {
-  const data = readResource(of.type, body)
-  return changeResource(deps, tenant, of, () => data)
+function attempt(change: () => ScimChange): ScimChange | { fault: ScimFault } {
+  try {
+    return change()
+  } catch (error) {
+    if (error instanceof ScimFault) return { fault: error }
+    throw error
+  }
 }
 
-export function patchStored(
-  deps: FeedHttpDeps,
-  tenant: Tenant,
-  of: { type: ScimType; id: string; ifMatch: string | undefined },
-  body: unknown,
-): Promise<ScimResourceRow> {
-  return changeResource(deps, tenant, of, (data) => patchResource(of.type, { id: of.id, data }, body))
+export function replaceResource(deps: FeedHttpDeps, tenant: Tenant, of: Addressed, body: unknown): Promise<ScimResourceRow> {
+  const change = () => ({ data: readResource(of.type, body), spoke: true })
+  return changeResource(deps, tenant, of, { method: 'PUT', body, change })
+}
+
+export function patchStored(deps: FeedHttpDeps, tenant: Tenant, of: Addressed, body: unknown): Promise<ScimResourceRow> {
+  const change = (data: Facts) => patchResource(of.type, { id: of.id, data }, body)
+  return changeResource(deps, tenant, of, { method: 'PATCH', body, change })
 }
 
 export async function deleteResource(
   deps: FeedHttpDeps,
   { feed, options }: Tenant,
-  { type, id, ifMatch }: { type: ScimType; id: string; ifMatch: string | undefined },
+  { type, id, ifMatch }: Addressed,
 ): Promise<void> {
   await write(deps, feed, async (tx) => {
     const before = await present(tx, feed, type, id, ifMatch)
@@ -120,7 +135,7 @@ export async function deleteResource(
     // One of whom nothing was told, and whom nothing names, is nobody.
     const said =
       type === 'User' && (told || isNamed(before.data, options))
-        ? saidOf(id, { data: before.data, before: before.data, told }, options)
+        ? saidOf(id, { data: before.data, before: before.data, told, spoke: true }, options)
         : undefined
     await take(deps, tx, feed, id, said === undefined ? undefined : { ...said, standing: { is: 'deleted' } })
   })
@@ -155,7 +170,7 @@ async function isTold(tx: Tx, feed: Feed, id: string): Promise<boolean> {
 async function take(deps: FeedHttpDeps, tx: Tx, feed: Feed, id: string, said: Said | undefined): Promise<void> {
   const [taken] = await takeIn(tx, feed, said === undefined ? [] : [said], deps.intake(feed))
   if (taken?.fault !== undefined) throw new ScimFault(400, 'invalidValue', taken.fault)
-  if (said === undefined) await clearFaults(tx, feed.id, [{ key: id, saidAt: deps.now() }])
+  if (said === undefined) await clearFaults(tx, feed.id, [{ key: id, saidAt: undefined }])
 }
 
 async function present(tx: Tx, feed: Feed, type: ScimType, id: string, ifMatch: string | undefined): Promise<ScimResourceRow> {

@@ -20,6 +20,8 @@ const SCIM_JSON = 'application/scim+json; charset=utf-8'
 const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error'
 
 const ofOne = z.object({ id: z.string().max(128) })
+// Of a UUID the case does not count, and what is kept under it is kept under one name.
+const ofResource = z.object({ id: z.string().max(128).toLowerCase() })
 const listQuery = z.object({
   filter: z.string().min(1).max(4_000).optional(),
   startIndex: z.coerce.number().int().optional(),
@@ -58,6 +60,8 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
   // A refused write may have been a departure: it stands until one of the same user is taken, or a person dismisses it.
   const noteRefused = async (request: FastifyRequest, { status, detail }: ScimAnswer): Promise<void> => {
     if (!isWrite(request) || status === 401 || status === 429) return
+    // Whoever is to be deleted and is not there has gone before.
+    if (request.method === 'DELETE' && status === 404) return
     const feed = (await find(request.headers.authorization))?.pushed.feed
     if (feed === undefined) return
     const [, type, key] = /^\/scim\/v2\/(User|Group)s(?:\/([0-9a-f-]{36})(?![^?]))?(?:$|[/?])/i.exec(request.url) ?? []
@@ -65,7 +69,7 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
     deps.logger.warn({ feed: feed.name, method: request.method, status, fault: detail }, 'a SCIM request was refused')
     // A group says nothing of who has left.
     if (type === 'Group') await failedFeed(deps.db, feed.id, fault, deps.now())
-    else await noteFault(deps.db, feed.id, { key, fault, saidAt: deps.now() }, deps.now())
+    else await noteFault(deps.db, feed.id, { key: key?.toLowerCase(), fault, saidAt: undefined }, deps.now())
   }
   await app.register(
     async (scim) => {
@@ -75,6 +79,11 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
         { parseAs: 'string', bodyLimit: BODY_LIMIT },
         (_request, body, done) => done(null, jsonOf(String(body))),
       )
+      // Whoever deletes has nothing more to say, whatever is called a body.
+      scim.addContentTypeParser('*', (request, payload, done) => {
+        if (request.method === 'DELETE') payload.resume().on('end', () => done(null))
+        else done(new ScimFault(400, 'invalidSyntax', 'a body must be application/scim+json or application/json'))
+      })
       const refuse = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
         await noteRefused(request, faultOf(error)).catch((err: unknown) =>
           deps.logger.error({ err }, 'a refused SCIM request could not be noted'),
@@ -122,7 +131,7 @@ function addResources(
     return reply.code(status).type(SCIM_JSON).header('etag', versionOf(row)).send(JSON.stringify(told))
   }
   const of = (request: FastifyRequest) => {
-    return { type, id: ofOne.parse(request.params).id, ifMatch: request.headers['if-match'] }
+    return { type, id: ofResource.parse(request.params).id, ifMatch: request.headers['if-match'] }
   }
   // Before anything is written.
   const checkAttributes = (request: FastifyRequest) => void attributesOf(type, queryOf(request))
@@ -139,7 +148,7 @@ function addResources(
     return send(request, reply.header('location', `${baseOf(request)}${path}/${row.id}`), row, 201)
   })
   scim.get(`${path}/:id`, async (request, reply) => {
-    const row = await readStored(deps, await tenantOf(request), type, ofOne.parse(request.params).id)
+    const row = await readStored(deps, await tenantOf(request), type, ofResource.parse(request.params).id)
     if (request.headers['if-none-match']?.split(',').some((each) => each.trim() === versionOf(row)) === true)
       return reply.code(304).header('etag', versionOf(row)).send()
     return send(request, reply, row)

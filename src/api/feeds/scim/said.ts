@@ -33,6 +33,8 @@ export interface WrittenUser {
   before: Facts | undefined
   /** This source has told of him: he is somebody here, by his key. */
   told: boolean
+  /** It is said now whether he is active. */
+  spoke: boolean
 }
 
 /**
@@ -42,14 +44,15 @@ export interface WrittenUser {
  */
 export function saidOf(
   id: string,
-  { data, before, told }: WrittenUser,
+  { data, before, told, spoke }: WrittenUser,
   options: Pick<ScimOptions, 'externalId' | 'organization'>,
 ): Said | undefined {
   const user = userSchema.parse(data)
-  const elsewhere = isElsewhere(user, options)
-  if (elsewhere && !told) return undefined
-  // Nothing was written of his organization: then it is the configuration that has changed, and he has not left.
-  const moved = elsewhere && before !== undefined && !isElsewhere(userSchema.parse(before), options)
+  const [was, is] = [
+    before === undefined ? undefined : membershipOf(userSchema.parse(before), options),
+    membershipOf(user, options),
+  ]
+  if (is !== 'here' && !told) return undefined
   // Whoever is known is known by his key: a departure is not refused for want of a name.
   const externalId = nameOf(user, options) ?? (told ? id : undefined)
   if (externalId === undefined)
@@ -66,7 +69,7 @@ export function saidOf(
     name: user.displayName ?? formatted ?? (full === '' ? (user.userName ?? externalId) : full),
     email: mailOf(user),
     kind: KINDS.get((user.userType ?? '').toLowerCase()),
-    standing: { is: standingOf(user.active, { elsewhere, moved, told }) },
+    standing: { is: standingOf(user.active, { was, is, told, spoke }) },
   }
 }
 
@@ -88,16 +91,30 @@ function mailOf({ emails }: User): string | undefined {
   return (emails?.find(({ primary }) => primary === true) ?? emails?.[0])?.value
 }
 
-function isElsewhere(user: User, { organization }: Pick<ScimOptions, 'organization'>): boolean {
-  return organization !== undefined && user[ENTERPRISE]?.organization !== organization
+/** Whether a user is of the organization that the source is for; undefined: none is written of him. */
+type Membership = 'here' | 'elsewhere' | undefined
+
+/** An organization is the same in any case (RFC 7643 §8.7.1). */
+function membershipOf(user: User, { organization }: Pick<ScimOptions, 'organization'>): Membership {
+  if (organization === undefined) return 'here'
+  const own = user[ENTERPRISE]?.organization
+  return own === undefined ? undefined : own.toLowerCase() === organization.trim().toLowerCase() ? 'here' : 'elsewhere'
 }
 
-/** A user of whom nothing is said stays as he was. */
-function standingOf(
-  active: boolean | undefined,
-  { elsewhere, moved, told }: { elsewhere: boolean; moved: boolean; told: boolean },
-): 'active' | 'inactive' | 'unsaid' {
-  if (moved || active === false) return 'inactive'
-  if (elsewhere) return 'unsaid'
+interface Spoken {
+  was: Membership
+  is: Membership
+  told: boolean
+  spoke: boolean
+}
+
+/** A user of whom nothing is said stays as he was, and so does one of whom it is not said any more of which organization he is. */
+function standingOf(active: boolean | undefined, { was, is, told, spoke }: Spoken): 'active' | 'inactive' | 'unsaid' {
+  // Where nothing was written of his organization it is the configuration that has changed, and he has not left.
+  if (is === 'elsewhere' && was !== 'elsewhere') return 'inactive'
+  const isBack = is === 'here' && was !== 'here'
+  if (told && !spoke && !isBack) return 'unsaid'
+  if (active === false) return 'inactive'
+  if (is !== 'here') return 'unsaid'
   return active === true || !told ? 'active' : 'unsaid'
 }
