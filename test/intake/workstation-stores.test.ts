@@ -7,6 +7,7 @@ import { readSshConfig } from '../../src/intake/workstation/ssh-config.ts'
 import { atHosts } from '../../src/intake/workstation/ssh-folder.ts'
 import { storeAt } from '../../src/intake/workstation/stores.ts'
 import { newSshKey } from '../../src/lab/ssh-key.ts'
+import { told } from './told-store.ts'
 
 const HUB = `ghp_${'a'.repeat(30)}`
 const LAB = `glpat-${'a'.repeat(30)}`
@@ -14,18 +15,6 @@ const base64 = (text: string) => Buffer.from(text).toString('base64')
 
 /** Of a configuration without its folder. */
 const sshHosts = (text: string) => readSshConfig({ file: '.ssh/config', text }, async () => [{ why: 'is not here' }])
-
-/** What a store holds: the reason, or kind, place and parts. */
-async function told(path: string, text: string): Promise<string[]> {
-  const store = storeAt(`home/${path}`)
-  if (store === undefined) throw new Error(`no store reads ${path}`)
-  return (await foundInText(store, path, text)).map((each) => {
-    if (isAside(each)) return each.reason
-    const { kinds, place } = each
-    const at = place === undefined ? 'nowhere' : `${place.host}${place.port === undefined ? '' : `:${place.port}`}`
-    return `${kinds === 'web' ? 'web' : kinds.join('|')} ${at} ${JSON.stringify(openBox(each.held))}`
-  })
-}
 
 // What stands there is what is imported, or nothing is: a wrong secret is refused, and looks like a door that is closed.
 describe('a value of .env', () => {
@@ -503,6 +492,15 @@ describe('the largest store', () => {
     ['.env of opened variables', '.env', full('${a', 'ACME_TOKEN=')],
     ['.env of braces', '.env', full('{', 'ACME_TOKEN=')],
     ['.env of secrets', '.env', full('GITHUB_TOKEN=abc\n')],
+    ['.env of addresses', '.env', full('A=https://h/ b\n', `GITHUB_TOKEN=${HUB}\n`)],
+    ['.env of one list of addresses', '.env', full('https://h/ ', `GITHUB_TOKEN=${HUB}\nGIT_REPOS="`, '"')],
+    ['.env of long words', '.env', full(`A=${'a'.repeat(4000)}_://x\n`, `GITHUB_TOKEN=${HUB}\n`)],
+    ['.env of letters', '.env', full('a', `GITHUB_TOKEN=${HUB}\nIMAGE=`)],
+    ['.env of names', '.env', full('a.', `GITHUB_TOKEN=${HUB}\nGIT_REMOTE=`)],
+    ['.env of defaults', '.env', full('${a:-', `GITHUB_TOKEN=${HUB}\nX=`)],
+    ['.env of colons', '.env', full('A:\n', `GITHUB_TOKEN=${HUB}\n`)],
+    ['a password of slashes', '.pgpass', full('/a', 'h:1:*:a:')],
+    ['a password of words', '.pgpass', full('your-', 'h:1:*:a:')],
     [
       '.env of hosts and tokens',
       '.env',

@@ -3,6 +3,8 @@ import { isNameField } from '../../domain/reference.ts'
 import { asTold } from './as-told.ts'
 import type { Place } from './place.ts'
 import { pointerIn } from './pointer.ts'
+import { STAND_IN } from './pointer-forms.ts'
+import { isPlainWordFor } from './stand-in.ts'
 
 /** Where a source found something. */
 export interface Spot {
@@ -95,7 +97,10 @@ export function candidate({ parts, ...rest }: CandidateParts): Found {
   if (secrets.length === 0 || secrets.some((text) => text.trim() === '')) return aside(told, 'no_secret')
   if (secrets.some(isAltered) || Object.values(parts).some((text) => !text.isWellFormed()))
     return aside({ ...told, ...hostOf(rest.place, secrets) }, 'altered')
-  const [pointer] = Object.entries(parts).flatMap(([field, text]) => pointerIn(text, isNameField(field) || field === 'url') ?? [])
+  const [pointer] = [
+    ...Object.entries(parts).flatMap(([field, text]) => pointerIn(text, isNameField(field) || field === 'url') ?? []),
+    ...(secrets.some((text) => isPlainWordFor(rest.kinds, text)) ? [STAND_IN] : []),
+  ]
   if (pointer !== undefined) return aside({ ...told, ...hostOf(rest.place, secrets) }, pointer.reason, pointer.why)
   return { ...rest, ...told, held: boxSecret(parts) }
 }

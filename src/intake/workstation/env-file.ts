@@ -3,7 +3,8 @@ import { readLogin, readPostgresUrl } from '../found/address.ts'
 import { UNREADABLE_PLACE } from '../found/candidate.ts'
 import { HOMES } from '../found/choose-system.ts'
 import { type Place, placeOfUrl } from '../found/place.ts'
-import { isVariable } from '../found/pointer.ts'
+import { isBareVariable, isVariable, pointerIn } from '../found/pointer.ts'
+import { WITH_MORE } from '../found/pointer-forms.ts'
 import { shapeOf } from '../found/shape.ts'
 import { type Beside, openBeside } from './env-beside.ts'
 import { type EnvLine, envLines } from './env-lines.ts'
@@ -36,12 +37,15 @@ function storedOf({ name, value, clear, literal }: EnvLine, beside: Beside): Sto
   const address = addressIn(value)
   const isNamed = meaning !== undefined || SECRET_NAME.test(name)
   const shape = shapeOf(value)
-  if (!isNamed && address === undefined && shape === undefined) return undefined
+  if (!isNamed && address === undefined && shape === undefined)
+    return !clear && hasDefault(value) ? { reason: 'unclear', why: WITH_MORE.why } : undefined
   const whole = COMPANION.exec(name)?.[1]
   if (NO_SECRET.test(value) || (whole !== undefined && beside.told(`${whole}API_KEY`) !== undefined)) return undefined
-  if (isVariable(value) && (clear || !(literal || value.includes('\\')))) return VARIABLE
-  if (!clear) return { reason: 'unclear' }
+  if (isBareVariable(secretIn(value, address)) && (clear || !(literal || value.includes('\\')))) return VARIABLE
+  if (!clear) return { reason: 'unclear', ...(isVariable(value) ? { why: WITH_MORE.why } : {}) }
   if (address !== undefined) return address
+  const standIn = pointerIn(value, true)
+  if (standIn !== undefined) return standIn
   if (meaning !== undefined) return meantOf(name, value, meaning, beside)
   if (shape === undefined) return { kinds: [], parts: { token: value } }
   const { prefix, places } = ownPlaces(name)
@@ -89,6 +93,36 @@ function placed(
   if (place === undefined && stored.kinds.some((kind) => Object.hasOwn(HOMES, kind)) && beside.mayBeFor(stored.kinds, prefix))
     return UNREADABLE
   return { ...stored, place }
+}
+
+/** The password of an address whose name is a name, else the value. */
+function secretIn(value: string, address: Stored | undefined): string {
+  const { username, password } = address !== undefined && 'parts' in address ? address.parts : {}
+  return password === undefined || (username !== undefined && shapeOf(username) !== undefined) ? value : password
+}
+
+/** No default is nested deeper. */
+const MAX_DEPTH = 5
+
+/**
+ * `${NAME:-postgres://anna:abc@host}`: a secret that its own form tells, as what a variable is where nobody sets it, and an address with a
+ * password beside a variable.
+ */
+function hasDefault(value: string): boolean {
+  const behind = isVariable(value) ? value.split('://').slice(1) : []
+  if (
+    behind.some(
+      (text) => /^[^\s/?#@:]*:[^\s/?#@]+@/.test(text) && !isBareVariable(text.slice(text.indexOf(':') + 1, text.indexOf('@'))),
+    )
+  )
+    return true
+  let rest: string | undefined = value
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    rest = /^\$\{\w+:?[-=+?](.*)\}$/s.exec(rest)?.[1]?.replace(/^(["'])(.*)\1$/s, '$2')
+    if (rest === undefined) return false
+    if (shapeOf(rest) !== undefined || addressIn(rest) !== undefined) return true
+  }
+  return false
 }
 
 /** `https://ghp_…@github.com/acme/app`: a token in place of the name, and no password. */

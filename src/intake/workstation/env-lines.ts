@@ -9,7 +9,8 @@ export interface EnvLine {
   literal: boolean
 }
 
-const START = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=([ \t]*)(.*)$/s
+/** `KEY=value`, and `KEY: value` as `dotenv` and Compose take it. */
+const START = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)(?:[ \t]*=|(:)(?=[ \t]|$))([ \t]*)(.*)$/s
 const BLANKS = /^[ \t]*(?:[ \t]#.*)?$/s
 
 /**
@@ -23,8 +24,13 @@ export async function envLines(text: string): Promise<EnvLine[]> {
   const hasReturns = text.includes('\r')
   const lines: EnvLine[] = []
   for (let at = 0; at < content.length; at++) {
-    const [, name, blanks = '', rest = ''] = START.exec(content[at] ?? '') ?? []
+    const [, name, colon, blanks = '', rest = ''] = START.exec(content[at] ?? '') ?? []
     if (name === undefined) continue
+    const below = rest === '' ? takenFromBelow(content, at, colon !== undefined) : undefined
+    if (below !== undefined) {
+      lines.push({ line: at + 1, name, value: bareOf(below), clear: false, literal: false })
+      continue
+    }
     const end = isOpen(rest) ? endOf(content, at, rest[0] ?? '') : at
     const whole = [rest, ...content.slice(at + 1, end + 1)].join('\n')
     const value = blanks !== '' && rest.startsWith('#') ? '' : clearValue(whole)
@@ -56,6 +62,18 @@ function clearValue(whole: string): string | undefined {
   const inner = text.slice(1, close)
   const isOdd = quote === '"' ? /[\\$`]/.test(inner) : /\\[\\']|\\$|\$[\w{]/.test(inner)
   return isOdd ? undefined : inner
+}
+
+/**
+ * What `dotenv` takes for a value that is not on its line: a text in quotes further down, and below a colon whatever the next line holds.
+ * No shell does.
+ */
+function takenFromBelow(content: readonly string[], start: number, isColon: boolean): string | undefined {
+  let at = start + 1
+  while (at < content.length && content[at]?.trim() === '') at++
+  const next = content[at]?.trim() ?? ''
+  const isTaken = /^['"`]/.test(next) || (isColon && at === start + 1 && !next.startsWith('#'))
+  return next !== '' && isTaken ? next : undefined
 }
 
 /** What stands there, without the quotes around it. */

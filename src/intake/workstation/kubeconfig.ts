@@ -24,7 +24,7 @@ const block = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value)
 
 const config = z.object({
   clusters: list(z.object({ name: z.string(), cluster: block(z.object({ server: text })) })),
-  contexts: list(z.object({ context: block(z.object({ cluster: text, user: text })) })),
+  contexts: list(z.object({ name: text, context: block(z.object({ cluster: text, user: text })) })),
   users: list(z.object({ name: z.string(), user: block(user) })),
 })
 
@@ -37,6 +37,7 @@ export function readKubeconfig(content: string): Stored[] {
   for (const { name, cluster } of clusters) if (cluster.server !== undefined) add(servers, name, cluster.server)
   const known = new Map<string, Set<string>>()
   for (const { context } of contexts) if (context.user !== undefined) add(known, context.user, context.cluster ?? '')
+  const unsure = unsureUsers(contexts, users)
   return users.flatMap(({ name, user: held }): Stored[] => {
     const stored = storedOf(held)
     if (stored === undefined) return []
@@ -44,12 +45,27 @@ export function readKubeconfig(content: string): Stored[] {
     const places = new Map(named.flat().map((server) => [server, placeOfUrl(server)]))
     const sure = [...places.values()].filter((place): place is Place => place !== undefined)
     if ('reason' in stored) return [{ ...stored, ...(sure[0] === undefined ? {} : { host: sure[0].host }) }]
-    // Kubernetes does not read a file with two clusters of one name: one of them is somebody else's.
-    if (named.some((each) => each.length > 1)) return [{ reason: 'unclear', why: UNREADABLE_PLACE }]
+    // Kubernetes does not read a file with two clusters, contexts or users of one name: one of them is somebody else's.
+    if (unsure.has(name) || named.some((each) => each.length > 1)) return [{ reason: 'unclear', why: UNREADABLE_PLACE }]
     const unread: Stored[] = sure.length < places.size ? [{ reason: 'unclear', why: UNREADABLE_PLACE }] : []
     if (places.size === 0) return [stored]
     return [...sure.map((place) => ({ ...stored, place })), ...unread]
   })
+}
+
+type Config = z.infer<typeof config>
+
+/** The users whose name stands there twice, or in one of two contexts of one name that differ. */
+function unsureUsers(contexts: Config['contexts'], users: Config['users']): ReadonlySet<string> {
+  const unsure = new Set<string>()
+  const seen = new Set<string>()
+  for (const { name } of users) (seen.has(name) ? unsure : seen).add(name)
+  const pairs = new Map<string, Set<string>>()
+  for (const { name, context } of contexts)
+    if (name !== undefined) add(pairs, name, JSON.stringify([context.cluster, context.user]))
+  for (const { name, context } of contexts)
+    if (name !== undefined && context.user !== undefined && (pairs.get(name)?.size ?? 0) > 1) unsure.add(context.user)
+  return unsure
 }
 
 function add(sets: Map<string, Set<string>>, key: string, value: string): void {
