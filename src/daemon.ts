@@ -29,7 +29,6 @@ import { forgetFeedEvents, silences } from './store/feed.ts'
 import { countActiveFindings } from './store/finding.ts'
 import { forgetRequests } from './store/idempotency.ts'
 import { endThoseAway } from './store/leaver.ts'
-import { forgetListings } from './store/listing.ts'
 import { dropOldBudgets } from './store/lockout-budget.ts'
 import { forgetLooks } from './store/looks.ts'
 import { ensurePartitions } from './store/partition.ts'
@@ -63,6 +62,8 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+/** However short the ticks are: what waits for a database that does not answer is not stuck. Three of these without a turn are. */
+const LEAST_HEARTBEAT_MS = 20_000
 /** Grants of those who are here again, ended a minute. */
 const RETURNED_PAGE = 500
 /** How often the ledger takes up what waits for it. */
@@ -85,7 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { logger } = telemetry
   await mkdir(dataFolder(options.config), { recursive: true, mode: 0o700 })
   const runtime = await openRuntime(options.config, telemetry)
-  const heartbeat = openHeartbeat(options.config.scan.tickMs)
+  const heartbeat = openHeartbeat(Math.max(options.config.scan.tickMs, LEAST_HEARTBEAT_MS))
   const closers: (() => Promise<void>)[] = [() => runtime.close()]
   const stop = async () => {
     for (const close of closers.splice(0).reverse())
@@ -105,11 +106,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await runtime.work()
     const turn = guarded(telemetry, 'the tick failed', async () => {
       const started = performance.now()
-      await runtime.tick()
-      await runtime.feeds.pullDue(runtime.feedDeps)
-      runtime.inventories.runDue(runtime.inventoryDeps)
-      telemetry.meters.tickEnded(performance.now() - started)
-      heartbeat.beat()
+      try {
+        await runtime.tick()
+        await runtime.feeds.pullDue(runtime.feedDeps)
+        runtime.inventories.runDue(runtime.inventoryDeps)
+        telemetry.meters.tickEnded(performance.now() - started)
+      } finally {
+        // A turn that failed has turned: a process that is started anew finds the same database away.
+        heartbeat.beat()
+      }
     })
     const collectWhenIdle = openIdleCollector()
     const minute = guarded(telemetry, 'the minutely work failed', async () => {
@@ -224,7 +229,6 @@ async function everyDay(runtime: Runtime): Promise<void> {
   await forgetSignInLinks(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
   await forgetFeedEvents(db, now.subtract({ hours: FORGET_EVENTS_HOURS }))
   await forgetSessions(db, now.subtract({ hours: FORGET_ACCESS_HOURS }))
-  await forgetListings(db, now.subtract({ milliseconds: runtime.config.retention.observationsMs }))
   // The embedded database has no autovacuum.
   if (runtime.store.kind === 'embedded') await vacuum(db)
   // A rotation that a crash cut short is finished here; otherwise this does nothing.

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { type ErrorCode, errorCode, RevenantError } from '../domain/error.ts'
+import { isDatabaseAway } from '../store/away.ts'
 
 const TITLES = {
   400: 'Bad Request',
@@ -103,9 +104,10 @@ export function problemOf(error: unknown): Problem | undefined {
   const refused = REFUSED[errorCode(error) ?? '']
   if (refused !== undefined) return new Problem(...refused)
   if (isBadJson(error)) return new Problem(400, 'The body is not JSON.')
+  if (isDatabaseAway(error)) return new Problem(503, 'The database does not answer.', undefined, { code: 'DATABASE_UNAVAILABLE' })
   const status = error instanceof RevenantError ? STATUS[error.code] : undefined
   if (!(error instanceof RevenantError) || status === undefined) return undefined
-  return new Problem(status, status === 503 ? 'The database does not answer.' : error.message, undefined, { code: error.code })
+  return new Problem(status, error.message, undefined, { code: error.code })
 }
 
 /** As the parser throws it, which also refuses `__proto__` and the like. */

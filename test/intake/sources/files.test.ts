@@ -25,6 +25,7 @@ import { SOURCES } from '../../../src/intake/sources/registry.ts'
 import type { PullContext } from '../../../src/intake/sources/source.ts'
 import type { Store } from '../../../src/store/db.ts'
 import { syncFeeds } from '../../../src/store/feed.ts'
+import { feedFaults } from '../../../src/store/feed-fault.ts'
 import { findIdentities } from '../../../src/store/identity.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
 import { EDITS, edited, fuzz, fuzzMs, NOTHING_ADDED, openCensus, runs } from '../fuzz.ts'
@@ -196,6 +197,27 @@ describe('a watched folder', () => {
     expect(await Promise.all(['h0', 'h1', 'h2'].map(left))).toEqual([null, 'unknown', 'unknown'])
     expect(reportIn('rejected')).toMatchObject({ taken: false, rows: 3, faultTotal: 2, outcomes: {} })
     expect(readdirSync(join(folder, 'rejected'))).toHaveLength(2)
+  })
+
+  it('keeps in mind that a file was rejected, until one of its name is taken, or a whole list that is newer', async () => {
+    for (const complete of [false, true]) {
+      const { feed, pull } = await watch({ complete })
+      const faults = async () => (await feedFaults(store.db, feed.name, 10)).map(({ key }) => key)
+      const bad = 'external_id,status,termination_date\nf1,terminated,tomorrow\n'
+      drop('a.csv', bad, 900)
+      drop('b.csv', bad, 800)
+      await expect(pull()).rejects.toThrow('rejected')
+      expect((await faults()).toSorted()).toEqual(['file:a.csv', 'file:b.csv'])
+      drop('old.csv', 'external_id,status\nf2,active\n', 1_000)
+      await pull()
+      expect(await faults()).toHaveLength(2)
+      drop('c.csv', 'external_id,status\nf2,active\n', 700)
+      await pull()
+      expect((await faults()).toSorted()).toEqual(complete ? [] : ['file:a.csv', 'file:b.csv'])
+      drop('b.csv', 'external_id,status\nf2,active\n', 600)
+      await pull()
+      expect(await faults()).toEqual(complete ? [] : ['file:a.csv'])
+    }
   })
 
   it.each([

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { RevenantError } from '../../../domain/error.ts'
 import type { Facts } from '../../../domain/leaf.ts'
 import { scimOptions } from '../../../intake/sources/scim.ts'
+import { isDatabaseAway } from '../../../store/away.ts'
 import { failedFeed, sawFeed } from '../../../store/feed.ts'
 import { noteFault } from '../../../store/feed-fault.ts'
 import type { ScimResourceRow, ScimType } from '../../../store/scim-resource.ts'
@@ -47,6 +48,8 @@ export async function addScim(app: FastifyInstance, deps: FeedHttpDeps): Promise
     if (found === undefined) {
       if (throttle.waitMs(request.ip) > 0) throw new ScimFault(429, undefined, 'too many wrong tokens: wait a minute')
       throttle.failed(request.ip)
+      // Which source it is for is told by the token alone.
+      deps.logger.warn({ address: request.ip }, 'a SCIM request came without the token of any source')
       throw new ScimFault(401, undefined, 'a bearer token of a source is needed')
     }
     const { feed } = found.pushed
@@ -239,9 +242,9 @@ function jsonOf(body: string): unknown {
 
 function sendFault(reply: FastifyReply, error: unknown, request: FastifyRequest, { logger }: FeedHttpDeps) {
   const { status, scimType, detail } = faultOf(error)
-  if (status === 500) logger.error({ err: error, path: request.routeOptions.url }, 'a SCIM request failed')
+  if (status >= 500 && status !== 501) logger.error({ err: error, path: request.routeOptions.url }, 'a SCIM request failed')
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="scim"')
-  if (status === 429) reply.header('retry-after', '60')
+  if (status === 429 || status === 503) reply.header('retry-after', '60')
   return reply
     .code(status)
     .type(SCIM_JSON)
@@ -266,5 +269,6 @@ function faultOf(error: unknown): ScimAnswer {
       scimType: status === 400 || status === 415 ? 'invalidSyntax' : undefined,
       detail: 'the request cannot be read',
     }
+  if (isDatabaseAway(error)) return { status: 503, scimType: undefined, detail: 'the database does not answer: try again' }
   return { status: 500, scimType: undefined, detail: 'the server failed: its log says why' }
 }
