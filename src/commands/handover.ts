@@ -34,11 +34,16 @@ export async function handover(context: CommandContext, leaver: string, options:
       ...(note === undefined ? {} : { note }),
     }
     const report = await handOver(agreement, ownershipDeps(runtime))
-    const { created, credentials, transferred, orphaned } = report
+    const { created, credentials, left, transferred, orphaned } = report
+    const services = [...transferred, ...orphaned]
     const sentences = [
       `${created ? 'Agreed' : 'Changed'}: ${counted(credentials, 'credential')} of ${leaver} must be refused from ${by.toString({ smallestUnit: 'second' })} on.`,
+      left || credentials === 0 ? '' : ` ${leaver} is here: nothing is tried before its departure is recorded.`,
       transferred.length === 0 ? '' : ` ${owner ?? options.to} answers for ${transferred.join(', ')} now.`,
       orphaned.length === 0 ? '' : ` Nobody answers for ${orphaned.join(', ')}: name a human with --owner.`,
+      services.length === 0
+        ? ''
+        : ` What ${leaver} knows of the secrets of ${services.length === 1 ? 'it' : 'these'} is not tried by that: where ${leaver} is not named among their holders, change them.`,
     ]
     return done(context.io, options.json, { leaver, ...report, by: by.toString() }, sentences.join(''))
   })

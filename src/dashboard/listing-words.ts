@@ -108,7 +108,7 @@ export function lookMark(listing: Listing, without: readonly string[]): Mark {
   }
   // Gone is what two looks in a row miss, where they looked.
   if (standing > 0) {
-    const why = known === false ? 'Nobody of that name is known there any more' : 'This look did not show them'
+    const why = known === false ? 'Not every name of it is known there any more' : 'This look did not show them'
     const means = `${why}, which is no proof yet that they are gone.${omitted}`
     return { label: `${countOf(standing, 'grant')} on record`, look: 'doubt', icon: 'question', means }
   }
@@ -117,7 +117,7 @@ export function lookMark(listing: Listing, without: readonly string[]): Mark {
       label: 'No account found',
       look: 'none',
       icon: 'dash',
-      means: 'Nobody of that name is known there; it may go by another.',
+      means: 'Of its names at least one is not known there; it may go by another.',
     }
   if (left.length > 0)
     return {

@@ -45,6 +45,8 @@ export interface HandoverReport {
   created: boolean
   /** Credentials that must be refused by the date. */
   credentials: number
+  /** The leaver has left: what it held is tried. False: nothing is, before the departure. */
+  left: boolean
   /** Services and agents that have the new owner. */
   transferred: string[]
   /** Services and agents of the leaver that nobody answers for, since no human was named. */
@@ -76,7 +78,7 @@ export async function handOver(agreement: Agreement, deps: OwnershipDeps): Promi
     }
     await audit(tx, { actor: deps.actor, action: 'identity.handover', subject: leaver.external_id, detail, at: now })
     return {
-      ...{ id: handover.id, created: before === undefined, credentials: given.length, transferred },
+      ...{ id: handover.id, created: before === undefined, credentials: given.length, left: hasLeft(leaver, now), transferred },
       orphaned: owner === undefined ? owned.map(({ externalId }) => externalId) : [],
     }
   })

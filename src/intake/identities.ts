@@ -1,4 +1,6 @@
+import { audit } from '../store/audit.ts'
 import { releaseSubjects } from '../store/feed-subject.ts'
+import { endHandoversOf } from '../store/handover.ts'
 import { findIdentities, insertIdentities, lockIdentities, ownershipsOf, updateIdentities } from '../store/identity.ts'
 import { endThoseAway } from '../store/leaver.ts'
 import type { ImportOptions, IntakeDeps } from './deps.ts'
@@ -73,11 +75,16 @@ export async function writePlan(tx: Tx, deps: IntakeDeps, plan: IdentityPlan, no
   await updateIdentities(tx, plan.updates, now)
   if ([...plan.inserts, ...plan.updates].some((write) => hasPassed(write.terminated_at, now)))
     await endThoseAway(tx, deps.actor, now)
-  const back = plan.standings.filter(({ terminatedAt }) => terminatedAt === null)
-  await releaseSubjects(
-    tx,
-    back.map(({ identityId }) => identityId),
-  )
+  const back = plan.standings.filter(({ terminatedAt }) => terminatedAt === null).map(({ identityId }) => identityId)
+  await releaseSubjects(tx, back)
+  for (const subject of await endHandoversOf(tx, back, deps.actor, now))
+    await audit(tx, {
+      actor: deps.actor,
+      action: 'handover.cancel',
+      subject,
+      detail: { note: 'the leaver is here again' },
+      at: now,
+    })
   const dueNow = plan.standings.length === 0 ? 0 : await followStandings(tx, deps, plan.standings, now)
   if (deps.onOwnership !== undefined) {
     const ownerships = await ownershipsOf(tx, plan.touched, now)

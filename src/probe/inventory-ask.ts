@@ -168,7 +168,7 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
             context.signal.throwIfAborted()
             const { fault, ...rest } = await read(asking, scope, context.nowMs(), isQuote)
             const { granted } = await carried()
-            return { ...rest, fault: fault ?? (granted === undefined || isWhole(granted) ? undefined : 'forbidden') }
+            return { ...rest, fault: fault ?? (isGranted(list, granted, isWhole) ? undefined : 'forbidden') }
           })
           wait(got.retryAfterMs)
           const { fault } = got
@@ -185,6 +185,11 @@ export function compileAsk(entry: InventoryEntry, auth: InventoryAuthenticator, 
       },
     }
   }
+}
+
+/** Whether what the token's issuer says of it lets it see all of a list. Of a token of which nobody says anything that is not known. */
+function isGranted({ granted: wanted }: InventoryList, granted: unknown, isWhole: (granted: unknown) => boolean): boolean {
+  return wanted === undefined || (granted !== undefined && isWhole(granted))
 }
 
 /** A name may be given to somebody else, or change: what tells accounts apart is what was found by it, its id before all. */

@@ -112,7 +112,7 @@ export interface CredentialHandover {
   id: string
   receiver: IdentityRef
   /** Of the credential, as that of a handover is of all that was given over. */
-  state: Exclude<HandoverState, 'cancelled'>
+  state: Exclude<HandoverState, 'cancelled' | 'empty'>
 }
 
 export interface ToldCredentialDetail extends ToldCredential {

@@ -41,8 +41,33 @@ export async function insertHandover(tx: Queryable, row: HandoverWrite): Promise
   await tx.insertInto('handover').values(row).execute()
 }
 
+/** Sets another date, also for what went off the list meanwhile: a finding of its access may be open still. */
 export async function moveHandover(tx: Queryable, id: string, by: Temporal.Instant): Promise<void> {
-  await tx.updateTable('handover').set({ by_at: by.toString() }).where('id', '=', id).execute()
+  const date = by.toString()
+  await tx.updateTable('handover').set({ by_at: date }).where('id', '=', id).execute()
+  await tx
+    .updateTable('credential')
+    .set({ handover_by: date })
+    .where('handover_id', '=', id)
+    .where('retired_at', 'is not', null)
+    .execute()
+}
+
+/** Ends what was agreed about those who are here again: of another departure nothing is agreed. Answers the ids. */
+export async function endHandoversOf(
+  tx: Queryable,
+  leaverIds: readonly string[],
+  by: string,
+  now: Temporal.Instant,
+): Promise<string[]> {
+  if (leaverIds.length === 0) return []
+  const { rows } = await sql<{ id: string }>`
+    update handover set cancelled_at = ${at(now)}, cancelled_by = ${by}
+    where cancelled_at is null and leaver_id in (select json_array_elements_text(${JSON.stringify(leaverIds)}::json)::uuid) returning id
+  `.execute(tx)
+  const ids = rows.map(({ id }) => id)
+  for (const id of ids) await takeBack(tx, id, now)
+  return ids
 }
 
 export async function endHandover(tx: Queryable, id: string, by: string, now: Temporal.Instant): Promise<void> {
@@ -118,8 +143,8 @@ export function isPast(by: RawBuilder<unknown>, terminatedAt: RawBuilder<unknown
   return sql<boolean>`(${terminatedAt} <= ${at(now)} and ${by} < ${at(now)})`
 }
 
-/** `done`: of what was given over nothing is left, or there was nothing. */
-export const HANDOVER_STATES = ['running', 'overdue', 'done', 'cancelled'] as const
+/** `done`: of what was given over nothing is left. `empty`: nothing is given over by it, or an import gave all of it other dates. */
+export const HANDOVER_STATES = ['running', 'overdue', 'done', 'empty', 'cancelled'] as const
 export type HandoverState = (typeof HANDOVER_STATES)[number]
 
 export interface ToldHandover {
@@ -151,7 +176,7 @@ export async function handoverPage(
   now: Temporal.Instant,
 ): Promise<(ToldHandover & { keys: string[] })[]> {
   const { past, order, keys } = keyset(HANDOVER_SORTS, ask)
-  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.unfinished = 0 then 'done'
+  const state = sql`case when h.cancelled_at is not null then 'cancelled' when n.total = 0 then 'empty' when n.unfinished = 0 then 'done'
     when ${isPast(sql`h.by_at`, sql`l.terminated_at`, now)} then 'overdue' else 'running' end`
   const { id, identityId, state: states } = filter
   const wanted = allOf([

@@ -9,7 +9,7 @@ import { type CredentialIntakeDeps, importCredentials } from '../../src/intake/c
 import { checkStillHere, type HeldEntry } from '../../src/intake/holders.ts'
 import { importIdentities } from '../../src/intake/identities.ts'
 import { retireCredential } from '../../src/intake/retire.ts'
-import { terminateIdentity } from '../../src/intake/terminate.ts'
+import { reinstateIdentity, terminateIdentity } from '../../src/intake/terminate.ts'
 import { Outrun } from '../../src/intake/transaction.ts'
 import type { TrialDeps } from '../../src/scan/deps.ts'
 import { runTrial } from '../../src/scan/trial.ts'
@@ -223,11 +223,11 @@ describe('what others go on with', () => {
     expect(await handoversOf('lea')).toEqual([done])
   })
 
-  it('is done with a handover of nothing: of services only, or taken over by a later one', async () => {
+  it('calls a handover empty that nothing is given over by: of services only, or taken over by a later one, or an import', async () => {
     await here('lea', 'rob', 'ann')
     await terminateIdentity(who('lea'), undefined, intake)
     await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 1 }) }, acting)
-    const nothing = { state: 'done', total: 0, refused: 0, retired: 0, open: 0 }
+    const nothing = { state: 'empty', total: 0, refused: 0, retired: 0, open: 0 }
     expect(await handoversOf('lea')).toEqual([nothing])
     await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
     const by = deps.now().add({ hours: 2 })
@@ -235,6 +235,42 @@ describe('what others go on with', () => {
     await handOver({ leaver: who('lea'), receiver: who('ann'), by }, acting)
     house.advance(3 * HOUR_MS)
     expect(await handoversOf('lea')).toEqual([nothing, { ...nothing, state: 'overdue', total: 1 }])
+    const date = deps.now().add({ hours: 9 }).toString({ smallestUnit: 'second' })
+    await register([{ identity: who('lea'), secret: { token: 'own-old' }, handover_by: date }])
+    expect(await handoversOf('lea')).toEqual([nothing, nothing])
+  })
+
+  it('moves the date of what is off the list as well', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.live.set('own-old', 'lea')
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await run()
+    const { id } = await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 48 }) }, acting)
+    await retireCredential((await held('lea')).id, intake)
+    await postponeHandover(id, deps.now().add({ hours: 96 }), undefined, acting)
+    house.advance(50 * HOUR_MS)
+    await ownershipByClock(clock)
+    expect(await findingOf('lea')).toMatchObject({ severity: 'info' })
+    await postponeHandover(id, deps.now().add({ hours: 2 }), undefined, acting)
+    house.advance(3 * HOUR_MS)
+    await ownershipByClock(clock)
+    expect(await findingOf('lea')).toMatchObject({ severity: 'medium', state: 'open' })
+  })
+
+  it('ends with the return of the leaver: of another departure nothing is agreed', async () => {
+    await here('lea', 'rob')
+    await register([{ identity: who('lea'), secret: { token: 'own-old' } }])
+    api.live.set('own-old', 'lea')
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await run()
+    await handOver({ leaver: who('lea'), receiver: who('rob'), by: deps.now().add({ hours: 480 }) }, acting)
+    expect(await findingOf('lea')).toMatchObject({ severity: 'info' })
+    await reinstateIdentity(who('lea'), intake)
+    expect(await handoversOf('lea')).toEqual([{ state: 'cancelled', total: 0, refused: 0, retired: 0, open: 0 }])
+    await terminateIdentity(who('lea'), deps.now().subtract({ hours: 72 }), intake)
+    await later(HOUR_MS)
+    expect((await findingOf('lea'))?.severity).not.toBe('info')
   })
 
   it('opens and closes what is orphaned by the clock, and of that only', async () => {

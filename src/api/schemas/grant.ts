@@ -44,7 +44,12 @@ export const listing = z.strictObject({
     .enum(LISTING_OUTCOMES)
     .describe('`inconclusive`: a list was not read to its end; what it does not show proves nothing'),
   reason: fault.nullable().describe('The first fault; null: complete'),
-  known: z.boolean().nullable().describe('The system knows the person; null: it could not be told'),
+  known: z
+    .boolean()
+    .nullable()
+    .describe(
+      'The system knows the person by every name; false: not by one of them, under which it may have another account. Null: it could not be told',
+    ),
   listed: count().describe('Grants that were seen'),
   standing: count().describe('Grants of the identity that stand there now, those that it did not see included'),
   parts: z.record(z.string(), z.union([z.literal('complete'), fault])).describe('How far each list was read'),

@@ -14,7 +14,7 @@ export const handover = z.strictObject({
   state: z
     .enum(HANDOVER_STATES)
     .describe(
-      '`running`: the date is to come, or the leaver is here. `overdue`: it has passed, and something is left. `done`: nothing is left, or there was nothing: all is proven refused, or off the list with no open finding of its access. `cancelled`: the deadlines of the policy count again',
+      '`running`: the date is to come, or the leaver is here. `overdue`: it has passed, and something is left. `done`: nothing is left: all is proven refused, or off the list with no open finding of its access. `empty`: nothing is given over by it, or an import gave all of it other dates. `cancelled`: by somebody, or since the leaver is here again; the deadlines of the policy count',
     ),
   credentials: z
     .strictObject({
@@ -113,6 +113,7 @@ export const handoverAnswer = z.strictObject({
   created: z.boolean().describe('False: it was agreed before, and stands with the new date'),
   credentials: count().describe('Credentials that must be refused by the date'),
   transferred: z.array(text()).describe('External ids of the services and agents that have the new owner'),
+  left: z.boolean().describe('The leaver has left: what it held is tried. False: nothing is, before the departure'),
   orphaned: z.array(text()).describe('External ids of those that nobody answers for: no human was named'),
 })
 

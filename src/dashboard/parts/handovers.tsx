@@ -16,6 +16,7 @@ const STATES: Record<Handover['state'], { look: Look; label: string; icon: IconN
   running: { look: 'plain', label: 'Running', icon: 'pass' },
   overdue: { look: 'open', label: 'Overdue', icon: 'findings' },
   done: { look: 'closed', label: 'Done', icon: 'check' },
+  empty: { look: 'none', label: 'Nothing in it', icon: 'dash' },
   cancelled: { look: 'none', label: 'Cancelled', icon: 'dash' },
 }
 
