@@ -219,7 +219,9 @@ async function tell(tx: Tx, feed: Feed, results: readonly Result[], { deps, now,
   for (const { plan, outcome, said, known, fault } of results) {
     if (!outcome.apply || fault !== undefined || plan.says === undefined) continue
     const subject = known.identity?.external_id ?? said.externalId
-    const detail = { feed: feed.name, ...(isDeparture(plan.says) ? { terminatedAt: plan.terminatedAt?.toString() } : {}) }
+    // Somebody may be heard of for the first time when he has left.
+    const dated = isDeparture(plan.says) || plan.terminatedAt !== null
+    const detail = { feed: feed.name, ...(dated ? { terminatedAt: plan.terminatedAt?.toString() } : {}) }
     await audit(tx, { actor: deps.actor, action: ACTIONS[plan.says], subject, detail, at: now })
   }
 }
