@@ -1,5 +1,6 @@
 import { audit, RETENTION_APPLIED } from '../store/audit.ts'
 import { dropHistoryBefore } from '../store/history.ts'
+import { forgetListings } from '../store/listing.ts'
 import { dropPartitionsBefore, partitionsBefore } from '../store/partition.ts'
 import { transact } from '../store/transact.ts'
 import type { Runtime } from './runtime.ts'
@@ -15,9 +16,9 @@ export async function applyRetention(
   const now = runtime.now()
   const before = now.subtract({ milliseconds: runtime.config.retention.observationsMs })
   const partitions = await transact(db, async (tx) => {
-    const removed = await dropHistoryBefore(tx, before)
+    const removed = { ...(await dropHistoryBefore(tx, before)), listings: await forgetListings(tx, before) }
     const old = await partitionsBefore(tx, before)
-    if (removed.controls + removed.trials + old.length > 0)
+    if (removed.controls + removed.trials + removed.listings + old.length > 0)
       await audit(tx, {
         actor: `daemon ${runtime.instance}`,
         action: RETENTION_APPLIED,

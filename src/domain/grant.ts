@@ -110,5 +110,34 @@ export function isMissing(grant: { account: string; list: string; key: string },
   return of.length > 0 && of.every(isTold)
 }
 
+/** Looks with what of their bounds concerns these grants: `isMissing` says the same of each of them, and nothing is told of others. */
+export function looksFor(
+  grants: readonly { account: string; list: string; key: string }[],
+  looks: readonly WholeLook[],
+): WholeLook[] {
+  const keys = new Map<string, Set<string>>()
+  for (const { account, list, key } of grants) {
+    const at = JSON.stringify([account, list])
+    keys.set(at, (keys.get(at) ?? new Set()).add(key))
+  }
+  return looks.map(({ account, list, under, ended, unowned }) => {
+    const mine = keys.get(JSON.stringify([account, list])) ?? new Set<string>()
+    const begins = new Set([...mine].flatMap(beginningsOf))
+    return {
+      ...{ account, list },
+      ...(ended === undefined ? {} : { ended: ended.filter((key) => mine.has(key)) }),
+      ...(under === undefined ? {} : { under: under.filter((each) => begins.has(each)) }),
+      ...(unowned === undefined ? {} : { unowned: unowned.filter((key) => mine.has(key)) }),
+    }
+  })
+}
+
+/** What a key begins with, up to each of its blanks. */
+function beginningsOf(key: string): string[] {
+  const begins: string[] = []
+  for (let at = key.indexOf(' '); at >= 0; at = key.indexOf(' ', at + 1)) begins.push(key.slice(0, at))
+  return begins
+}
+
 /** What an identity may hold so many of: more, and the list counts as cut. */
 export const GRANTS_MOST = 5_000

@@ -3,6 +3,7 @@ export const LEDGER_KINDS = [
   'observation',
   'control',
   'trial',
+  'listing',
   'finding',
   'exemption',
   'operator',

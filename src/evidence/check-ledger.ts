@@ -6,7 +6,7 @@ import { retentionHorizon } from '../store/audit.ts'
 import type { Queryable } from '../store/db.ts'
 import { type CheckpointRow, latestCheckpoint, readTiles, type TileRow } from '../store/ledger.ts'
 import { checkpointsFrom, entriesFrom, type LedgerEntryRow } from '../store/ledger-read.ts'
-import { ledgerSince, loggedRows, unloggedRows } from '../store/ledger-rows.ts'
+import { LOGGED_TABLES, ledgerSince, loggedRows, unloggedRows } from '../store/ledger-rows.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { contradictions } from './claims.ts'
 import { entryHash } from './entry.ts'
@@ -66,8 +66,7 @@ export async function checkLedger(options: CheckOptions): Promise<LedgerReport> 
     progress?.(Math.min(last.size, from + PAGE), last.size)
   }
   await checkCheckpoints(options, report)
-  const since = await ledgerSince(db)
-  if (since !== undefined) await checkUnlogged(db, since, report)
+  await checkUnlogged(db, report)
   await checkClaimed(db, horizon, options.now(), report)
   report.faults.splice(MAX_FAULTS)
   return report
@@ -187,6 +186,8 @@ async function factsOf(db: Queryable, kind: LedgerKind, ids: readonly string[]):
       return read(loggedRows(db, 'control', ids), storedFacts.control)
     case 'trial':
       return read(loggedRows(db, 'trial', ids), storedFacts.trial)
+    case 'listing':
+      return read(loggedRows(db, 'listing', ids), storedFacts.listing)
     case 'finding':
       return read(loggedRows(db, 'finding_event', ids), storedFacts.finding)
     case 'exemption':
@@ -220,10 +221,10 @@ async function checkCheckpoints({ db, keys, origin }: CheckOptions, report: Ledg
   }
 }
 
-const LOGGED = ['observation', 'control', 'trial', 'finding_event', 'exemption', 'audit', 'gap', 'ledger_key'] as const
-
-async function checkUnlogged(db: Queryable, since: Temporal.Instant, report: LedgerReport): Promise<void> {
-  for (const table of LOGGED) {
+async function checkUnlogged(db: Queryable, report: LedgerReport): Promise<void> {
+  for (const table of LOGGED_TABLES) {
+    const since = await ledgerSince(db, table)
+    if (since === undefined) continue
     for (const id of await unloggedRows(db, table, since, 10))
       report.faults.push({ where: `row ${table} ${id}`, what: 'has no entry in the ledger: it was written past it' })
   }

@@ -37,7 +37,7 @@ const PAGE = 500
  */
 export async function* contradictions(options: ClaimsOptions): AsyncGenerator<Contradiction> {
   const { db, horizon, now } = options
-  const since = (await ledgerSince(db)) ?? now
+  const since = (await ledgerSince(db, 'observation')) ?? now
   const isKnown = (at: Temporal.Instant) =>
     Temporal.Instant.compare(at, since) >= 0 && (horizon === undefined || Temporal.Instant.compare(at, horizon) >= 0)
   for await (const page of pages((after) => checkClaims(db, options, horizon, now, after, PAGE))) {

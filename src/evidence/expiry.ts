@@ -1,7 +1,7 @@
 import type { LedgerKind } from '../domain/ledger.ts'
 
 /** Kinds whose rows end with their retention. Rows of every other kind stay for good: one that is missing was removed. */
-const PASSING: ReadonlySet<LedgerKind> = new Set<LedgerKind>(['observation', 'control', 'trial'])
+const PASSING: ReadonlySet<LedgerKind> = new Set<LedgerKind>(['observation', 'control', 'trial', 'listing'])
 
 /** An id is made when its row is recorded, which can be hours after what it tells of: a trial may take half a day. */
 const SLACK_MS = 86_400_000

@@ -36,6 +36,7 @@ export function operatorEvent(
     credential_id: finding.credential_id,
     feed_id: finding.feed_id,
     grant_id: finding.grant_id,
+    listing_id: null,
     sequence: null,
     event,
     at: at.toString({ smallestUnit: 'millisecond' }),

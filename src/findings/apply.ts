@@ -107,7 +107,12 @@ function openPen() {
     edge: (
       finding: FindingRow,
       event: FindingEvent,
-      { signal, observationId, traceId }: { signal: { at: Temporal.Instant }; observationId?: string; traceId?: string },
+      {
+        signal,
+        observationId,
+        listingId,
+        traceId,
+      }: { signal: { at: Temporal.Instant }; observationId?: string; listingId?: string; traceId?: string },
     ): void => {
       const edge: FindingEdge = {
         ...{ eventId: newId(), finding, event, sequence: finding.sequence, at: signal.at },
@@ -123,6 +128,7 @@ function openPen() {
         credential_id: finding.credential_id,
         feed_id: finding.feed_id,
         grant_id: finding.grant_id,
+        listing_id: listingId ?? null,
         sequence: edge.sequence,
         event,
         at: edge.at.toString({ smallestUnit: 'millisecond' }),

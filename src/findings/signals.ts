@@ -22,6 +22,8 @@ export interface KeyedSignal {
   /** Of a standing grant. */
   grantId?: string
   observationId?: string
+  /** The listing that says so. */
+  listingId?: string
   trialId?: string
   traceId?: string
 }
@@ -191,6 +193,8 @@ export function grantSignal(
   of: {
     at: Temporal.Instant
     grantId: string
+    /** The listing that shows it, or does not. */
+    listingId: string
     systemId: string
     identityId: string
     traceId?: string
@@ -210,6 +214,7 @@ export function grantSignal(
     systemId: of.systemId,
     identityId: of.identityId,
     grantId: of.grantId,
+    listingId: of.listingId,
     ...(of.traceId === undefined ? {} : { traceId: of.traceId }),
     signal:
       of.goneAfter === undefined

@@ -30,6 +30,8 @@ export interface TimedJudgement extends Judgement {
 const GRACE_MS = 2_000
 /** A message that may spend its secret is waited for this much longer, whoever says stop: its answer holds the successor. */
 const SPENT_GRACE_MS = 10_000
+/** No attempt goes on for longer than its time limit and this. */
+export const LONGEST_BEYOND_MS = GRACE_MS + SPENT_GRACE_MS
 
 /**
  * Makes one attempt and always answers: what the probe threw, and a time-out, are inconclusive. This is the only place that times

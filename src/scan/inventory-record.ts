@@ -22,7 +22,7 @@ export interface RecordDeps {
  * identity has come back meanwhile.
  */
 export async function recordListing(
-  system: InventorySystem,
+  system: Pick<InventorySystem, 'id' | 'kind' | 'name' | 'tier'>,
   of: DueListing,
   listed: Together,
   { assurance, traceId, at }: { assurance: 'controlled' | 'explicit'; traceId: string; at: Temporal.Instant },
@@ -32,8 +32,9 @@ export async function recordListing(
   return transact(db, async (tx) => {
     const terminatedAt = await departureOf(tx, of.identityId)
     if (terminatedAt === undefined || Temporal.Instant.compare(terminatedAt, at) > 0) return false
+    const listingId = newId()
     const moved = await saveListing(tx, {
-      ...{ ...common, id: newId(), inventory: system.kind, traceId, assurance },
+      ...{ ...common, id: listingId, inventory: system.kind, traceId, assurance },
       outcome: listed.fault === undefined ? 'complete' : 'inconclusive',
       ...{ reason: listed.fault, known: listed.known, parts: listed.parts, looks: listed.looks, grants: listed.grants },
     })
@@ -43,6 +44,7 @@ export async function recordListing(
           ...{
             ...common,
             grantId: id,
+            listingId,
             traceId,
             tier: system.tier,
             system: system.name,
@@ -91,7 +93,8 @@ export function together(all: readonly Listed[]): Together {
   const looks = found.flatMap(({ account, parts, bounds }) =>
     Object.entries(parts).flatMap(([list, part]) => (part === 'complete' ? [{ ...bounds[list], account, list }] : [])),
   )
-  const known = all.some((each) => each.known === true) ? true : all.every((each) => each.known === false) ? false : undefined
+  // Whoever is not found by one of his names may go by another: then nothing that is listed of the others is all he has.
+  const known = all.some((each) => each.known === false) ? false : all.every((each) => each.known === true) ? true : undefined
   const waits = all.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
   return {
     known,

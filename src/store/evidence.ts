@@ -142,6 +142,16 @@ export async function trialsOf(db: Queryable, ids: readonly string[], filter: Ev
     .execute()
 }
 
+export async function listingsOf(db: Queryable, ids: readonly string[], filter: EvidenceFilter): Rows<'listing'> {
+  return db
+    .selectFrom('listing')
+    .selectAll()
+    .where('id', 'in', listed(ids))
+    .where(ofIdentity(filter))
+    .where(ofSystem(filter))
+    .execute()
+}
+
 export async function findingEventsOf(db: Queryable, ids: readonly string[], filter: EvidenceFilter): Rows<'finding_event'> {
   // Of its kind then or now: the whole history of a finding stays together.
   const chosen = sql`(select json_array_elements_text(${JSON.stringify(filter.findingKinds ?? [])}::json))`
@@ -247,11 +257,21 @@ const NAME_QUERIES: Record<NameTable, (filter: EvidenceFilter) => RawBuilder<unk
   identities: ({ identityId, systemId }) => sql`
     select id, external_id, kind, name, email, owner_external_id, terminated_at, source from identity
     where ${identityId === undefined ? sql`true` : sql`id = ${identityId}::uuid`}
-      and ${systemId === undefined ? sql`true` : sql`id in (select identity_id from credential where system_id = ${systemId}::uuid)`}`,
+      and ${
+        systemId === undefined
+          ? sql`true`
+          : sql`(id in (select identity_id from credential where system_id = ${systemId}::uuid)
+        or id in (select identity_id from listing where system_id = ${systemId}::uuid))`
+      }`,
   systems: ({ identityId, systemId }) => sql`
     select id, name, probe, origin, tier, zone, owner, retired_at from system
     where ${systemId === undefined ? sql`true` : sql`id = ${systemId}::uuid`}
-      and ${identityId === undefined ? sql`true` : sql`id in (select system_id from credential where identity_id = ${identityId}::uuid)`}`,
+      and ${
+        identityId === undefined
+          ? sql`true`
+          : sql`(id in (select system_id from credential where identity_id = ${identityId}::uuid)
+        or id in (select system_id from listing where identity_id = ${identityId}::uuid))`
+      }`,
   credentials: (filter) => sql`
     select id, identity_id, system_id, label, kind, principal, privilege, shared, handover_by, fingerprint, retired_at from credential
     where ${ofIdentity(filter)} and ${ofSystem(filter)}`,

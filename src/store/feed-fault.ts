@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from './db.ts'
+import type { Period } from './feed-subject.ts'
 import { told } from './told.ts'
 
 /** Subjects of one feed whose faults are kept apart. */
@@ -56,6 +57,17 @@ export async function clearFaults(
     delete from feed_fault f using json_to_recordset(${JSON.stringify(rows)}::json) as r (key text, said_at timestamptz)
     where f.feed_id = ${feedId}::uuid and f.key = r.key and f.key <> '' and coalesce(r.said_at >= f.said_at, true)
   `.execute(db)
+}
+
+/** Of which subjects a fault stands whose last word was said within one of some periods. */
+export async function faultKeys(db: Queryable, feedId: string, periods: readonly Period[]): Promise<string[]> {
+  const { rows } = await sql<{ key: string }>`
+    select f.key from feed_fault f where f.feed_id = ${feedId}::uuid and f.key <> '' and exists (
+      select 1 from json_to_recordset(${JSON.stringify(periods)}::json) as p (since timestamptz, until timestamptz)
+      where f.said_at >= coalesce(p.since, '-infinity') and f.said_at < coalesce(p.until, 'infinity')
+    ) order by f.key
+  `.execute(db)
+  return rows.map(({ key }) => key)
 }
 
 /** Takes back the faults of all subjects whose key begins so, that were said by an instant. */

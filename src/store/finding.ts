@@ -79,12 +79,12 @@ export async function saveFindings(db: Queryable, { added, changed, events }: Fi
     ), e as materialized (
       select * from json_to_recordset(${JSON.stringify(leaves)}::json) as e (id uuid, finding_id uuid, kind text, system_id uuid,
         identity_id uuid, credential_id uuid, sequence integer, event text, at timestamptz, severity text, state text, observation_id uuid, trace_id text, actor text, note text, feed_id uuid,
-        grant_id uuid, leaf text)
+        grant_id uuid, listing_id uuid, leaf text)
     ), told as (
       insert into finding_event (id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
-        observation_id, trace_id, actor, note, feed_id, grant_id)
+        observation_id, trace_id, actor, note, feed_id, grant_id, listing_id)
       select id, finding_id, kind, system_id, identity_id, credential_id, sequence, event, at, severity, state,
-        observation_id, trace_id, actor, note, feed_id, grant_id from e
+        observation_id, trace_id, actor, note, feed_id, grant_id, listing_id from e
     )
     insert into ledger_outbox (id, kind, leaves, refs, digests, created_at)
     select ${newId()}::uuid, 'finding', count(*), array_agg(id), array_agg(decode(leaf, 'hex')), clock_timestamp() from e

@@ -3,7 +3,18 @@ import type { Queryable } from './db.ts'
 import type { Tables } from './tables.ts'
 
 /** The tables whose rows the ledger has entries of. */
-export type LoggedTable = 'observation' | 'control' | 'trial' | 'finding_event' | 'exemption' | 'audit' | 'gap' | 'ledger_key'
+export const LOGGED_TABLES = [
+  'observation',
+  'control',
+  'trial',
+  'listing',
+  'finding_event',
+  'exemption',
+  'audit',
+  'gap',
+  'ledger_key',
+] as const
+export type LoggedTable = (typeof LOGGED_TABLES)[number]
 
 /** The rows of these ids as they are stored now, by id. */
 export async function loggedRows<Table extends LoggedTable>(db: Queryable, table: Table, ids: readonly string[]) {
@@ -18,6 +29,7 @@ const TIMES = {
   observation: 'observed_at',
   control: 'observed_at',
   trial: 'finished_at',
+  listing: 'at',
   finding_event: 'at',
   exemption: 'created_at',
   audit: 'at',
@@ -25,14 +37,17 @@ const TIMES = {
   ledger_key: 'created_at',
 } as const satisfies Record<LoggedTable, string>
 
+/** The migration with which the ledger began to take the rows of a table. */
+const beganWith = (table: LoggedTable): string => (table === 'listing' ? '0019-listings' : '0002-ledger')
+
 /**
- * Since when this database has had a ledger: everything recorded later is in it. A database that had one from the beginning has it for
- * everything, whatever time a row claims.
+ * Since when the ledger of this database has taken what is recorded in a table: everything later is in it. A database that had one from
+ * the beginning has it for everything, whatever time a row claims.
  */
-export async function ledgerSince(db: Queryable): Promise<Temporal.Instant | undefined> {
+export async function ledgerSince(db: Queryable, table: LoggedTable): Promise<Temporal.Instant | undefined> {
   const { rows } = await sql<{ at: string }>`
     select case when l."timestamp"::timestamptz - f."timestamp"::timestamptz < interval '1 minute' then '1970-01-01T00:00:00Z' else l."timestamp" end as at
-    from kysely_migration l, (select min("timestamp") as "timestamp" from kysely_migration) f where l.name = '0002-ledger'
+    from kysely_migration l, (select min("timestamp") as "timestamp" from kysely_migration) f where l.name = ${beganWith(table)}
   `.execute(db)
   return rows[0] === undefined ? undefined : Temporal.Instant.from(rows[0].at)
 }

@@ -1,17 +1,22 @@
 import { sql } from 'kysely'
+import { toMs } from '../domain/facts/instant.ts'
+import { listingFacts, type MissingGrant, type ShownGrant } from '../domain/facts/listing.ts'
 import {
   type GrantFacts,
   type GrantKind,
   isMissing,
   type ListingFault,
   type ListingOutcome,
+  looksFor,
   type PersonName,
   type TurnOutcome,
   type WholeLook,
 } from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import type { IdentityKind } from '../domain/identity.ts'
+import { leafOf } from '../domain/leaf.ts'
 import type { Queryable } from './db.ts'
+import { appendLedger } from './ledger.ts'
 
 /** Somebody who left and whose turn it is. */
 export interface DueListing {
@@ -183,29 +188,12 @@ export interface MovedGrant {
 }
 
 /**
- * Writes a listing and what it says of grants, in the caller's transaction. Missing are those that a complete list of their own account
- * does not show; after the second in a row they are gone. Of a list with a fault nothing is missing; nor where the account is not found
- * any more: it may go by another name. Nor one whose account is not on record, until it is listed again.
+ * Writes a listing and what it says of grants, in the caller's transaction, and hands it to the ledger. Missing are those that a complete
+ * list of their own account does not show; after the second in a row they are gone. Of a list with a fault nothing is missing; nor where
+ * the account is not found any more: it may go by another name. Nor one whose account is not on record, until it is listed again.
  */
 export async function saveListing(tx: Queryable, listing: NewListing): Promise<MovedGrant[]> {
-  const at = listing.at.toString()
-  await tx
-    .insertInto('listing')
-    .values({
-      id: listing.id,
-      system_id: listing.systemId,
-      identity_id: listing.identityId,
-      inventory: listing.inventory,
-      at,
-      outcome: listing.outcome,
-      reason: listing.reason ?? null,
-      known: listing.known ?? null,
-      listed: listing.grants.length,
-      parts: JSON.stringify(listing.parts),
-      assurance: listing.assurance,
-      trace_id: listing.traceId,
-    })
-    .execute()
+  const at = toMs(listing.at).toString()
   const seen = listing.grants.map((grant) => ({ ...grant, id: newId() }))
   // Of those that were listed before accounts were kept.
   await sql`
@@ -216,7 +204,7 @@ export async function saveListing(tx: Queryable, listing: NewListing): Promise<M
       and g.list = n.list and g.key = n.key and not exists (select 1 from standing_grant o
         where o.system_id = g.system_id and o.identity_id = g.identity_id and o.list = g.list and o.key = g.key and o.account = n.account)
   `.execute(tx)
-  const { rows: there } = await sql<{ id: string }>`
+  const { rows: shown } = await sql<ShownGrant>`
     insert into standing_grant (id, system_id, identity_id, inventory, account, list, kind, key, title, detail, first_seen_at, last_seen_at,
       listing_id)
     select g.id, ${listing.systemId}::uuid, ${listing.identityId}::uuid, ${listing.inventory}, g.account, g.list, g.kind, g.key, g.title,
@@ -226,27 +214,79 @@ export async function saveListing(tx: Queryable, listing: NewListing): Promise<M
     order by g.list, g.key, g.account
     on conflict (system_id, identity_id, list, key, account) do update set kind = excluded.kind, title = excluded.title, detail = excluded.detail,
       last_seen_at = excluded.last_seen_at, missed = 0, gone_at = null, listing_id = excluded.listing_id, inventory = excluded.inventory
-    returning id
+    returning account, id, key, kind, list
   `.execute(tx)
-  const missing = await missAbsent(tx, listing)
-  return [...there.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]
+  const { whole, missing } = await missAbsent(tx, listing)
+  await logListing(tx, listing, { whole, shown: shown.toSorted(byPlace), missing: missing.toSorted(byPlace) })
+  return [...shown.map(({ id }) => ({ id, seen: true })), ...missing.map(({ id }) => ({ id, seen: false }))]
 }
 
-async function missAbsent(tx: Queryable, { id, systemId, identityId, at, looks }: NewListing): Promise<{ id: string }[]> {
-  if (looks.length === 0) return []
+interface Judged {
+  whole: WholeLook[]
+  shown: ShownGrant[]
+  missing: MissingGrant[]
+}
+
+/** Writes the row with all that its judgement rests on, so that it gives the same facts again, and its entry. */
+async function logListing(tx: Queryable, listing: NewListing, { whole, shown, missing }: Judged): Promise<void> {
+  const row = {
+    id: listing.id,
+    system_id: listing.systemId,
+    identity_id: listing.identityId,
+    inventory: listing.inventory,
+    at: toMs(listing.at),
+    outcome: listing.outcome,
+    reason: listing.reason ?? null,
+    known: listing.known ?? null,
+    listed: listing.grants.length,
+    parts: listing.parts,
+    assurance: listing.assurance,
+    trace_id: listing.traceId,
+  }
+  // As JSON has them: without what is undefined.
+  const lists = { whole: whole.map((look) => ({ ...look })), shown, missing }
+  await tx
+    .insertInto('listing')
+    .values({
+      ...row,
+      at: row.at.toString(),
+      parts: JSON.stringify(row.parts),
+      whole: JSON.stringify(lists.whole),
+      shown: JSON.stringify(lists.shown),
+      missing: JSON.stringify(lists.missing),
+    })
+    .execute()
+  await appendLedger(tx, 'listing', [{ ref: row.id, digest: leafOf(listingFacts({ ...row, ...lists })) }])
+}
+
+type Placed = Pick<ShownGrant, 'account' | 'list' | 'key'>
+
+/** By account, list and key, as JavaScript orders texts: the same order whatever database it is. */
+function byPlace(one: Placed, other: Placed): number {
+  for (const name of ['account', 'list', 'key'] as const) if (one[name] !== other[name]) return one[name] < other[name] ? -1 : 1
+  return 0
+}
+
+async function missAbsent(
+  tx: Queryable,
+  { id, systemId, identityId, at, looks }: NewListing,
+): Promise<Pick<Judged, 'whole' | 'missing'>> {
+  if (looks.length === 0) return { whole: [], missing: [] }
   const { rows: standing } = await sql<{ id: string; account: string; list: string; key: string }>`
     select id, account, list, key from standing_grant where system_id = ${systemId}::uuid and identity_id = ${identityId}::uuid
       and gone_at is null and listing_id <> ${id}::uuid and account <> '' order by id for update
   `.execute(tx)
-  const absent = standing.filter((grant) => isMissing(grant, looks)).map((grant) => grant.id)
-  if (absent.length === 0) return []
-  const { rows } = await sql<{ id: string }>`
+  // Judged by what is logged: who has that comes to the same.
+  const whole = looksFor(standing, looks)
+  const absent = standing.filter((grant) => isMissing(grant, whole)).map((grant) => grant.id)
+  if (absent.length === 0) return { whole, missing: [] }
+  const { rows: missing } = await sql<MissingGrant>`
     update standing_grant set missed = missed + 1,
       gone_at = case when missed + 1 >= ${GONE_AFTER}::int then ${at.toString()}::timestamptz end
     where id in (select json_array_elements_text(${JSON.stringify(absent)}::json)::uuid)
-    returning id
+    returning account, id, key, list, missed
   `.execute(tx)
-  return rows
+  return { whole, missing }
 }
 
 /** Whole lists in a row that must lack a grant before it counts as gone. */
@@ -273,11 +313,15 @@ export interface ReturnedGrant {
   identityId: string
 }
 
-/** Forgets listings older than `before`, the last one of each identity at each system apart. Answers how many. */
+/**
+ * Forgets listings older than `before`, the last one of each identity at each system apart, and those by which a grant stands. Answers how
+ * many: the ledger has entries of them.
+ */
 export async function forgetListings(db: Queryable, before: Temporal.Instant): Promise<number> {
   const done = await sql`
     delete from listing l where l.at < ${before.toString()}::timestamptz
       and exists (select 1 from listing n where n.system_id = l.system_id and n.identity_id = l.identity_id and n.at > l.at)
+      and not exists (select 1 from standing_grant g where g.identity_id = l.identity_id and g.listing_id = l.id and g.gone_at is null)
   `.execute(db)
   return Number(done.numAffectedRows ?? 0n)
 }

@@ -18,6 +18,8 @@ import * as turns from '../../migrations/0015-turns.ts'
 import * as spent from '../../migrations/0016-spent.ts'
 import * as accounts from '../../migrations/0017-accounts.ts'
 import * as feedFaults from '../../migrations/0018-feed-faults.ts'
+import * as listings from '../../migrations/0019-listings.ts'
+import * as canaries from '../../migrations/0020-canaries.ts'
 import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Db } from './db.ts'
 import { ensurePartitions } from './partition.ts'
@@ -42,6 +44,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0016-spent': spent,
   '0017-accounts': accounts,
   '0018-feed-faults': feedFaults,
+  '0019-listings': listings,
+  '0020-canaries': canaries,
 }
 
 /**

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import type { Queryable } from './db.ts'
 
-/** A token that a replay may spend, and the credential that it is sent for. All fingerprints are keyed. */
+/** A token that an attempt may spend, and whom it is sent for. All fingerprints are keyed. */
 export interface SpentToken {
   systemId: string
-  credentialId: string
+  /** Null: it is the canary of the system. */
+  credentialId: string | null
   /** Of the token alone: the same one at whichever system. */
   fingerprint: string
   /** As this system named it before migration 0016. */
@@ -14,13 +15,17 @@ export interface SpentToken {
 }
 
 /**
- * Why a token must not be sent. `unanswered`: it was sent for this credential, and no answer was kept. `spent`: it was, and has a
- * successor. `elsewhere`: another credential has sent it. `refused`: it was, in this way, and may have been spent by somebody before.
+ * Why a token must not be sent. `unanswered`: it was sent for this credential (or canary), and no answer was kept. `spent`: it was, and
+ * has a successor. `elsewhere`: another one has sent it. `refused`: it was, in this way, and may have been spent by somebody before.
  */
 export interface SpentBefore {
-  token: 'unanswered' | 'spent' | 'elsewhere' | 'refused'
-  /** The other credential's. */
-  system?: string
+  said: {
+    token: 'unanswered' | 'spent' | 'elsewhere' | 'refused'
+    /** The other one's. */
+    system?: string
+  }
+  /** When it was sent, where no answer is known: it may be on its way yet, or lost. */
+  unansweredSince?: Temporal.Instant
 }
 
 /**
@@ -38,31 +43,35 @@ export async function claimToken(db: Queryable, token: SpentToken, at: Temporal.
     returning true as claimed
   `.execute(db)
   if (rows.length > 0) return undefined
-  // Whoever sent it has been answered in between; the next trial asks again.
-  return (await sentBefore(db, token)) ?? { token: 'elsewhere' }
+  // Whoever sent it has been answered in between; who asks again may send it.
+  return (await sentBefore(db, token)) ?? { said: { token: 'elsewhere' }, unansweredSince: at }
 }
 
 /** What is known of a token that was sent before, or is on its way; undefined: nothing speaks against sending it. */
 export async function sentBefore(db: Queryable, token: SpentToken): Promise<SpentBefore | undefined> {
   const row = await db
-    .selectFrom('spent_token')
-    .leftJoin('system', 'system.id', 'spent_token.system_id')
-    .select(['spent_token.credential_id', 'spent_token.sent_at', 'spent_token.rotated_at', 'spent_token.refused', 'system.name'])
-    .where('spent_token.fingerprint', 'in', [token.fingerprint, token.formerly])
+    .selectFrom('spent_token as t')
+    .leftJoin('system', 'system.id', 't.system_id')
+    .select(['t.system_id', 't.credential_id', 't.sent_at', 't.rotated_at', 't.refused', 'system.name'])
+    .where('t.fingerprint', 'in', [token.fingerprint, token.formerly])
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const other = row.credential_id === token.credentialId || row.name === null ? {} : { system: row.name }
-  if (row.sent_at === null) return row.refused.includes(token.way) ? { ...other, token: 'refused' } : undefined
-  if (row.credential_id !== token.credentialId) return { ...other, token: 'elsewhere' }
-  return { token: row.rotated_at === null ? 'unanswered' : 'spent' }
+  // A canary is known by its system alone.
+  const ours = row.credential_id === token.credentialId && (token.credentialId !== null || row.system_id === token.systemId)
+  const other = ours || row.name === null ? {} : { system: row.name }
+  if (row.sent_at === null) return row.refused.includes(token.way) ? { said: { token: 'refused', ...other } } : undefined
+  const open = row.rotated_at === null
+  return {
+    said: ours ? { token: open ? 'unanswered' : 'spent' } : { token: 'elsewhere', ...other },
+    ...(open ? { unansweredSince: row.sent_at } : {}),
+  }
 }
 
 /** The answer said that the token was not spent: it may be sent again. */
 export async function releaseToken(db: Queryable, token: SpentToken): Promise<void> {
   const { numDeletedRows } = await db
     .deleteFrom('spent_token')
-    .where('fingerprint', '=', token.fingerprint)
-    .where('credential_id', '=', token.credentialId)
+    .where(ownedBy(token))
     .where('rotated_at', 'is', null)
     .where(sql<boolean>`refused = '{}'`)
     .executeTakeFirst()
@@ -78,8 +87,22 @@ export async function refuseToken(db: Queryable, token: SpentToken): Promise<voi
 async function settle(db: Queryable, token: SpentToken, refused: boolean): Promise<void> {
   await sql`
     update spent_token set sent_at = null, refused = case when ${refused}::boolean then array_append(refused, ${token.way}::text) else refused end
-    where fingerprint = ${token.fingerprint} and credential_id = ${token.credentialId}::uuid and sent_at is not null and rotated_at is null
+    where ${ownedBy(token)} and sent_at is not null and rotated_at is null
   `.execute(db)
+}
+
+/** The answer had a successor: this one is spent. */
+export async function spendToken(db: Queryable, token: SpentToken, at: Temporal.Instant): Promise<void> {
+  await sql`update spent_token set rotated_at = ${at.toString()}::timestamptz where ${ownedBy(token)}`.execute(db)
+}
+
+/** What one has written down itself: nobody settles the message of another one. */
+function ownedBy({ fingerprint, credentialId, systemId }: SpentToken) {
+  const whose =
+    credentialId === null
+      ? sql`credential_id is null and system_id = ${systemId}::uuid`
+      : sql`credential_id = ${credentialId}::uuid`
+  return sql<boolean>`(fingerprint = ${fingerprint}::text and ${whose})`
 }
 
 /** The sealed successor of a token, and the credential as it was when its predecessor was opened. */
@@ -99,10 +122,7 @@ export interface Successor {
  */
 export async function putSuccessor(tx: Queryable, of: Successor, token: SpentToken, at: Temporal.Instant): Promise<boolean> {
   const when = sql`${at.toString()}::timestamptz`
-  await sql`
-    update spent_token set rotated_at = ${when}
-    where fingerprint = ${token.fingerprint} and credential_id = ${token.credentialId}::uuid
-  `.execute(tx)
+  await spendToken(tx, token, at)
   const { rows } = await sql<{ kept: boolean }>`
     update secret s set sealed = ${of.sealed}, data_key_id = ${of.dataKeyId}::uuid,
       expires_at = ${of.dates.expiresAt?.toString() ?? null}::timestamptz, updated_at = ${when}
@@ -114,13 +134,13 @@ export async function putSuccessor(tx: Queryable, of: Successor, token: SpentTok
   return rows.length > 0
 }
 
-/** True where an answer has disproved what the target of a system says of its server. */
-export async function isDisproved(db: Queryable, systemId: string, belief: string): Promise<boolean> {
-  const row = await db.selectFrom('system').select('disproved').where('id', '=', systemId).executeTakeFirst()
-  return row?.disproved.includes(belief) === true
+/** True where an answer has disproved what a target says of its server: whichever system it came to, since the belief names the server. */
+export async function isDisproved(db: Queryable, belief: string): Promise<boolean> {
+  const row = await db.selectFrom('system').select('id').where(sql<boolean>`${belief}::text = any(disproved)`).executeTakeFirst()
+  return row !== undefined
 }
 
-/** Keeps for all replicas, and over restarts, that it is not so. */
+/** Keeps for all replicas and systems, and over restarts, that it is not so. */
 export async function disprove(db: Queryable, systemId: string, belief: string): Promise<void> {
   await sql`
     update system set disproved = array_append(disproved, ${belief}::text)

@@ -9,7 +9,7 @@ import type { FindingEvent, FindingKind, FindingState, Severity } from '../domai
 import type { GapReason } from '../domain/gap.ts'
 import type { GrantFacts, GrantKind, ListingFault, ListingOutcome, TurnOutcome } from '../domain/grant.ts'
 import type { IdentityKind } from '../domain/identity.ts'
-import type { Facts } from '../domain/leaf.ts'
+import type { Fact, Facts } from '../domain/leaf.ts'
 import type { LedgerKind } from '../domain/ledger.ts'
 import type { Reason } from '../domain/reason.ts'
 import type { Tier, Transport } from '../domain/system.ts'
@@ -195,15 +195,15 @@ export interface SecretTable {
 }
 
 export interface SpentTokenTable {
-  /** Of the credential. */
+  /** The system that it was last sent to. */
   system_id: string
   /** Keyed fingerprint of the token alone. */
   fingerprint: string
-  /** The credential that it was last sent for. */
-  credential_id: string
+  /** The credential that it was last sent for; null: it was sent as the canary of the system. */
+  credential_id: string | null
   /** Null: it was refused, and none is on its way. */
   sent_at: MaybeAt
-  /** When its successor was sealed; null: no answer was kept. */
+  /** When its successor came; null: no answer was kept. */
   rotated_at: MaybeAt
   /** Keyed fingerprints of the ways (issuer and client) in which it was refused, though it may have been good before. */
   refused: Generated<string[]>
@@ -343,6 +343,8 @@ export interface FindingEventTable {
   note: string | null
   feed_id: string | null
   grant_id: string | null
+  /** The listing that made it; null where none did, and before that was kept. */
+  listing_id: string | null
 }
 
 export interface ExemptionTable {
@@ -659,7 +661,13 @@ export interface ListingTable {
   parts: JSONColumnType<Record<string, 'complete' | ListingFault>>
   assurance: 'controlled' | 'explicit'
   trace_id: string
+  /** See `ListingFields`. All three are null of a listing that was recorded before listings were logged. */
+  whole: LoggedList
+  shown: LoggedList
+  missing: LoggedList
 }
+
+type LoggedList = ColumnType<readonly Fact[] | null, string, string | null>
 
 export interface StandingGrantTable {
   id: string

@@ -456,7 +456,9 @@ describe.each(STORES.filter(({ name }) => name !== 'Postgres 15'))(
 )
 
 const kindOf = (kind: string) =>
-  z.enum(['observation', 'control', 'trial', 'finding', 'exemption', 'operator', 'configuration', 'gap', 'key']).parse(kind)
+  z
+    .enum(['observation', 'control', 'trial', 'listing', 'finding', 'exemption', 'operator', 'configuration', 'gap', 'key'])
+    .parse(kind)
 
 const openApiDocument = z.object({
   openapi: z.literal('3.1.0'),

@@ -231,7 +231,7 @@ export async function openBundleHouse(db: Db): Promise<BundleHouse> {
       const event = {
         ...{ id: newId(), finding_id: id, kind, sequence: at + 1, severity },
         ...{ system_id: of.system ?? null, identity_id: of.identity ?? null, credential_id: of.credential ?? null },
-        ...{ observation_id: null, trace_id: null, actor: null, note: null, feed_id: null, grant_id: null },
+        ...{ observation_id: null, trace_id: null, actor: null, note: null, feed_id: null, grant_id: null, listing_id: null },
         ...edge,
       }
       await db

@@ -201,7 +201,7 @@ describe.each(STORES)('facts on $name', ({ available, open }) => {
       ...{ kind: 'residual_access' as const, system_id: newId(), identity_id: newId(), credential_id: null },
       ...{ id: newId(), finding_id: newId(), sequence: 1, event: 'opened' as const, at: NOW, severity: 'high' as const },
       ...{ state: 'open' as const, observation_id: null, trace_id: null, actor: null, note: 'n' },
-      ...{ feed_id: null, grant_id: null },
+      ...{ feed_id: null, grant_id: null, listing_id: null },
     }
     expect(storedFacts.finding({ ...event, at: toMs(NOW) })).toEqual([findingEventFacts(event)])
   })

@@ -259,6 +259,19 @@ describe.each(STORES.filter((kind) => kind.name !== 'Postgres 15'))('an inventor
     expect(await grants()).toEqual(['w1 gone'])
   })
 
+  it.each<[string, (boolean | undefined)[], boolean | undefined]>([
+    ['every name', [true, true], true],
+    ['not every name', [true, false], false],
+    ['no name', [false, false], false],
+    ['nobody can tell', [true, undefined], undefined],
+  ])('knows somebody by all names or not at all: %s', (_what, all, expected) => {
+    const of = (known: boolean | undefined): Listed => ({
+      ...{ known, account: known === false ? undefined : 'a', fault: undefined, retryAfterMs: undefined },
+      ...{ parts: { hooks: 'complete' }, bounds: { hooks: {} }, grants: [] },
+    })
+    expect(together(all.map(of)).known).toBe(expected)
+  })
+
   it("misses nothing of one account by another's lists", async () => {
     const identityId = await leaver('anna@corp.example')
     const of = (account: string, keys: string[], known = true): Listed => ({

@@ -36,7 +36,7 @@ export interface OauthHouse {
   /** As after a reload or a restart: the probe knows nothing of what it did before. Another target is a changed configuration. */
   restart(target?: Target): void
   /** Another system with the same custody. It is closed before this one. */
-  beside(target: Target): Promise<OauthHouse>
+  beside(target: Target, options?: { canary?: unknown }): Promise<OauthHouse>
   close(): Promise<void>
 }
 
@@ -165,7 +165,7 @@ export async function openOauthHouse(
       system.probe = anyProbe(oauth).bind(changed)
       system.controls.subject = JSON.stringify(changed)
     },
-    beside: (other) => openOauthHouse(db, other, { within: { folder, entries, clock } }),
+    beside: (other, more = {}) => openOauthHouse(db, other, { ...more, within: { folder, entries, clock } }),
     close: async () => {
       await http.destroy()
       if (within === undefined) rmSync(folder, { recursive: true, force: true })

@@ -265,6 +265,19 @@ describe('a family of refresh tokens', () => {
     await other.close()
   })
 
+  it('is spent once where it is the canary of another system, where tokens are thought to last', async () => {
+    await rotating()
+    const { refreshToken } = await server.login('anna')
+    const lasting = { issuer: server.issuer, client: CLIENT, redeem: 'lasting' }
+    const other = await house.beside(lasting, { canary: { refreshToken } })
+    await house.register('app', { refreshToken })
+    await other.register('app', { refreshToken: (await server.login('anna')).refreshToken })
+    await house.trial()
+    expect(await other.trial()).toMatchObject({ outcome: 'blind' })
+    expect(sent().get(refreshToken)).toBe(1)
+    await other.close()
+  })
+
   it('is spent once where two systems ask at the same moment', async () => {
     await rotating()
     const other = await house.beside({ issuer: server.issuer, client: CLIENT, redeem: 'rotating' })
@@ -316,9 +329,19 @@ describe('a family of refresh tokens', () => {
   })
 
   describe('asked with a scope that its server does not refuse, whatever the operator believes', () => {
+    const target = (unregisteredScope: string) => ({ issuer: server.issuer, client: CLIENT, unregisteredScope })
     const scoped = async (more: Parameters<typeof openOauthHouse>[2] = {}, unregisteredScope = 'openid') => {
-      house = await openOauthHouse(db(), { issuer: server.issuer, client: CLIENT, unregisteredScope }, more)
+      house = await openOauthHouse(db(), target(unregisteredScope), more)
     }
+    /** What the canary of a system said, the first time first. */
+    const canaries = ({ system }: OauthHouse) =>
+      db()
+        .selectFrom('control')
+        .select(['verdict', 'reason', 'wire'])
+        .where('control', '=', 'canary')
+        .where('system_id', '=', system.id)
+        .orderBy('observed_at')
+        .execute()
     const disproved = async () => {
       const rows = await db().selectFrom('system').select('disproved').where('id', '=', house.system.id).execute()
       return rows.flatMap((row) => row.disproved)
@@ -343,11 +366,39 @@ describe('a family of refresh tokens', () => {
       }
       for (const each of [two.refreshToken, successor]) expect(sent().get(each)).toBeUndefined()
       // A scope that it does refuse is another question, and the answer to the first stands.
-      house.restart({ issuer: server.issuer, client: CLIENT, unregisteredScope: 'revenant:never' })
+      house.restart(target('revenant:never'))
       expect(await house.trial()).toMatchObject({ accepted: 2 })
       house.restart()
       expect(await house.trial()).toMatchObject({ inconclusive: 2 })
       expect([await token('one'), await token('two')]).toEqual([successor, two.refreshToken])
+    })
+
+    it('is not asked so by another system of that server either, where the secret may lie where no successor is put', async () => {
+      await scoped()
+      const other = await house.beside(target('openid'))
+      const [one, two] = [await server.login('anna'), await server.login('anna')]
+      process.env.ROTATION_TEST_TOKEN = JSON.stringify({ refreshToken: two.refreshToken })
+      await house.register('one', { refreshToken: one.refreshToken })
+      await other.register('two', 'env:ROTATION_TEST_TOKEN')
+      await house.trial()
+      await other.trial()
+      expect((await other.seen('two')).at(-1)).toMatchObject(NOT_REFUSED)
+      expect(sent().get(two.refreshToken)).toBeUndefined()
+      delete process.env.ROTATION_TEST_TOKEN
+      await other.close()
+    })
+
+    it('loses the successor of a reference, and says that it is one', async () => {
+      await scoped()
+      process.env.ROTATION_TEST_TOKEN = JSON.stringify({ refreshToken: (await server.login('anna')).refreshToken })
+      await house.register('app', 'env:ROTATION_TEST_TOKEN')
+      const said: string[] = []
+      await house.trial({ log: (_level, message) => said.push(message) })
+      expect(await last('app')).toMatchObject({ verdict: 'accepted', wire: { successor: 'dropped' } })
+      expect(said).toContain(
+        'a replay spent a token; its successor is dropped, since the token is a reference and lies where nobody would put it',
+      )
+      delete process.env.ROTATION_TEST_TOKEN
     })
 
     it('is not asked so where the canary has shown it, nor is the canary again', async () => {
@@ -361,8 +412,97 @@ describe('a family of refresh tokens', () => {
         house.restart()
         house.advance(DAY_MS)
       }
-      expect(sent().get(canary)).toBe(1)
       expect(sent().get(refreshToken)).toBeUndefined()
+      // Another scope is another question; the canary is spent all the same.
+      house.restart(target('revenant:never'))
+      expect(await house.trial()).toMatchObject({ outcome: 'blind', accepted: 1 })
+      expect(await canaries(house)).toMatchObject([
+        { wire: { successor: 'dropped' } },
+        NOT_REFUSED,
+        { reason: 'secret_unavailable', wire: { token: 'spent' } },
+      ])
+      expect(sent().get(canary)).toBe(1)
+    })
+
+    describe.each([
+      ['another system of its server', async (canary: unknown, scope: string) => house.beside(target(scope), { canary })],
+      ['another shard of its system', async () => house],
+    ])('with a canary that %s asks, too, at the same moment', (_name, open) => {
+      /** One trial, and in the midst of its canary's message another one, which has come to its own before the first is answered. */
+      const together = async (scope: string) => {
+        const canary = { refreshToken: (await server.login('canary')).refreshToken }
+        await scoped({ canary }, scope)
+        const other = await open(canary, scope)
+        for (const each of new Set([house, other])) {
+          await each.register('app', { refreshToken: (await server.login('anna')).refreshToken })
+        }
+        const asking = Promise.withResolvers<void>()
+        const { seal, fingerprint } = other.deps.custody
+        const custody: TrialDeps['custody'] = {
+          seal,
+          fingerprint: (domain, value) => {
+            if (domain === 'spent') asking.resolve()
+            return fingerprint(domain, value)
+          },
+        }
+        let second: ReturnType<OauthHouse['trial']> | undefined
+        server.beforeAnswer = async (request) => {
+          if (request.refreshToken !== canary.refreshToken || second !== undefined) return
+          second = other.trial({ custody })
+          await asking.promise
+        }
+        const first = await house.trial()
+        const ended = [first, await second]
+        const all = await canaries(house)
+        if (other !== house) {
+          all.push(...(await canaries(other)))
+          await other.close()
+        }
+        return { ended, all, times: sent().get(canary.refreshToken) }
+      }
+
+      it('sends it once, where it is not refused', async () => {
+        const { all, times } = await together('openid')
+        expect(all).toMatchObject([{ verdict: 'accepted', wire: { successor: 'dropped' } }, NOT_REFUSED])
+        expect(times).toBe(1)
+        expect(await last('app')).toMatchObject(NOT_REFUSED)
+      })
+
+      it('fails neither of them, where it is refused: one waits for the other', async () => {
+        const { ended, all, times } = await together('revenant:never')
+        expect(ended).toMatchObject([{ outcome: 'completed' }, { outcome: 'completed' }])
+        expect(all).toMatchObject([{ verdict: 'accepted' }, { verdict: 'accepted' }])
+        expect(times).toBe(2)
+        expect(await spent()).toEqual([])
+      })
+    })
+
+    it('has its canary written down before that is sent, and never sent again where the answer was lost', async () => {
+      const canary = (await server.login('canary')).refreshToken
+      await scoped({ canary: { refreshToken: canary } })
+      await house.register('app', { refreshToken: (await server.login('anna')).refreshToken })
+      const other = await house.beside(target('openid'), { canary: { refreshToken: canary } })
+      await other.register('app', { refreshToken: (await server.login('anna')).refreshToken })
+      let written: unknown
+      server.beforeAnswer = async (request) => {
+        if (request.refreshToken !== canary) return
+        written = await spent()
+        server.spoil = { status: 200, body: '{"access_token":"a","refresh_tok' }
+      }
+      await house.trial()
+      expect(written).toEqual([{ credential_id: null, rotated_at: null }])
+      server.beforeAnswer = undefined
+      house.advance(DAY_MS)
+      for (const each of [house, other]) {
+        // What a process that was killed in between leaves behind.
+        await db().updateTable('system').set({ hold_until: null, disproved: [], controls: null }).execute()
+        each.restart()
+        await each.trial()
+      }
+      expect((await canaries(house)).at(-1)).toMatchObject({ reason: 'secret_unavailable', wire: { token: 'unanswered' } })
+      expect(await canaries(other)).toMatchObject([{ wire: { token: 'elsewhere', system: house.system.name } }])
+      expect(sent().get(canary)).toBe(1)
+      await other.close()
     })
 
     it.each([

@@ -14,6 +14,12 @@ export async function plantInventory(marks: Marks, env: Record<string, string>) 
     const [path = ''] = (request.url ?? '').split('?')
     // Somebody is unknown, or known and refused: neither is a finding.
     const isKnown = /^\/api\/v1\/users\/leaver-[0-9]+$/.test(path)
+    // A list that is read to its end, so that it is logged: what it shows is nobody's, and says the credential again.
+    if (path === '/api/v1/eventHooks') {
+      const hook = { id: 'h1', name: authorization, status: 'ACTIVE', createdBy: null }
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify([hook]))
+      return
+    }
     const status = isKnown ? 200 : /^\/api\/v1\/users\/[^/]+$/.test(path) ? 404 : 403
     const body = { ...(isKnown ? { id: 'u1' } : { errorCode: status === 404 ? 'E0000007' : authorization }), said: authorization }
     response.writeHead(status, { 'content-type': 'application/json', 'x-shown': authorization }).end(JSON.stringify(body))
@@ -41,6 +47,11 @@ export async function plantInventory(marks: Marks, env: Record<string, string>) 
     for (const line of ['grants run inventory', 'grants run inventory --json', 'grants list', 'grants list --json'])
       expect([0, 2]).toContain((await run(line)).exit)
     expect(shown).toBeGreaterThan(0)
+    // What was listed is an entry, and in the bundle that is searched with all other files.
+    const { exit, stdout } = await run(
+      'report evidence --from 2020-01-01T00:00:00Z --to 2099-01-01T00:00:00Z --system inventory --out listings --json',
+    )
+    expect([exit, stdout]).toEqual([0, expect.stringContaining('"kind":"listing"')])
   }
   const stop = async () => {
     server.closeAllConnections()

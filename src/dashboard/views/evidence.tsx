@@ -21,7 +21,7 @@ export function EvidenceView(): JSX.Element {
     <>
       <Head
         title="Evidence"
-        lead="Every verdict, control, finding and act is an entry of a signed, append-only log. A bundle of it can be checked by anybody, offline."
+        lead="Every verdict, control, listing, finding and act is an entry of a signed, append-only log. A bundle of it can be checked by anybody, offline."
       />
       <EvidenceTabs current="log" />
       <div class="stack">

@@ -22,6 +22,8 @@ export interface FindingEventFields {
   note: string | null
   feed_id: string | null
   grant_id: string | null
+  /** The listing that made it. */
+  listing_id: string | null
 }
 
 export function findingEventFacts(row: FindingEventFields): Facts {
@@ -37,6 +39,7 @@ export function findingEventFacts(row: FindingEventFields): Facts {
     id: row.id,
     identity_id: row.identity_id,
     kind: row.kind,
+    ...(row.listing_id === null ? {} : { listing_id: row.listing_id }),
     note: row.note,
     observation_id: row.observation_id,
     sequence: row.sequence,

@@ -17,6 +17,7 @@ export function readmeText(
   }: Omit<Manifest, 'files'>,
   vkeys: readonly string[],
 ): string {
+  const hasListings = entries.some(({ kind }) => kind === 'listing')
   const chosen = Object.entries(filters).map(([name, value]) => `${name} ${value}`)
   const lines = [
     'Evidence bundle of Revenant',
@@ -56,6 +57,11 @@ export function readmeText(
     '  statements/*.csv       the questions that auditors ask, answered from the database when this was made',
     '  entries/KIND.jsonl     {"facts":…,"index":N}: the facts byte for byte as they were hashed, and their index in the log',
     '  entries/KIND.csv       the same as a table',
+    ...(hasListings
+      ? [
+          '  entries/listing.jsonl  what was listed of somebody who left: the lists that were read to their end, and what stood in them',
+        ]
+      : []),
     '  names/*.csv            what the ids in entries are called',
     '  proofs/ID.tlog-proof   one proof for each event of a finding (c2sp.org/tlog-proof@v1)',
     '  log/                   the signed checkpoint and those tiles of the tree (c2sp.org/tlog-tiles) that lead from the entries to it',
@@ -71,6 +77,9 @@ export function readmeText(
     '  The signature covers all files: they are as Revenant made them. Names, statements, summary and report are derived from the',
     '  database at that moment and are not in the log; the ids in them lead to entries that are.',
     '  A rejection proves that a credential was refused by that system at that time by the path that was tried, and no more.',
+    ...(hasListings
+      ? ['  A listing proves what the lists of that system showed to whoever asked, and no more: nothing in it was tried.']
+      : []),
     '',
   ]
   return lines.join('\n')

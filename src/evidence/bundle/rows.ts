@@ -11,6 +11,7 @@ import {
   findingEventsOf,
   gapsOf,
   ledgerKeysOf,
+  listingsOf,
   observationsOf,
   trialsOf,
 } from '../../store/evidence.ts'
@@ -32,6 +33,8 @@ export const READERS: Record<LedgerKind, Reader> = {
     (await controlsOf(db, ids, filter)).map((row) => ({ id: row.id, facts: storedFacts.control(row) })),
   trial: async (db, ids, filter) =>
     (await trialsOf(db, ids, filter)).map((row) => ({ id: row.id, facts: storedFacts.trial(row) })),
+  listing: async (db, ids, filter) =>
+    (await listingsOf(db, ids, filter)).map((row) => ({ id: row.id, facts: storedFacts.listing(row) })),
   finding: async (db, ids, filter) =>
     (await findingEventsOf(db, ids, filter)).map((row) => ({ id: row.id, facts: storedFacts.finding(row) })),
   exemption: async (db, ids, filter) =>
@@ -47,7 +50,7 @@ export const READERS: Record<LedgerKind, Reader> = {
 /** Which kinds of entries speak of a control: what it tests, and always who changed what and with which key it was signed. */
 export function kindsFor(control: Pick<FrameworkControl, 'checks'>): Set<LedgerKind> {
   const of: Record<Check, readonly LedgerKind[]> = {
-    revocation: ['observation', 'control', 'trial'],
+    revocation: ['observation', 'control', 'trial', 'listing'],
     coverage: ['observation', 'trial', 'gap'],
     decoys: ['control', 'trial'],
     canary: ['control', 'trial'],

@@ -38,7 +38,7 @@ export async function* reportHtml(
   yield await openHtml(deps, scope)
   yield controlsHtml(deps, scope, summary)
   for (const name of ['unverified', 'gaps', 'exemptions'] as const) yield await listHtml(deps, scope, name)
-  yield `<h2>What this rests on</h2><p>Each figure is counted from the database when this page was made. The observations, controls, findings and gaps behind it are in <code>entries/</code>, each provable against the signed log; <code>README.txt</code> says how. A refusal proves that a credential was not accepted by that system at that time; what could not be judged is never counted as refused.</p>\n</body></html>\n`
+  yield `<h2>What this rests on</h2><p>Each figure is counted from the database when this page was made. The observations, controls, listings, findings and gaps behind it are in <code>entries/</code>, each provable against the signed log; <code>README.txt</code> says how. A refusal proves that a credential was not accepted by that system at that time; what could not be judged is never counted as refused.</p>\n</body></html>\n`
 }
 
 function headline({ checks }: Summary, { counts, gone, altered, removed, contradicted }: ReportedEntries): string {
@@ -51,6 +51,7 @@ function headline({ checks }: Summary, { counts, gone, altered, removed, contrad
     ['still accepted', failed],
     ['not judged, or not proven yet', subjects - passed - failed - late],
     ['observations in this bundle', counts.get('observation') ?? 0],
+    ...(counts.has('listing') ? [['listings in this bundle', counts.get('listing') ?? 0] satisfies [string, number]] : []),
   ]
   const cards = figures.map(([name, count]) => `<div><b>${count.toLocaleString('en-GB')}</b>${escapeHtml(name)}</div>`).join('')
   const warning =
