@@ -105,6 +105,14 @@ export async function held(context: CommandContext, options: { json: boolean; so
       line(io, '\nWhoever has a known name and a new id may be somebody else. What either answer comes to:')
       for (const row of doubtful) for (const told of answerLines(row, now)) line(io, told)
     }
+    const missing = rows.filter(({ reason }) => reason === 'named_elsewhere')
+    if (missing.length > 0) {
+      line(
+        io,
+        '\nWhoever is missing under a known id, and named under another one or none, may well be here. What either answer comes to:',
+      )
+      for (const row of missing) for (const told of missingLines(row, now)) line(io, told)
+    }
     line(io, '\n`revenant sources apply ID...` takes them as they were said, `revenant sources dismiss ID...` as mistakes.')
     return EXIT.ok
   })
@@ -135,6 +143,16 @@ function answerLines(row: ToldStatement, now: Temporal.Instant): string[] {
     `  ${id}`,
     `    apply                 the same person: ${wordsOf(who, same, now)}${same.standing === 'active' ? ', and a departure that this source told of is taken back' : ''}`,
     `    apply --as ANOTHER-ID somebody else, whom ${source.name} calls ${called} too: added, and ${wordsOf('ANOTHER-ID', other, now)}; nothing changes for ${who}`,
+  ]
+}
+
+function missingLines(row: ToldStatement, now: Temporal.Instant): string[] {
+  const { id, identity, called } = row
+  const who = identity?.externalId ?? called
+  return [
+    `  ${id}`,
+    `    apply                 ${wordsOf(who, answersTo(row).same, now)}`,
+    `    dismiss               ${who} stays as they are`,
   ]
 }
 

@@ -76,6 +76,7 @@ export const REASON_LABELS: Record<NonNullable<Statement['reason']>, string> = {
   ask: 'Left, or only inactive?',
   mass_event: 'Many at once',
   identifier_reuse: 'Known name, new id',
+  named_elsewhere: 'Missing, but named',
 }
 
 /** What one source says of one identity. */

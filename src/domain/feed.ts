@@ -12,9 +12,10 @@ export type Departure = (typeof DEPARTURES)[number]
 
 /**
  * Why a statement waits for a person. `ask`: the policy says so. `mass_event`: too many left at once. `identifier_reuse`: a new
- * subject goes by the name of somebody who is known already.
+ * subject goes by the name of somebody who is known already. `named_elsewhere`: somebody is missing under the key that he had, while the
+ * same reading has his name under another key or under none.
  */
-export const HOLD_REASONS = ['ask', 'mass_event', 'identifier_reuse'] as const
+export const HOLD_REASONS = ['ask', 'mass_event', 'identifier_reuse', 'named_elsewhere'] as const
 export type HoldReason = (typeof HOLD_REASONS)[number]
 
 /** `superseded`: the feed itself said something else before anybody decided. */

@@ -117,6 +117,13 @@ function Question({ of }: { of: Statement }): JSX.Element {
         </p>
       </>
     )
+  if (reason === 'named_elsewhere')
+    return (
+      <p>
+        <b>{source.name}</b> no longer has {identity?.name ?? called} under the id <code>{key}</code>, since <Ago at={at} />, and
+        names <code>{called}</code> under another id, or under none. Whose entry was made anew looks the same as whoever has left.
+      </p>
+    )
   return (
     <p>
       <b>{source.name}</b> told of it <Ago at={at} />:{' '}

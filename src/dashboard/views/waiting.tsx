@@ -45,7 +45,7 @@ export function WaitingView(): JSX.Element {
   })
   const rest = useList<Statement>(hasRest ? PATH : undefined, {
     // Mass events stand above, each as one.
-    query: { ...query, reason: isHeld && reason === '' ? 'ask,identifier_reuse' : reason },
+    query: { ...query, reason: isHeld && reason === '' ? 'ask,identifier_reuse,named_elsewhere' : reason },
     topics: ['operator'],
   })
   const [asking, setAsking] = useState<Asking>()

@@ -27,6 +27,8 @@ export interface Nameless {
   /** Undefined for an entry that has no key either. */
   key: string | undefined
   dn: string
+  /** That it has, where it lacks a key. */
+  externalId: string | undefined
 }
 
 /** Reads all entries that a filter finds, below every root. Throws `SOURCE_REFUSED` where they are too many, or not to be told apart. */
@@ -45,7 +47,8 @@ export async function collect(reading: Reading, filter: Filter): Promise<Collect
             'SOURCE_REFUSED',
             `the directory shows ${entry.dn} without ${key}: may ${options.bindDn} read it?`,
           )
-        if (own === undefined) found.nameless.push({ key: undefined, dn: entry.dn })
+        if (own === undefined)
+          found.nameless.push({ key: undefined, dn: entry.dn, externalId: reader.saidOf(entry, '', reading.now).externalId })
         else {
           const said = reader.saidOf(entry, own, reading.now)
           found.seen.add(own)
@@ -67,7 +70,7 @@ export async function collect(reading: Reading, filter: Filter): Promise<Collect
   const names = await namesByKey(reading, [...unnamed.keys()])
   for (const [own, { dn, said }] of unnamed) {
     const externalId = names.get(own)
-    if (externalId === undefined) found.nameless.push({ key: own, dn })
+    if (externalId === undefined) found.nameless.push({ key: own, dn, externalId: undefined })
     else found.said.set(own, { ...said, externalId })
   }
   return found

@@ -1,5 +1,6 @@
 import { RevenantError } from '../../domain/error.ts'
 import { keysHereAt } from '../../store/feed-subject.ts'
+import { askWhereNamed, type Bearer } from '../feed/named-elsewhere.ts'
 import type { Said, Taken } from '../feed/said.ts'
 import { absentFrom, bringInto, enterScope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
@@ -23,8 +24,8 @@ const MOST_MS = 1_800_000
 /**
  * Asks a directory for what has changed since it was asked last, or for everybody: where that is due, where something else is asked for
  * than before, and where another server answers. Who is missing from everybody, was there while the same people were asked for, and is
- * not found when he is looked for by his key, is deleted. Nothing of an answer is taken that is not whole. Throws `SOURCE_UNREACHABLE`,
- * `SOURCE_REFUSED`, and what a reference throws.
+ * not found when he is looked for by his key, is deleted; where the same answer has his name otherwise, a person is asked. Nothing of an
+ * answer is taken that is not whole. Throws `SOURCE_UNREACHABLE`, `SOURCE_REFUSED`, and what a reference throws.
  */
 export async function pullDirectory(options: DirectoryOptions, context: PullContext): Promise<void> {
   const { feed, deps } = context
@@ -38,15 +39,16 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
     const people = enterScope(context.position, peopleOf(options), now, before === undefined || before.scope === scope)
     const reading: Reading = { options, context, reader: openReader(options), directory, domain, now, people }
     const changes = before?.scope === scope ? changesSince(before, reading) : undefined
-    const { said, newest, listed, outOfSight, ...entries } = await (changes === undefined
+    const { said, newest, listed, outOfSight, nameless } = await (changes === undefined
       ? everybody(reading)
       : changed(reading, changes))
     directory.close()
     const worth = await withoutStrangers(feed, said, deps)
     // Before anything is taken: whoever is named now was named under this scope, whatever comes in between.
     await context.move({ ...context.position, ...people.kept })
-    report(context, { full: changes === undefined, entries: said.length }, await takeStatements(feed, worth, deps, now))
-    await noteNameless(reading, entries, changes === undefined)
+    const taken = await takeStatements(feed, worth, deps, now)
+    report(context, { full: changes === undefined, entries: said.length }, taken)
+    await noteNameless(reading, { nameless, said, taken }, changes === undefined)
     if (listed !== undefined) await bringInto(context, people, listed)
     const kept = await tellScope(context, people, outOfSight)
     // What changed while pages were given may be older than the newest change of a later page.
@@ -65,7 +67,7 @@ export async function pullDirectory(options: DirectoryOptions, context: PullCont
   }
 }
 
-interface Read extends Pick<Collected, 'seen' | 'nameless'> {
+interface Read extends Pick<Collected, 'nameless'> {
   said: Said[]
   newest: Temporal.Instant | undefined
   /** Keys of everybody, where everybody was asked for. */
@@ -83,13 +85,20 @@ async function everybody(reading: Reading): Promise<Read> {
     throw new RevenantError('SOURCE_REFUSED', 'the directory names nobody: look at bases, filter and what the account may read')
   const here = await keysHereAt(context.deps.db, context.feed.id, now, people.periods)
   const { missing, outOfSight } = absentFrom(seen, here)
-  const gone = await saidGone(reading, missing)
-  return { said: [...said.values(), ...gone], newest, seen, nameless, listed: seen, outOfSight: outOfSight.length }
+  const gone = askWhereNamed(await saidGone(reading, missing), bearersOf({ said, nameless }))
+  return { said: [...said.values(), ...gone], newest, nameless, listed: seen, outOfSight: outOfSight.length }
 }
 
 async function changed(reading: Reading, changes: Changes): Promise<Read> {
-  const { said, ...found } = await collect(reading, filtersOf(reading).changed(changes))
-  return { ...found, said: [...said.values(), ...(await saidDeleted(reading, changes))] }
+  const { said, nameless, newest } = await collect(reading, filtersOf(reading).changed(changes))
+  const gone = askWhereNamed(await saidDeleted(reading, changes), bearersOf({ said, nameless }))
+  return { said: [...said.values(), ...gone], nameless, newest }
+}
+
+/** Whom an answer names, also by entries that lack a key. */
+function bearersOf({ said, nameless }: Pick<Collected, 'said' | 'nameless'>): Bearer[] {
+  const keyless = nameless.flatMap(({ key, externalId }) => (externalId === undefined ? [] : [{ key, externalId }]))
+  return [...said.values(), ...keyless]
 }
 
 function report(context: PullContext, what: { full: boolean; entries: number }, taken: readonly Taken[]): void {

@@ -5,6 +5,7 @@ import type { Facts } from '../../domain/leaf.ts'
 import { clearFaults, clearFaultsUntil, noteFault } from '../../store/feed-fault.ts'
 import { heldDepartures } from '../../store/feed-statement.ts'
 import { findSubjects, lastSaid, presentKeys } from '../../store/feed-subject.ts'
+import { askWhereNamed } from '../feed/named-elsewhere.ts'
 import type { Said, Taken } from '../feed/said.ts'
 import { absentFrom, bringInto, enterScope, type Scope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
@@ -200,7 +201,7 @@ async function absent(read: ReadDrop, scope: Scope | undefined, { feed, deps }: 
   const listed = new Set(read.said.map(({ key }) => key))
   const { missing, outOfSight } = absentFrom(listed, await presentKeys(deps.db, feed.id, scope.periods))
   const gone = missing.map(({ key, external_id }) => ({ key, externalId: external_id, standing: { is: 'deleted' as const } }))
-  return { missing: gone, outOfSight: outOfSight.length }
+  return { missing: askWhereNamed(gone, read.said), outOfSight: outOfSight.length }
 }
 
 function outcomesOf(results: readonly Taken[]): Record<string, number> {

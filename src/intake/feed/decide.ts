@@ -1,7 +1,7 @@
 import { RevenantError } from '../../domain/error.ts'
 import { audit } from '../../store/audit.ts'
-import { decideStatements, type FeedStatementRow, lockHeldById } from '../../store/feed-statement.ts'
-import { identitiesOf, moveSubject } from '../../store/feed-subject.ts'
+import { decideStatements, type FeedStatementRow, lockHeldById, lockOpenStatements } from '../../store/feed-statement.ts'
+import { identitiesOf, moveSubject, subjectsOf } from '../../store/feed-subject.ts'
 import type { IntakeDeps } from '../deps.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
 import { appliedStanding } from './applied.ts'
@@ -56,6 +56,7 @@ export async function decideHeld(
         `the source has said something else since statement ${over.id}: look at what is held now`,
       )
     if (over !== undefined) throw new RevenantError('CONFLICT', `statement ${over.id} is ${over.state} already`)
+    if (decision.is === 'apply') refuseContradictions(rows, decision.as)
     const state = decision.is === 'apply' ? 'applied' : 'dismissed'
     await decideStatements(
       tx,
@@ -105,8 +106,10 @@ async function applyOne(
   if (feed === undefined)
     throw new RevenantError('CONFLICT', 'the configuration no longer names the source that said this: dismiss it')
   const said = decidedSaid(row, departure, as)
-  if (row.reason === 'identifier_reuse' && as === undefined && row.identity_id !== null)
+  if (row.reason === 'identifier_reuse' && as === undefined && row.identity_id !== null) {
+    await endMissing(tx, { feedId: row.feed_id, identityId: row.identity_id }, { by: deps.actor, at: now })
     await moveSubject(tx, row.feed_id, row.identity_id, row.key)
+  }
   const known = await readKnown(tx, feed, [said], 'lock')
   const each = known(said)
   if (as !== undefined && each.known.identity !== undefined)
@@ -124,6 +127,40 @@ async function applyOne(
   if (taken === undefined) throw new RevenantError('INTERNAL', 'a statement came to nothing')
   if (taken.fault !== undefined) throw new RevenantError('INPUT_INVALID', taken.fault)
   return taken
+}
+
+/**
+ * Of one person it cannot be said at once that he has a new key, and that whoever had the old one has left. Throws `CONFLICT`.
+ *
+ * @param as those with a known name are somebody else: nothing is contradicted then
+ */
+function refuseContradictions(rows: readonly FeedStatementRow[], as: string | undefined): void {
+  if (as !== undefined) return
+  for (const missing of rows.filter(({ reason }) => reason === 'named_elsewhere')) {
+    const same = rows.find(
+      (row) => row.reason === 'identifier_reuse' && row.feed_id === missing.feed_id && row.identity_id === missing.identity_id,
+    )
+    if (same !== undefined)
+      throw new RevenantError(
+        'CONFLICT',
+        `statement ${same.id} says that somebody is here under a new id, and ${missing.id} that he has left under the old one: apply one of them`,
+      )
+  }
+}
+
+/** Whoever has a new key is missing under the old one for good: that is no question any more. */
+async function endMissing(
+  tx: Tx,
+  { feedId, identityId }: { feedId: string; identityId: string },
+  decided: { by: string; at: Temporal.Instant },
+): Promise<void> {
+  const keys = (await subjectsOf(tx, [identityId])).flatMap(({ feed_id, key }) => (feed_id === feedId ? [key] : []))
+  const over = (await lockOpenStatements(tx, feedId, keys)).filter(({ reason }) => reason === 'named_elsewhere')
+  await decideStatements(
+    tx,
+    over.map(({ id }) => id),
+    { state: 'superseded', ...decided },
+  )
 }
 
 function decidedSaid(row: FeedStatementRow, departure: 'terminate' | 'suspend' | undefined, as: string | undefined): Said {

@@ -52,9 +52,12 @@ export function planSaid(feed: Feed, said: Said, known: Known, now: Temporal.Ins
   if (!decided && identity === undefined && feed.policy.joiners === 'ignore') return { ...untouched, ignored: true }
   if (!decided && isReuse(feed, said, known, now))
     return { ...untouched, hold: 'identifier_reuse', says: untouched.word.says, ignored: false }
-  const asked =
-    word.ask && before.standing !== 'terminated' && !(before.standing === 'suspended' && said.standing.is === 'inactive')
-  if (asked) return { ...untouched, says: 'terminated', hold: 'ask', entry: entryOf(said, { is: 'unsaid' }), ignored: false }
+  const says = askedAs(feed, said)
+  const isNews = before.standing !== 'suspended' || (says === 'terminated' && said.standing.is !== 'inactive')
+  if (word.ask && before.standing !== 'terminated' && isNews) {
+    const hold = said.namedElsewhere === true ? 'named_elsewhere' : 'ask'
+    return { ...untouched, says, hold, entry: entryOf(said, { is: 'unsaid' }), ignored: false }
+  }
   return { hold: undefined, ...effectOf(said, known, word, now), word: untouched.word }
 }
 
@@ -72,6 +75,11 @@ function askedOf({ standing, terminatedAt, ask }: Word): SaidPlan['word'] {
   return { says: standing === 'suspended' ? 'suspended' : 'joined', at: null }
 }
 
+/** What a departure that is asked about would be, by the policy. */
+function askedAs({ policy }: Feed, { standing: { is } }: Said): 'terminated' | 'suspended' {
+  return (is === 'inactive' || is === 'deleted') && policy[is] === 'suspend' ? 'suspended' : 'terminated'
+}
+
 interface Word {
   standing: FeedStanding
   terminatedAt: Temporal.Instant | null
@@ -82,7 +90,7 @@ interface Word {
 /** What a feed's own word is, by its policy. */
 function wordOf(
   feed: Feed,
-  { standing }: Said,
+  { standing, namedElsewhere }: Said,
   before: { standing: FeedStanding; terminatedAt: Temporal.Instant | null },
   now: Temporal.Instant,
 ): Word {
@@ -104,7 +112,8 @@ function wordOf(
       return gone(standing.at)
     default: {
       const departure = feed.policy[standing.is]
-      if (departure === 'ask') return { ...before, ask: true }
+      // Missing is no departure where the same reading has him by name, whatever the policy makes of one.
+      if (departure === 'ask' || namedElsewhere === true) return { ...before, ask: true }
       return departure === 'suspend' ? away : gone(undefined)
     }
   }

@@ -43,6 +43,8 @@ export interface Said {
   /** External id of whoever answers for a service or an agent. */
   owner?: string | null | undefined
   standing: SaidStanding
+  /** He is missing under this key, and named in the same reading under another one or under none: he may well be here. */
+  namedElsewhere?: true | undefined
   /** When the feed says that it came to be; what is older than what was said before is passed over. Left out: when it began to be read. */
   at?: Temporal.Instant | undefined
 }

@@ -1,4 +1,4 @@
-import type { StatementSays } from '../../domain/feed.ts'
+import type { HoldReason, StatementSays } from '../../domain/feed.ts'
 import { newId } from '../../domain/id.ts'
 import { audit } from '../../store/audit.ts'
 import { decideStatements, type FeedStatementRow, type FeedStatementWrite, insertStatements } from '../../store/feed-statement.ts'
@@ -86,7 +86,7 @@ interface Outcome {
   /** It is written. */
   apply: boolean
   /** It is put before a person. */
-  hold: 'ask' | 'mass_event' | 'identifier_reuse' | undefined
+  hold: HoldReason | undefined
   /** A person is asked already. */
   waits: boolean
   /** What a person was asked is no question any more. */
@@ -115,7 +115,10 @@ function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, de
   // Nobody has said yet that the subject is whom its name means: neither is anything else that it says.
   const unproven = decided !== true && known.subject === undefined && before.some(({ reason }) => reason === 'identifier_reuse')
   const hold = doubled || unproven ? 'identifier_reuse' : (plan.hold ?? (isMass ? 'mass_event' : undefined))
-  const saysSame = (row: FeedStatementRow) => isSameWord(keptSaid(said.key, row.said).standing, said.standing)
+  // Missing, and named nowhere any more, is another word than missing and named elsewhere.
+  const saysSame = (row: FeedStatementRow) =>
+    isSameWord(keptSaid(said.key, row.said).standing, said.standing) &&
+    (row.reason === 'named_elsewhere') === (said.namedElsewhere === true)
   const again = before.find(saysSame)
   // A question stands as long as the feed says the same, or nothing; about a name that is used twice the last word is what is asked.
   if (hold !== undefined && question !== undefined)

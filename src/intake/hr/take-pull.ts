@@ -3,6 +3,7 @@ import { RevenantError } from '../../domain/error.ts'
 import type { Facts } from '../../domain/leaf.ts'
 import { compilePointer } from '../../domain/pointer.ts'
 import { findSubjects, type PresentSubject, presentKeys } from '../../store/feed-subject.ts'
+import { askWhereNamed, type Bearer } from '../feed/named-elsewhere.ts'
 import type { Said } from '../feed/said.ts'
 import { absentFrom, bringInto, enterScope, tellScope } from '../feed/scope.ts'
 import { takeStatements } from '../feed/take.ts'
@@ -49,7 +50,7 @@ export async function takePull(options: HrisOptions, context: PullContext): Prom
     readReport(options, read, startedAt, context),
   )
   const said = await saidOfAll([...people.values()], faults, startedAt, context)
-  if (faults.length === 0) said.push(...missing.map(deletedOf))
+  if (faults.length === 0) said.push(...askWhereNamed(missing.map(deletedOf), bearersOf(people.values())))
   // Before anything is taken: whoever is named now was named under this scope, whatever comes in between.
   await context.move({ ...context.position, ...scope.kept })
   await takeStatements(feed, said, deps, startedAt)
@@ -115,6 +116,10 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
 
 function deletedOf({ key, external_id }: PresentSubject): Said {
   return { key, externalId: external_id, standing: { is: 'deleted' } }
+}
+
+function bearersOf(people: Iterable<Person>): Bearer[] {
+  return [...people].flatMap(({ key, externalId }) => (externalId === undefined ? [] : [{ key, externalId }]))
 }
 
 async function saidOfAll(

@@ -10,7 +10,7 @@ import { prepareToTake, takeIn } from '../feed/take.ts'
 import { inTransaction, type Tx } from '../transaction.ts'
 import { EVENTS, type EventName, type EventSays, eventName, STREAM_UPDATED, VERIFICATION } from './events.ts'
 import type { SsfOptions } from './options.ts'
-import { mayBeActive, saidActive } from './scim-data.ts'
+import { isUnclear, mayBeActive, saidActive } from './scim-data.ts'
 import { findSubject, readSubject, type Unmatched } from './subject.ts'
 import type { SecurityEvent, SecuritySet } from './verify.ts'
 
@@ -127,7 +127,7 @@ function saysOf(name: EventName, { claims }: SecurityEvent): EventSays | undefin
 
 /**
  * A credential that was made or renewed, and a resource of which something else than `active` was written, is no reason to look at those
- * that should be gone. That somebody is active is none either, and news only where this source may have said that he had left.
+ * that should be gone; one of which nobody can tell what was written is. That somebody is active is none either, and news only where this source may have said that he had left.
  */
 function isHarmless(name: EventName, event: SecurityEvent, { events }: SsfOptions): boolean {
   const { claims } = event
@@ -139,6 +139,7 @@ function isHarmless(name: EventName, event: SecurityEvent, { events }: SsfOption
       return !mayBeActive(claims.attributes)
     default: {
       if (EVENTS[name].says !== 'data') return false
+      if (isUnclear(claims.data, name === 'scim-patch-full')) return false
       const says = saysOf(name, event)
       return says === undefined || (says === 'active' && events(name) !== 'fact' && events('scim-activate') !== 'fact')
     }

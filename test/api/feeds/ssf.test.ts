@@ -224,7 +224,14 @@ describe('shared signals', () => {
     emails: [{ type: 'work', value: 'j@x' }],
   }
   const PATCH = (...Operations: object[]) => ({ schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations })
-  const RFC9967: [string, Record<string, unknown>, { hint: string; fact: string }][] = [
+  type Told = [string, Record<string, unknown>, { hint: string; fact: string }]
+  const unclear =
+    (method: string) =>
+    (claims: Record<string, unknown>): Told => [`prov:${method}:full`, claims, { hint: 'recorded', fact: 'recorded' }]
+  const notice =
+    (method: string) =>
+    (claims: Record<string, unknown>): Told => [`prov:${method}:notice`, claims, { hint: 'recorded', fact: 'refused' }]
+  const RFC9967: Told[] = [
     ['feed:add', {}, { hint: 'recorded', fact: 'refused' }],
     ['feed:remove', {}, { hint: 'recorded', fact: 'refused' }],
     ['misc:asyncresp', { method: 'DELETE', status: '204' }, { hint: 'recorded', fact: 'refused' }],
@@ -236,6 +243,29 @@ describe('shared signals', () => {
     ['prov:put:full', { data: { ...PUT, Active: 'False' } }, { hint: 'recorded', fact: 'suspended' }],
     ['prov:put:full', { data: PUT }, { hint: 'none', fact: 'none' }],
     ['prov:put:full', { data: { ...PUT, active: true } }, { hint: 'none', fact: 'unchanged' }],
+    // What nobody can read may have been a departure.
+    ...[{}, { data: null }, { data: 'PUT' }, { data: [PUT] }, { data: {} }, { data: { ...PUT, active: 'no' } }].map(
+      unclear('put'),
+    ),
+    ...[{ data: { 'urn:ietf:params:scim:schemas:core:2.0:User': { active: 0 } } }].map(unclear('put')),
+    ...[{}, { data: PUT }, { data: PATCH() }, { data: { Operations: 'x' } }, { data: PATCH({ path: 'nickName' }) }].map(
+      unclear('patch'),
+    ),
+    ...[
+      { op: 'replace', path: 'active', value: 'no' },
+      { op: 'replace', value: 'x' },
+      { op: 'replace', value: { active: null } },
+    ]
+      .map((operation) => ({ data: PATCH(operation) }))
+      .map(unclear('patch')),
+    [
+      'prov:patch:full',
+      { data: PATCH({ op: 'replace', path: 'active', value: 'no' }, { op: 'replace', value: { active: true } }) },
+      { hint: 'none', fact: 'unchanged' },
+    ],
+    ...(['put', 'patch', 'create'] as const).flatMap((method) =>
+      [{}, { attributes: null }, { attributes: 'emails' }, { attributes: [] }, { attributes: ['emails', 1] }].map(notice(method)),
+    ),
     [
       'prov:patch:notice',
       { attributes: ['urn:ietf:params:scim:schemas:core:2.0:User:active'] },

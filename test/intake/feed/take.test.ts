@@ -372,6 +372,93 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     expect(await held(feed)).toEqual([])
   })
 
+  /** Somebody is missing under his key, and named under another: both are asked about. */
+  const renewed = async (policy: Partial<FeedPolicy> = {}, is: 'deleted' | 'inactive' = 'deleted') => {
+    const [feed, who] = [await one(policy), somebody()]
+    const gone = (more: Partial<Said> = {}) => say(who, { is }, { key: 'old', ...more })
+    await take(feed, say(who, { is: 'active' }, { key: 'old' }))
+    expect(await take(feed, say(who, { is: 'active' }, { key: 'new' }), gone({ namedElsewhere: true }))).toEqual(['held', 'held'])
+    const asked = await held(feed)
+    const idOf = (reason: string) => asked.find((each) => each.reason === reason)?.id ?? expect.fail(`none is held for ${reason}`)
+    expect([asked.length, await left(who)]).toEqual([2, null])
+    return { feed, who, gone, missing: idOf('named_elsewhere'), same: idOf('identifier_reuse') }
+  }
+
+  it.each([
+    ['deleted', 'terminate', 'terminated'],
+    ['deleted', 'suspend', 'suspended'],
+    ['deleted', 'ask', 'terminated'],
+    ['inactive', 'terminate', 'terminated'],
+    ['inactive', 'suspend', 'suspended'],
+  ] as const)(
+    'asks about whoever is %s by his key and named by another, where that is to %s, and tells what is done',
+    async (is, policy, expected) => {
+      const { feed, who, missing } = await renewed({ [is]: policy }, is)
+      const rows = await statementPage(
+        store.db,
+        { state: ['held'], source: feed.name, reason: ['named_elsewhere'] },
+        { sort: '-at', limit: 5, after: undefined },
+      )
+      const told = answersTo(rows[0] ?? expect.fail('nothing is told')).same
+      expect(told).toEqual({ standing: expected, at: expected === 'terminated' ? house.now().toString() : null })
+      house.advance(60_000)
+      const [done] = await decide([feed], [missing], { is: 'apply' })
+      const { terminatedAt, suspendedAt } = done?.identity ?? expect.fail('nobody')
+      expect([terminatedAt?.toString() ?? null, suspendedAt !== null]).toEqual([told.at, expected === 'suspended'])
+      expect(await left(who)).toBe(told.at)
+    },
+  )
+
+  it('ends the question about the old key where somebody has a new one, and believes the new one from then on', async () => {
+    const { feed, who, missing, same } = await renewed()
+    // Both at once would call one person gone and here.
+    await expect(decide([feed], [missing, same], { is: 'apply' })).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect([(await held(feed)).length, await left(who)]).toEqual([2, null])
+    await decide([feed], [same], { is: 'apply' })
+    expect([await held(feed), await left(who)]).toEqual([[], null])
+    await expect(decide([feed], [missing], { is: 'apply' })).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await take(feed, say(who, { is: 'deleted' }, { key: 'new' }))).toEqual(['terminated'])
+  })
+
+  it('goes on asking about the old key where the new one is somebody else', async () => {
+    const { feed, who, missing, same } = await renewed()
+    await decide([feed], [same], { is: 'apply', as: `${who}-2` })
+    expect((await held(feed)).map(({ id }) => id)).toEqual([missing])
+    await decide([feed], [missing], { is: 'apply' })
+    expect([(await left(who)) === null, await left(`${who}-2`)]).toEqual([false, null])
+  })
+
+  it.each<[string, 'dismiss' | 'apply' | undefined, (who: string) => Partial<Said>, string, boolean]>([
+    ['missing and named once more, where that was denied', 'dismiss', () => ({ namedElsewhere: true }), 'ignored', true],
+    ['missing and named once more, while it is asked', undefined, () => ({ namedElsewhere: true }), 'held', true],
+    ['named nowhere any more, where it was denied that he had left', 'dismiss', () => ({}), 'terminated', false],
+    ['named nowhere any more, while it is asked', undefined, () => ({}), 'terminated', false],
+    ['there again', undefined, () => ({ standing: { is: 'active' } }), 'unchanged', true],
+    ['missing once more, where it was confirmed', 'apply', () => ({}), 'unchanged', false],
+  ])('takes for what it is whoever is %s', async (_name, answer, more, outcome, isHere) => {
+    const { feed, who, gone, missing } = await renewed()
+    if (answer !== undefined) await decide([feed], [missing], { is: answer })
+    house.advance(60_000)
+    expect(await take(feed, gone(more(who)))).toEqual([outcome])
+    expect((await left(who)) === null).toBe(isHere)
+    const open = (await held(feed)).map(({ reason }) => reason)
+    expect(open.toSorted()).toEqual(['identifier_reuse', ...(outcome === 'held' ? ['named_elsewhere'] : [])])
+  })
+
+  it('counts whoever is missing and named elsewhere for too many departures, as it counts others', async () => {
+    const feed = await one({ mass: { share: 0.5, least: 2, windowMs: 3_600_000 } })
+    const people = Array.from({ length: 5 }, somebody)
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    const [a = '', b = '', c = ''] = people
+    const named = [a, b].map((who) => say(who, { is: 'deleted' }, { namedElsewhere: true }))
+    expect(await take(feed, ...named, say(c, { is: 'deleted' }))).toEqual(['held', 'held', 'held'])
+    expect((await held(feed)).map(({ reason }) => reason).toSorted()).toEqual([
+      'mass_event',
+      'named_elsewhere',
+      'named_elsewhere',
+    ])
+  })
+
   it('says of two of one delivery with one name what the second is', async () => {
     const [feed, who] = [await one(), somebody()]
     await take(feed, say(who, { is: 'active' }, { key: 'x' }), say(who, { is: 'terminated', at: NOW }, { key: 'y' }))

@@ -349,6 +349,31 @@ describe('a watched folder', () => {
     expect(await left('k1')).toBeNull()
   })
 
+  it('asks about whoever is on a list of everybody in other letters, and calls gone who is on it in none', async () => {
+    const { feed, pull } = await watch({ complete: true })
+    const people = (...ids: string[]) => `external_id,status\n${ids.map((id) => `${id},active`).join('\n')}\n`
+    drop('all.csv', people('case-a', 'case-b', 'case-c', 'case-d', 'CASE-E'), 7_200)
+    await pull()
+    drop('all.csv', people('Case-A', 'case-b', 'case-c', 'case-e'))
+    await pull()
+    expect(await Promise.all(['case-a', 'Case-A', 'case-b', 'CASE-E', 'case-d'].map(left))).toEqual([
+      ...[null, 'unknown', null, null],
+      expect.stringMatching('^20'),
+    ])
+    const held = await store.db
+      .selectFrom('feed_statement')
+      .select(['key', 'reason'])
+      .where('feed_id', '=', feed.id)
+      .where('state', '=', 'held')
+      .execute()
+    expect(held.map(({ key, reason }) => `${key} ${reason}`).toSorted()).toEqual([
+      'CASE-E named_elsewhere',
+      'Case-A identifier_reuse',
+      'case-a named_elsewhere',
+      'case-e identifier_reuse',
+    ])
+  })
+
   it('calls nobody gone because other files are read than before, also not later', async () => {
     const { feed, pull, using } = await watch({ complete: true, pattern: 'hq-*.csv' })
     house.advance(Math.max(0, Date.now() - house.now().epochMilliseconds))

@@ -130,6 +130,25 @@ describe('a report of an HR system', () => {
     expect(await left('c4')).toBeNull()
   })
 
+  it('asks about whoever is on a report of everybody under another number, and calls gone who is on it under none', async () => {
+    const pull = await hr.watch({ complete: true })
+    hr.answer = report(...['n1', 'n2', 'n3', 'n4'].map((id) => entry(id)))
+    await pull()
+    hr.answer = report(entry('n1-anew', { Work_Email: 'N1@wd.example' }), entry('n2'), entry('n3'))
+    await pull()
+    expect([...(await Promise.all(['n1', 'n2'].map(left))), (await left('n4')) === null]).toEqual([null, null, false])
+    const held = await hr.store.db
+      .selectFrom('feed_statement')
+      .select(['key', 'reason'])
+      .where('feed_id', '=', pull.feed.id)
+      .where('state', '=', 'held')
+      .execute()
+    expect(held.map(({ key, reason }) => `${key} ${reason}`).toSorted()).toEqual([
+      'n1 named_elsewhere',
+      'n1-anew identifier_reuse',
+    ])
+  })
+
   it('calls nobody gone who was shifted from a page that came to one that was read', async () => {
     const pull = await hr.watch({ complete: true, path: '/r?offset={offset}', pageSize: 2 })
     let all = ['s1', 's2', 's3', 's4', 's5'].map((id) => entry(id))

@@ -13,7 +13,7 @@ import {
 } from '../../servers/samba.ts'
 import { STORES, type TestStore } from '../../servers/stores.ts'
 import { type House, openHouse } from '../house.ts'
-import { openSource, standings } from './ldap-house.ts'
+import { held, openSource, standings } from './ldap-house.ts'
 
 const installed = needs('samba, samba-ad-provision, samba-dsdb-modules and samba-vfs-modules', ...SAMBA_FILES)
 const obstacle = installed ? sambaObstacle() : undefined
@@ -78,6 +78,18 @@ describe.skipIf(!runs)(named('leavers of an Active Directory domain'), () => {
     expect(await ad.pull()).toEqual({ full: false, entries: 4, terminated: 3, reinstated: 1 })
     const later = house.now().toString()
     const after = { ...all, alive: later, elsewhere: later, changed: later, disabled: 'here' }
+    expect(await standings(test.store, people)).toEqual(after)
+
+    // Made anew at once: it is among the deleted objects, and here.
+    await asAdmin(async (client) => {
+      await client.del(samba.dn('password-expired'))
+      await client.add(samba.dn('password-expired'), {
+        ...{ objectClass: 'user', sAMAccountName: 'Password-Expired', userAccountControl: '544' },
+      })
+    })
+    house.advance(60_000)
+    expect(await ad.pull()).toEqual({ full: false, entries: 2, held: 2 })
+    expect((await held(test.store, ad.feed)).toSorted()).toEqual(['identifier_reuse', 'named_elsewhere'])
     expect(await standings(test.store, people)).toEqual(after)
 
     // Asked for everybody, who is missing is found among the deleted objects.

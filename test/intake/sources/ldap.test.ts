@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Client } from 'ldapts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { guidBytes } from '../../../src/intake/directory/guid.ts'
 import type { FeedPolicy } from '../../../src/intake/feed/said.ts'
@@ -80,6 +81,7 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
           'groups',
           'services',
           'mailed',
+          ...['anew', 'numbered', 'nameless'],
           ...SCOPES,
         ].map(unit),
         ...['reader', 'limited', 'blind', 'keyless', 'fewer'].map(account),
@@ -99,6 +101,9 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
         ...['a', 'b', 'c', 'd'].map((name) => person(`end-${name}`, ['employeeType: staff'], 'ends')),
         ...SCOPES.flatMap((ou) => [person(`${ou}-1`, [], ou), person(`${ou}-2`, [], ou)]),
         ...['a', 'b', 'c', 'stray'].map((name) => person(`mailed-${name}`, [], 'mailed')),
+        ...['a', 'b', 'c', 'd'].map((name) => person(`anew-${name}`, [], 'anew')),
+        ...['1', '2', '3', '4'].map((n) => person(`num-${n}`, [`employeeNumber: ${n}`], 'numbered')),
+        ...['a', 'b'].map((name) => person(`named-${name}`, [`employeeNumber: named-${name}`], 'nameless')),
         person('group-a', [], 'groups'),
         person('hidden-a', [], 'hidden'),
         person('referred-a', [], 'referred'),
@@ -240,6 +245,74 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
     expect([await ends.position(), (await stand('end-c'))['end-c']]).toEqual([moved, 'here'])
   })
 
+  const RENEWED: [string, string, string, Record<string, unknown>, (client: Client, at: string) => Promise<unknown>, boolean][] =
+    [
+      [
+        'anew-a',
+        'anew',
+        'was made anew',
+        {},
+        async (client, at) => {
+          await client.del(at)
+          await client.add(at, { objectClass: 'inetOrgPerson', cn: 'a', sn: 'a' })
+        },
+        true,
+      ],
+      [
+        'anew-b',
+        'anew',
+        'was made anew elsewhere, in other letters',
+        {},
+        async (client, at) => {
+          await client.del(at)
+          await client.add(`cn=b,ou=anew,${SUFFIX}`, { objectClass: 'inetOrgPerson', cn: 'b', sn: 'b', uid: 'ANEW-B' })
+        },
+        true,
+      ],
+      ['anew-c', 'anew', 'is there no more', {}, (client, at) => client.del(at), false],
+      [
+        'num-1',
+        'numbered',
+        'has another key',
+        { attributes: { key: 'employeeNumber' } },
+        (client, at) => replace(client, at, 'employeeNumber', '11'),
+        true,
+      ],
+      [
+        'num-2',
+        'numbered',
+        'has lost its key',
+        { attributes: { key: 'employeeNumber' } },
+        (client, at) => replace(client, at, 'employeeNumber', undefined),
+        true,
+      ],
+      [
+        'num-3',
+        'numbered',
+        'has the key of nobody any more, since it is there no more',
+        { attributes: { key: 'employeeNumber' } },
+        (client, at) => client.del(at),
+        false,
+      ],
+    ]
+  it.each(RENEWED)(
+    'of %s (%s), whose entry %s, is asked or told that he has left',
+    async (who, ou, _what, more, change, isHere) => {
+      const renewing = await source([ou], { ...more, full: '1h' })
+      await renewing.pull()
+      await write(slapd.port, (client) => change(client, dn(who, ou)))
+      house.advance(3_600_000)
+      expect(await renewing.pull()).toMatchObject({ full: true })
+      expect(await stand(who)).toEqual({ [who]: isHere ? 'here' : house.now().toString() })
+      const reasons = new Set(await held(test.store, renewing.feed))
+      expect(reasons.has('named_elsewhere')).toBe(isHere)
+      // Neither later, nor by asking only for what has changed.
+      house.advance(3_600_000)
+      await renewing.pull()
+      expect((await stand(who))[who] === 'here').toBe(isHere)
+    },
+  )
+
   it('holds too many departures at once', async () => {
     const filter = '(&(objectClass=inetOrgPerson)(!(employeeType=left)))'
     const ends = await source(['many'], { filter }, { mass: { share: 0.1, least: 2, windowMs: 3_600_000 } })
@@ -339,7 +412,9 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
     const change = (who: string, type: string, value: string | undefined, ou = 'mailed') =>
       write(slapd.port, (client) => replace(client, dn(`mailed-${who}`, ou), type, value))
     const stray = dn('mailed-stray', 'mailed')
-    const lost = [[true, `nobody hears of ${stray}: it has no usable mail. Give it one, or a filter that leaves it out`]]
+    const lost = [
+      [true, `nobody hears of ${stray}: it has no usable mail. Give it one, or leave it out by a filter and dismiss this`],
+    ]
     await change('stray', 'mail', undefined)
     expect(await mailing.pull()).toMatchObject({ full: true, joined: 4 })
     expect(await faults()).toEqual(lost)
@@ -369,6 +444,45 @@ describe.skipIf(!installed)(named('leavers of a directory'), () => {
     house.advance(3_600_000)
     await mailing.pull()
     expect(await faults()).toEqual([])
+  })
+
+  it('takes back what stands of a nameless entry only by a reading that would have found it', async () => {
+    const at = (name: string) => `cn=${name},ou=nameless,${SUFFIX}`
+    const options = { inactive: { attribute: 'employeeType', values: ['left'] }, full: '1h' }
+    const keyed = await source(['nameless'], { ...options, attributes: { key: 'employeeNumber' } }, { inactive: 'ask' })
+    const plain = await source(['nameless'], options, { inactive: 'ask' })
+    const narrow = { filter: '(&(objectClass=inetOrgPerson)(uid=*))' }
+    const faults = async (of: typeof keyed) =>
+      (await feedFaults(test.store.db, of.feed.name, 10)).map(({ fault }) => /cn=\w+/.exec(fault)?.[0]).toSorted()
+    const add = (name: string, more: Record<string, string> = {}) =>
+      write(slapd.port, (client) => client.add(at(name), { objectClass: 'inetOrgPerson', cn: name, sn: name, ...more }))
+    const change = (name: string, type: string, value: string | undefined) =>
+      write(slapd.port, (client) => replace(client, at(name), type, value))
+    const everybody = async (of: typeof keyed) => {
+      house.advance(3_600_000)
+      expect(await of.pull()).toMatchObject({ full: true })
+    }
+    await add('stray')
+    await add('late', { employeeType: 'left' })
+    await add('gone')
+    for (const each of [keyed, plain]) await each.pull()
+    const all = ['cn=gone', 'cn=late', 'cn=stray']
+    expect([await faults(keyed), await faults(plain)]).toEqual([all, all])
+    // Another filter leaves them out: they are there, however often it is asked.
+    for (let again = 0; again < 2; again++) await everybody(plain.with(narrow))
+    expect(await faults(plain)).toEqual(all)
+    // Named, and away: of a stranger there is nothing to say. A key of its own, or no entry any more.
+    await change('late', 'uid', 'late')
+    await change('late', 'employeeNumber', 'late')
+    await write(slapd.port, (client) => client.del(at('gone')))
+    for (const each of [keyed, plain]) await everybody(each)
+    expect([await faults(keyed), await faults(plain)]).toEqual([['cn=stray'], ['cn=stray']])
+    expect(await stand('late')).toEqual({ late: 'unknown' })
+    // Named, and nobody is added.
+    const few = plain.with({}, { joiners: 'ignore' })
+    await change('stray', 'uid', 'stray')
+    await everybody(few)
+    expect(await faults(few)).toEqual([])
   })
 
   it('reads Active Directory’s attributes: disabled, expired, expiring, locked out, and what may not be read', async () => {
