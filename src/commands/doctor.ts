@@ -1,20 +1,38 @@
 import { type CheckLevel, type DoctorCheck, examine } from '../daemon/doctor.ts'
-import { type CommandContext, withRuntime } from './context.ts'
+import { examineApart } from '../daemon/doctor-apart.ts'
+import { RevenantError } from '../domain/error.ts'
+import { type CommandContext, configOf, withRuntime } from './context.ts'
 import { EXIT, json, line, style } from './io.ts'
 
 /**
  * `revenant doctor`: checks database, keys, clock, each system's reachability and controls, each receiver, and says what to mend.
- * A stranger and, where configured, the canary are tried; no leaver's credential is. Exit 0 when nothing failed, 1 otherwise.
+ * A stranger and, where configured, the canary are tried; no leaver's credential is. Where Postgres is down, it checks what needs none.
+ * Exit 0 when nothing failed, 1 otherwise.
  */
 export async function doctor(context: CommandContext, options: { json: boolean }): Promise<number> {
-  return withRuntime(context, async (runtime) => {
-    let failed = false
-    for await (const check of examine(runtime, context.configPath)) {
-      failed ||= check.level === 'fail'
-      print(context, check, options.json)
-    }
-    return failed ? EXIT.fault : EXIT.ok
-  })
+  let opened = false
+  try {
+    return await withRuntime(context, async (runtime) => {
+      opened = true
+      return printAll(context, examine(runtime, context.configPath), options.json)
+    })
+  } catch (error) {
+    const isDown = error instanceof RevenantError && error.code === 'DATABASE_UNAVAILABLE'
+    if (opened || !isDown || context.runtime !== undefined) throw error
+    const config = await configOf(context)
+    // The embedded database is this machine's: the error says what to do, and a daemon may have said the rest.
+    if (config.database.url === undefined) throw error
+    return printAll(context, examineApart(config, error), options.json)
+  }
+}
+
+async function printAll(context: CommandContext, checks: AsyncIterable<DoctorCheck>, asJson: boolean): Promise<number> {
+  let failed = false
+  for await (const check of checks) {
+    failed ||= check.level === 'fail'
+    print(context, check, asJson)
+  }
+  return failed ? EXIT.fault : EXIT.ok
 }
 
 const MARKS: Record<CheckLevel, { text: string; colour: 'green' | 'yellow' | 'red' }> = {

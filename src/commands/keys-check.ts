@@ -33,8 +33,7 @@ function show(
   { ring, dataKeys, secrets, systems, lost, ledgerKeysMissing }: KeysReport,
   advice: readonly string[],
 ): void {
-  const wrapped = ring.wrappedWith === null ? 'not wrapped' : `wrapped with ${ring.wrappedWith}`
-  line(io, `key ring  ${ring.path}  ${ring.state === 'missing' ? 'missing' : `${ring.state}, ${wrapped}`}`)
+  line(io, `key ring  ${ring.path}  ${standOf(ring)}`)
   if (ring.fault !== null) line(io, `  ${ring.fault}`)
   for (const key of ring.keys)
     line(
@@ -55,11 +54,22 @@ function show(
   for (const each of advice) line(io, each)
 }
 
+/** Of a file that could not be read nobody knows whether it is wrapped. */
+function standOf({ state, tooOpen, wrappedWith, keys }: KeysReport['ring']): string {
+  if (keys.length === 0) return state
+  const wrapped = wrappedWith === null ? 'not wrapped' : `wrapped with ${wrappedWith}`
+  return `${state}, ${wrapped}${tooOpen === null ? '' : `, mode ${tooOpen}`}`
+}
+
 /** What to do, the most promising first. */
 function adviceOf({ ring, secrets, systems, dataKeys, lost, ledgerKeysMissing }: KeysReport): string[] {
   const advice: string[] = []
   if (ring.state === 'missing') advice.push(`Restore ${ring.path} from its backup: nothing else opens what is sealed.`)
-  if (ring.state === 'closed')
+  if (ring.state === 'closed' && ring.tooOpen !== null)
+    advice.push(
+      `Run chmod 600 ${ring.path}: a ring that others can use is not opened.${ring.wrappedWith === null ? ' Where they have read it, run keys rotate --drop-old then.' : ''}`,
+    )
+  else if (ring.state === 'closed')
     advice.push(
       ring.wrappedWith === null
         ? `Restore ${ring.path} from its backup, or mend what is said above.`

@@ -44,10 +44,17 @@ export async function runCommand(request: CommandRequest): Promise<number> {
   }
 }
 
+/** The last words of the commands that take secrets: `try`, `import credentials`. */
+const TAKE_SECRETS: ReadonlySet<string> = new Set(['try', 'credentials'])
+
 /** commander repeats the words of the command line, and a slip can put the secret there. */
 function withoutArguments(text: string): string {
   return text
-    .replace(/ but got (\d+): .*\.$/ms, ' but got $1. Secrets come by standard input or files.')
+    .replace(
+      /( for '([^']*)'.*?) but got (\d+): .*\.$/ms,
+      (_all, head: string, command: string, count: string) =>
+        `${head} but got ${count}.${TAKE_SECRETS.has(command) ? ' Secrets come by standard input or files.' : ''}`,
+    )
     .replace(/(unknown option '(?:--[^'=]{1,40}|-[^-]))[^']*'/, "$1'")
 }
 

@@ -1,3 +1,4 @@
+import { RevenantError } from '../domain/error.ts'
 import { dismissFeedFaults } from '../intake/feed/dismiss-faults.ts'
 import { feedNamed } from '../intake/feed/feed-named.ts'
 import { feedFaults } from '../store/feed-fault.ts'
@@ -9,12 +10,19 @@ const MOST = 500
 /** What is written for a key that cannot be told. */
 const NO_KEY = '-'
 
-/** `revenant sources faults [--source NAME]` */
-export async function faults(context: CommandContext, options: { json: boolean; source?: string }): Promise<number> {
+/** `revenant sources faults [NAME]`, or `--source NAME` */
+export async function faults(
+  context: CommandContext,
+  name: string | undefined,
+  options: { json: boolean; source?: string },
+): Promise<number> {
+  const source = name ?? options.source
+  if (options.source !== undefined && options.source !== source)
+    throw new RevenantError('INPUT_INVALID', 'two sources are named: give NAME or --source')
   return withRuntime(context, async (runtime) => {
     const { db } = runtime.store
-    if (options.source !== undefined) await feedNamed(db, options.source)
-    const rows = await feedFaults(db, options.source, MOST)
+    if (source !== undefined) await feedNamed(db, source)
+    const rows = await feedFaults(db, source, MOST)
     const { io } = context
     if (options.json) {
       for (const row of rows) json(io, row)
@@ -30,8 +38,8 @@ export async function faults(context: CommandContext, options: { json: boolean; 
       table(
         io,
         ['SOURCE', 'KEY', 'WHO', 'TIMES', 'FIRST', 'LAST', 'FAULT'],
-        rows.map(({ source, key, externalId, count, firstAt, lastAt, fault }) => {
-          return [source.name, key ?? NO_KEY, externalId ?? '', String(count), since(firstAt), since(lastAt), fault]
+        rows.map(({ source: of, key, externalId, count, firstAt, lastAt, fault }) => {
+          return [of.name, key ?? NO_KEY, externalId ?? '', String(count), since(firstAt), since(lastAt), fault]
         }),
       ),
     )

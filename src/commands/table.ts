@@ -32,11 +32,12 @@ export function table(io: Io, headers: readonly string[], rows: readonly (readon
     .join('\n')}\n`
 }
 
-/** How long ago an instant was, in one unit: `3d`, `5h`, `12min`, `40s`; `in 5h` where it lies ahead. */
+/** How long ago an instant was, in one unit: `3d ago`, `5h ago`, `40s ago`; `in 5h` where it lies ahead. Whole units, see `span`. */
 export function ago(now: Temporal.Instant, then: Temporal.Instant | null | undefined): string {
   if (then == null) return '-'
   const ms = now.epochMilliseconds - then.epochMilliseconds
-  return ms < 0 ? `in ${span(-ms)}` : `${span(ms)} ago`
+  const seconds = Math.floor(Math.abs(ms) / 1_000) * 1_000
+  return ms < 0 ? `in ${span(seconds)}` : `${span(seconds)} ago`
 }
 
 const UNITS: readonly [number, string][] = [
@@ -44,9 +45,11 @@ const UNITS: readonly [number, string][] = [
   [3_600_000, 'h'],
   [60_000, 'min'],
   [1_000, 's'],
+  [1, 'ms'],
 ]
 
+/** A length of time in its largest unit, of which it has so many in full: nobody has more time left than is said. Takes milliseconds. */
 export function span(ms: number): string {
   const [size, unit] = UNITS.find(([unitMs]) => ms >= unitMs) ?? [1_000, 's']
-  return `${Math.round(ms / size)}${unit}`
+  return `${Math.floor(ms / size)}${unit}`
 }

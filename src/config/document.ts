@@ -1,12 +1,15 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml'
 import { toError } from '../domain/error.ts'
 import type { Fault, Path } from './fault.ts'
-import { spellPath } from './fault.ts'
+import { inOrder, spellPath } from './fault.ts'
 
 /** A YAML file as plain values that remember where they stand. */
 export interface ConfigDocument {
   value: unknown
-  /** What is wrong with the YAML itself; the value is then not to be used. */
+  /**
+   * What is wrong with the YAML itself, in the order of its lines; the value is then not to be used. Of faults that make what follows
+   * unreadable the first is the last one here.
+   */
   faults: Fault[]
   /** Makes a fault of a message about the value at a path, or about the key itself. */
   fault(path: Path, message: string, at?: 'value' | 'key'): Fault
@@ -34,7 +37,10 @@ export function readDocument(text: string): ConfigDocument {
     return { ...place(offsetOf(document, path, at)), path: spellPath(path), message }
   }
   // An unresolved tag is only a warning of the parser, and would pass the value through as a string.
-  const faults = [...document.errors, ...document.warnings].map((error): Fault => {
+  const found = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
+  const first = found.findIndex(({ code }) => !STANDS_ALONE.has(code))
+  const end = found[first]?.pos[0] ?? Number.POSITIVE_INFINITY
+  const faults = found.slice(0, first === -1 ? undefined : first + 1).map((error): Fault => {
     return { ...place(error.pos[0]), path: '', message: YAML_FAULTS[error.code] ?? `is not valid YAML (${error.code})` }
   })
   visit(document, {
@@ -43,10 +49,11 @@ export function readDocument(text: string): ConfigDocument {
       const target = node.resolve(document)
       const message =
         target === undefined ? YAML_FAULTS.BAD_ALIAS : ancestors.includes(target) ? 'an alias includes itself' : undefined
-      if (message !== undefined) faults.push({ ...place(node.range?.[0] ?? 0), path: '', message })
+      const at = node.range?.[0] ?? 0
+      if (message !== undefined && at < end) faults.push({ ...place(at), path: '', message })
     },
   })
-  if (faults.length > 0) return { value: undefined, faults, fault }
+  if (faults.length > 0) return { value: undefined, faults: inOrder(faults), fault }
   try {
     return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) ?? {}, faults, fault }
   } catch (error) {
@@ -58,6 +65,9 @@ export function readDocument(text: string): ConfigDocument {
     }
   }
 }
+
+/** Codes of faults that do not change how the rest is read. After any other one the parser guesses, and finds faults that are none. */
+const STANDS_ALONE: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED'])
 
 /** Codes of the parser's errors in our words: its own messages may quote the text. */
 const YAML_FAULTS: Readonly<Record<string, string>> = {

@@ -13,14 +13,18 @@ export interface Fault {
   message: string
 }
 
+/** So many faults are in the message; all of them are in `faults`. */
+const SHOWN = 20
+
 /** `CONFIG_INVALID` with every fault of the file, in the order of its lines. */
 export class ConfigError extends RevenantError {
   readonly faults: readonly Fault[]
 
   constructor(fileName: string, faults: readonly Fault[]) {
-    const lines = faults.map(
-      (fault) => `  ${fileName}:${fault.line}:${fault.column} ${fault.path === '' ? '' : `${fault.path}: `}${fault.message}`,
-    )
+    const lines = faults
+      .slice(0, SHOWN)
+      .map((fault) => `  ${fileName}:${fault.line}:${fault.column} ${fault.path === '' ? '' : `${fault.path}: `}${fault.message}`)
+    if (faults.length > SHOWN) lines.push(`  and ${faults.length - SHOWN} more`)
     super(
       'CONFIG_INVALID',
       `${fileName} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`,
@@ -28,6 +32,11 @@ export class ConfigError extends RevenantError {
     this.name = 'ConfigError'
     this.faults = faults
   }
+}
+
+/** By line and column. */
+export function inOrder(faults: readonly Fault[]): Fault[] {
+  return faults.toSorted((a, b) => a.line - b.line || a.column - b.column)
 }
 
 /** `systems[1].limits.rate`. */

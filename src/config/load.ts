@@ -4,7 +4,7 @@ import { errorCode, RevenantError, toError } from '../domain/error.ts'
 import type { Config } from './config.ts'
 import { type ConfigDocument, readDocument } from './document.ts'
 import { explain, type Problem } from './explain.ts'
-import { ConfigError, type Fault } from './fault.ts'
+import { ConfigError, type Fault, inOrder } from './fault.ts'
 import { configJsonSchema } from './json-schema.ts'
 import { resolveConfig } from './resolve.ts'
 import { type ConfigChecks, checkRules } from './rules.ts'
@@ -21,7 +21,7 @@ export async function loadConfig(path: string, checks: ConfigChecks): Promise<Co
 /** Checks the text of a configuration file, see `loadConfig`; `fileName` is for the messages. */
 export async function parseConfig(text: string, fileName: string, checks: ConfigChecks): Promise<Config> {
   const document = readDocument(text)
-  if (document.faults.length > 0) throw new ConfigError(fileName, inOrder(document.faults))
+  if (document.faults.length > 0) throw new ConfigError(fileName, document.faults)
   const parsed = fileSchema.safeParse(document.value)
   const problems = [
     ...(parsed.success ? [] : explain(parsed.error.issues, document.value, configJsonSchema())),
@@ -70,8 +70,4 @@ function faultsOf(document: ConfigDocument, problems: readonly Problem[]): Fault
       return !seen.has(key) && seen.add(key) !== undefined
     })
   return inOrder(faults)
-}
-
-function inOrder(faults: readonly Fault[]): Fault[] {
-  return faults.toSorted((a, b) => a.line - b.line || a.column - b.column)
 }

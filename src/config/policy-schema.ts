@@ -10,8 +10,8 @@ const cadenceRow = z
   .strictObject({
     until: duration('1m', '3650d')
       .exactOptional()
-      .describe('How long after the termination this row holds; left out in the last row only.'),
-    every: duration('10s', '90d').describe('How often a credential is tried while the row holds.'),
+      .describe('How long after the termination this row holds, 1m to 3650d; left out in the last row only.'),
+    every: duration('10s', '90d').describe('How often a credential is tried while the row holds: 10s to 90d.'),
   })
   .transform(({ until, every }) => ({ everyMs: every, ...(until === undefined ? {} : { untilMs: until }) }))
 
@@ -38,10 +38,10 @@ const cadence = z
   })
 
 const revokeWithin = z.strictObject({
-  default: duration('1m', '365d').prefault('24h').describe('For every tier not named here.'),
-  low: duration('1m', '365d').exactOptional().describe('For systems of tier low.'),
-  standard: duration('1m', '365d').exactOptional().describe('For systems of tier standard.'),
-  critical: duration('1m', '365d').prefault('1h').describe('For systems of tier critical.'),
+  default: duration('1m', '365d').prefault('24h').describe('For every tier not named here. 1m to 365d.'),
+  low: duration('1m', '365d').exactOptional().describe('For systems of tier low. 1m to 365d.'),
+  standard: duration('1m', '365d').exactOptional().describe('For systems of tier standard. 1m to 365d.'),
+  critical: duration('1m', '365d').prefault('1h').describe('For systems of tier critical. 1m to 365d.'),
 })
 
 const when = z
@@ -61,7 +61,7 @@ const OUTCOMES = ['revokeWithin', 'cadence', 'provenEvery', 'severity', 'atLeast
 const rule = z
   .strictObject({
     when: when.describe('What the rule is about: all that it names must fit.'),
-    revokeWithin: duration('1m', '365d').exactOptional().describe('From termination until access must be gone.'),
+    revokeWithin: duration('1m', '365d').exactOptional().describe('From termination until access must be gone: 1m to 365d.'),
     cadence: cadence.exactOptional().describe('How often such a credential is tried, in place of `policy.cadence`.'),
     provenEvery: duration('10s', '365d')
       .exactOptional()

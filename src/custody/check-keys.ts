@@ -30,7 +30,9 @@ export interface KeysReport {
     state: 'open' | 'missing' | 'closed'
     /** Why it is not open. */
     fault: string | null
-    /** Null: not wrapped. */
+    /** The mode of a file that others can use, such as `0644`: such a ring is not opened. */
+    tooOpen: string | null
+    /** Null: not wrapped, or no file that could be read. */
     wrappedWith: string | null
     /** As the file names them, which it does in clear. Empty where it cannot be read at all. */
     keys: { id: string; createdAt: Temporal.Instant; active: boolean }[]
@@ -124,7 +126,7 @@ function reportOf(
   fault: string | null,
 ): KeysReport['ring'] {
   const keys = outside?.keys.map((key) => ({ ...key, active: key.id === outside.active })) ?? []
-  return { path, state, fault, wrappedWith: outside?.wrappedWith ?? null, keys }
+  return { path, state, fault, tooOpen: outside?.tooOpen ?? null, wrappedWith: outside?.wrappedWith ?? null, keys }
 }
 
 function keyOf(ring: KeyRing | undefined, row: Parameters<typeof unwrapDataKey>[1]): DataKey | LossReason {

@@ -56,17 +56,20 @@ export async function readKeyRing(place: RingPlace): Promise<KeyRing> {
 
 /** What a ring's file tells without being opened. */
 export interface RingOutside {
+  /** Its mode, such as `0644`, where others than its owner can use it: then it is not opened. */
+  tooOpen: string | undefined
   /** Undefined: not wrapped. */
   wrappedWith: string | undefined
   active: string
   keys: { id: string; createdAt: Temporal.Instant }[]
 }
 
-/** Looks at the file and opens nothing. Undefined: there is none. Throws `KEY_RING_INVALID`. */
+/** Looks at the file, whatever its mode, and opens nothing. Undefined: there is none. Throws `KEY_RING_INVALID`. */
 export async function lookAtKeyRing(path: string): Promise<RingOutside | undefined> {
-  const file = await readFileIfThere(path)
+  const file = await readFileIfThere(path, { anyMode: true })
   if (file === undefined) return undefined
   return {
+    tooOpen: tooOpen((await stat(path)).mode),
     wrappedWith: file.version === 2 ? wrapName(file.wrap) : undefined,
     active: file.active,
     keys: file.keys.map(({ id, createdAt }) => ({ id, createdAt: Temporal.Instant.from(createdAt) })),
@@ -163,9 +166,9 @@ function wrapsOf(place: RingPlace): RingWraps {
   return typeof place === 'string' ? NO_WRAPS : place.wraps
 }
 
-async function readFileIfThere(path: string): Promise<RingFile | Envelope | undefined> {
+async function readFileIfThere(path: string, { anyMode } = { anyMode: false }): Promise<RingFile | Envelope | undefined> {
   try {
-    await checkMode(path)
+    await checkMode(path, anyMode)
     return parseFile(path, await readFile(path, 'utf8'))
   } catch (error) {
     if (error instanceof RevenantError) throw error
@@ -175,12 +178,16 @@ async function readFileIfThere(path: string): Promise<RingFile | Envelope | unde
   }
 }
 
-async function checkMode(path: string): Promise<void> {
+async function checkMode(path: string, any: boolean): Promise<void> {
   const found = await stat(path)
   if (!found.isFile()) throw invalid(path, 'is not a file')
-  // Windows has no such bits: there the folder's access list protects it.
-  if (process.platform === 'win32' || (found.mode & 0o077) === 0) return
-  throw invalid(path, `can be read by others (mode ${(found.mode & 0o777).toString(8).padStart(4, '0')}): run chmod 600 ${path}`)
+  const mode = tooOpen(found.mode)
+  if (!any && mode !== undefined) throw invalid(path, `can be read by others (mode ${mode}): run chmod 600 ${path}`)
+}
+
+/** Windows has no such bits: there the folder's access list protects the file. */
+function tooOpen(mode: number): string | undefined {
+  return process.platform === 'win32' || (mode & 0o077) === 0 ? undefined : (mode & 0o777).toString(8).padStart(4, '0')
 }
 
 function parseFile(path: string, text: string): RingFile | Envelope {

@@ -14,6 +14,8 @@ import { findSystem, isHeld } from '../store/system.ts'
 import { examineAccess } from './doctor-access.ts'
 import { examineSources } from './doctor-sources.ts'
 import type { Runtime } from './runtime.ts'
+import type { Secrets } from './secrets.ts'
+import type { Sinks } from './sinks.ts'
 import type { OpenedSystem } from './systems.ts'
 
 export type CheckLevel = 'ok' | 'warn' | 'fail'
@@ -47,7 +49,7 @@ export async function* examine(runtime: Runtime, configName: string): AsyncGener
       detail: 'none configured',
       mend: `add one to ${configName}; docs/configuration.md shows how`,
     }
-  for (const sink of runtime.config.alerts) yield sinkCheck(runtime, sink)
+  for (const sink of runtime.config.alerts) yield sinkCheck(runtime.sinks, sink)
   yield* examineSources(runtime)
   yield* examineAccess(runtime)
   if (runtime.config.alerts.length === 0)
@@ -66,13 +68,17 @@ async function database(runtime: Runtime): Promise<DoctorCheck> {
 }
 
 async function keyRing(runtime: Runtime): Promise<DoctorCheck> {
-  const { keyRing: path } = runtime.config
   const keys = await runtime.custody.describe()
+  return ringCheck(runtime.config.keyRing, keys.ring.length, runtime.secrets)
+}
+
+/** What there is to say of a ring that opens. */
+export async function ringCheck(path: string, keys: number, secrets: Pick<Secrets, 'wraps'>): Promise<DoctorCheck> {
   const mode = (await stat(path)).mode & 0o777
-  const detail = `${path}, mode ${mode.toString(8)}, ${keys.ring.length} ring key${keys.ring.length === 1 ? '' : 's'}`
+  const detail = `${path}, mode ${mode.toString(8)}, ${keys} ring key${keys === 1 ? '' : 's'}`
   if (mode !== 0o600) return { name: 'key ring', level: 'fail', detail, mend: `chmod 600 ${path}` }
   const wrappedWith = (await lookAtKeyRing(path))?.wrappedWith
-  const wanted = runtime.secrets.wraps().wrap?.name
+  const wanted = secrets.wraps().wrap?.name
   if (wrappedWith === wanted)
     return { name: 'key ring', level: 'ok', detail: wanted === undefined ? detail : `${detail}, wrapped with ${wanted}` }
   const command = wanted === undefined ? 'unwrap' : wrappedWith === undefined ? 'wrap' : 'rewrap'
@@ -251,9 +257,9 @@ async function sampleOf(runtime: Runtime, system: OpenedSystem): Promise<BoundSe
   }
 }
 
-function sinkCheck(runtime: Runtime, sink: SinkConfig): DoctorCheck {
+export function sinkCheck(sinks: Pick<Sinks, 'faultOf'>, sink: SinkConfig): DoctorCheck {
   const name = `alerts ${sink.name}`
-  const fault = runtime.sinks.faultOf(sink.name)
+  const fault = sinks.faultOf(sink.name)
   if (fault !== undefined)
     return { name, level: 'fail', detail: fault.message, mend: 'check its entry under alerts, and what it refers to' }
   return leavesOpen(sink)

@@ -150,22 +150,57 @@ describe('doctor', { timeout: 120_000 }, () => {
     expect(ran.stdout).toMatch(/^warn {2}alerts: .*\n {6}-> /m)
   })
 
+  it('says of a folder that it is not there yet, or is none', async () => {
+    const source = (name: string, folder: string) => ({ name, source: 'files', folder })
+    const { exit, checks } = await check([house.system(canary)], {
+      sources: [source('exports', house.path('drop')), source('wrong', house.path('data/keyring.json'))],
+    })
+    expect(exit).toBe(1)
+    expect(checks.get('source exports')).toMatchObject({
+      level: 'warn',
+      detail: expect.stringContaining('will be made when the daemon'),
+    })
+    expect(checks.get('source wrong')).toMatchObject({ level: 'fail', detail: expect.stringContaining('is no folder') })
+  })
+
+  it('tries what needs no database while Postgres is down, and names what it skips', async () => {
+    const hook = { name: 'hook', sink: 'webhook', format: 'json', to: 'http://127.0.0.1:9/', secret: 'env:UNSET' }
+    const out = { name: 'out', sink: 'stdout', format: 'json' }
+    const before = house.api.requests.length
+    const broken = { name: 'broken', controls: { canary: 'env:BROKEN' } }
+    house.configure({
+      ...{ systems: [house.system(canary), house.system(broken)], alerts: [hook, out], database: { url: 'env:DATABASE_URL' } },
+      sources: [{ name: 'okta', source: 'scim', tokens: ['env:UNSET'] }],
+    })
+    const env = { DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${await closedPort()}/x` }
+    const ran = await house.run(['doctor', '--json'], { env })
+    expect([ran.exit, ran.stderr]).toEqual([1, ''])
+    expect(ran.stdout).not.toContain('hunter2')
+    const checks = documents(ran)
+    expect(checks.map(({ name, level }) => [name, level])).toEqual([
+      ['database', 'fail'],
+      ['key ring', 'ok'],
+      ['system api canary', 'ok'],
+      ['system broken canary', 'fail'],
+      ['alerts hook', 'fail'],
+      ['alerts out', 'ok'],
+      ['source okta', 'fail'],
+      ['skipped', 'warn'],
+    ])
+    expect(checks[0]).toMatchObject({ detail: expect.stringContaining('database cannot be reached (ECONNREFUSED)') })
+    expect(checks.at(-1)).toMatchObject({ detail: expect.stringContaining('the clock') })
+    expect(house.api.requests.length).toBe(before)
+  })
+
   type Fault = [exit: number, name: string, prepare: () => void, config: object, message: RegExp]
   it.each<Fault>([
-    [1, 'a key ring that others may read', () => chmodSync(house.path('data/keyring.json'), 0o644), {}, /chmod 600/],
-    [
-      1,
-      'a database that is down',
-      () => {},
-      { database: { url: 'env:DATABASE_URL' } },
-      /database cannot be reached \(ECONNREFUSED\)/,
-    ],
+    [2, 'a key ring that others may read', () => chmodSync(house.path('data/keyring.json'), 0o644), {}, /chmod 600/],
     [2, 'a database URL that is not set', () => {}, { database: { url: 'env:UNSET_URL' } }, /UNSET_URL/],
-    [1, 'a key ring that is lost', () => rmSync(house.path('data/keyring.json')), {}, /restore it from its backup/],
+    [2, 'a key ring that is lost', () => rmSync(house.path('data/keyring.json')), {}, /restore it from its backup/],
   ])('exits %d with a sentence at %s', async (exit, _name, prepare, config, message) => {
     prepare()
     house.configure({ systems: [house.system()], ...config })
-    const ran = await house.run(['doctor'], { env: { DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${await closedPort()}/x` } })
+    const ran = await house.run(['doctor'])
     expect([ran.exit, ran.stdout]).toEqual([exit, ''])
     expect(ran.stderr).toMatch(message)
     expect(ran.stderr).not.toContain('hunter2')

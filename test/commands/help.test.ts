@@ -72,7 +72,8 @@ describe('help', { timeout: 120_000 }, () => {
 
   it.each([
     [['scna', '--once'], /Did you mean scan\?/],
-    [['findings', 'lst'], /too many arguments for 'list'/],
+    [['findings', 'lst'], /too many arguments for 'list'\. Expected 0 arguments but got 1\.\n(?!.*Secrets)/s],
+    [['try', 'http', 'hunter2', '--target', '{}'], /got 2\. Secrets come by standard input or files\./],
     [['import', 'identites', 'x.csv'], /Did you mean identities\?/],
     [['scan', '--once', '--jsn'], /Did you mean --json\?/],
     [['scan'], /--once/],

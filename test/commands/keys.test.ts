@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { importTokens, openTokenHouse, QUICK, type TokenHouse } from './house.ts'
@@ -52,7 +53,7 @@ describe('the key ring, wrapped while the daemon runs', { timeout: 180_000 }, ()
 
     house.write('passphrase', 'a wrong passphrase of the ring')
     const refused = await house.run(['credentials', 'list'])
-    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('the passphrase is not the one') })
+    expect(refused).toMatchObject({ exit: 2, stderr: expect.stringContaining('the passphrase is not the one') })
     expect(refused.stderr).toContain('revenant keys check')
     const lost = await house.run(['keys', 'check'])
     expect(lost.exit).toBe(3)
@@ -64,6 +65,15 @@ describe('the key ring, wrapped while the daemon runs', { timeout: 180_000 }, ()
     expect(JSON.parse(told.stdout)).toMatchObject({ ring: { state: 'closed' }, secrets: { lost: 2 }, ledgerKeysMissing: true })
 
     house.write('passphrase', PASSPHRASE)
+    // A mode that is too wide says nothing against the wrap.
+    chmodSync(file, 0o644)
+    const open = await house.run(['keys', 'check'])
+    chmodSync(file, 0o600)
+    expect(open.exit).toBe(3)
+    expect(open.stdout).toContain('closed, wrapped with a passphrase, mode 0644\n')
+    expect(open.stdout).toContain(`Run chmod 600 ${file}`)
+    expect(open.stdout).not.toContain('available again')
+
     configure({ file, previous: [wrap] })
     expect(await house.run(['keys', 'unwrap'])).toMatchObject({ exit: 0, stdout: expect.stringContaining('no longer wrapped') })
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ version: 1 })

@@ -55,6 +55,7 @@ describe('revenant sources', { timeout: 60_000 }, () => {
     expect(out).toMatch(/\nhr +anna +anna +1 .* its date of departure cannot be read\n/)
     expect(out).toMatch(/\nhr +carl +1 .* it has no name\n/)
     expect(out).toMatch(/\nhr +- +1 .* an entry that nothing names\n/)
+    expect((await run('faults', 'hr', '--source', 'hr')).out).toMatch(/\nhr +carl +1 .* it has no name\n/)
     const told = (await run('faults', '--json')).out
       .trim()
       .split('\n')
@@ -84,6 +85,7 @@ describe('revenant sources', { timeout: 60_000 }, () => {
 
   it.each([
     [['faults', '--source', 'payroll']],
+    [['faults', 'payroll']],
     [['dismiss-faults', 'payroll']],
     [['out-of-sight', 'payroll']],
     [['pull', 'payroll']],
@@ -91,5 +93,15 @@ describe('revenant sources', { timeout: 60_000 }, () => {
     const { exit, out, err } = await run(...words)
     expect([exit, out]).toEqual([EXIT.input, ''])
     expect(err).toContain('"payroll"')
+  })
+
+  it.each([
+    [['faults', 'hr', '--source', 'payroll'], 'two sources are named'],
+    [['faults', 'hr', 'payroll'], 'Expected 1 argument but got 2.\n'],
+  ])('refuses %j', async (words, fault) => {
+    const { exit, out, err } = await run(...words)
+    expect([exit, out]).toEqual([EXIT.input, ''])
+    expect(err).toContain(fault)
+    expect(err).not.toContain('Secrets')
   })
 })

@@ -558,6 +558,25 @@ alerts:
     ])
   })
 
+  it('says the first fault of YAML that is broken, for the parser guesses what follows', async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => `  - { name: s${i}, probe: http }`)
+    const [found, ...others] = await faultsOf(['systems: }', ...rows, ''].join('\n'))
+    expect([found?.split(':')[0], others]).toEqual(['1', []])
+    // What stands before it and on its own is said with it.
+    expect((await faultsOf('listen: a\nlisten: b\nsystems: }\n  - x\n  - y\n')).map((each) => each.split(':')[0])).toEqual([
+      '2',
+      '3',
+    ])
+  })
+
+  it('lists twenty faults and counts the others', async () => {
+    const text = `systems:\n${Array.from({ length: 25 }, (_, i) => `  - { name: s${i}, probe: nowhere }\n`).join('')}`
+    const error = await parseConfig(text, 'f.yaml', checks).catch((thrown: unknown) => thrown)
+    if (!(error instanceof ConfigError)) throw new Error('taken')
+    expect(error.faults).toHaveLength(25)
+    expect(error.message).toMatch(/^f\.yaml has 25 faults:\n(?: {2}f\.yaml:\d+:.*\n){20} {2}and 5 more$/)
+  })
+
   it('does not exhaust memory by aliases', async () => {
     const rows = Array.from(
       { length: 12 },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cp, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { checkKeys } from '../../src/custody/check-keys.ts'
@@ -85,6 +85,12 @@ describe('what the keys open', () => {
       ring: { state: 'open', wrappedWith: 'a passphrase' },
       secrets: { lost: 0 },
     })
+    await chmod(path, 0o640)
+    expect((await checkKeys({ db: test.db, keyRingPath: path, wraps })).ring).toMatchObject({
+      ...{ state: 'closed', tooOpen: '0640', wrappedWith: 'a passphrase', keys: [{ active: true }] },
+      fault: expect.stringContaining('mode 0640'),
+    })
+    await chmod(path, 0o600)
     await writeFile(phrase, 'a wrong passphrase of the ring')
     const report = await checkKeys({ db: test.db, keyRingPath: path, wraps })
     const [key] = (await custody.describe()).ring

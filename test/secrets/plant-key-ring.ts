@@ -32,7 +32,7 @@ export function plantKeyRing(marks: Marks, env: Record<string, string>, isWrappe
       if (!isWrapped) return
       for (const [line, exit, wrong] of [
         ['keys check', 3, marks.plant('another passphrase')],
-        ['credentials list --json', 1, marks.plant('another passphrase')],
+        ['credentials list --json', 2, marks.plant('another passphrase')],
         ['keys check --json', 3, passphrase.slice(-14)],
       ] as const) {
         const ran = await house.run(line.split(' '), { env: { [VARIABLE]: wrong } })

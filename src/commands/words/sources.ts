@@ -55,12 +55,14 @@ export function addSources(program: Command, act: Act): void {
 
 function addFaults(sources: Command, act: Act): void {
   sources
-    .command('faults')
+    .command('faults [name]')
     .description('what sources said and nobody could take: a departure may be among it')
-    .option('--source <name>', 'of one source')
+    .option('--source <name>', 'of one source, as NAME')
     .option('--json', 'one JSON document a line', false)
     .action(
-      act(async (c, options: { json: boolean; source?: string }) => (await import('../source-faults.ts')).faults(c, options)),
+      act(async (c, name: string | undefined, options: { json: boolean; source?: string }) =>
+        (await import('../source-faults.ts')).faults(c, name, options),
+      ),
     )
   sources
     .command('dismiss-faults <name> [key...]')
