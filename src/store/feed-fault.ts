@@ -70,13 +70,6 @@ export async function faultKeys(db: Queryable, feedId: string, periods: readonly
   return rows.map(({ key }) => key)
 }
 
-/** Takes back the faults of all subjects whose key begins so, that were said by an instant. */
-export async function clearFaultsUntil(db: Queryable, feedId: string, begin: string, at: Temporal.Instant): Promise<void> {
-  await sql`
-    delete from feed_fault where feed_id = ${feedId}::uuid and starts_with(key, ${begin}) and said_at <= ${at.toString()}::timestamptz
-  `.execute(db)
-}
-
 /** Somebody has seen to it: of these subjects, null where it could not be told, or of all. Answers how many rows are gone. */
 export async function dismissFaults(
   db: Queryable,

@@ -32,9 +32,13 @@ export async function noteNameless(
   // What came of those who were heard says itself whether their fault is over; of strangers nothing is said.
   const heard = new Set(taken.flatMap((each) => (isStranger(each) ? [] : [each.key])))
   const strangers = said.flatMap(({ key }) => (heard.has(key) ? [] : [key]))
+  const well = new Set(
+    taken.flatMap(({ key, identityId, fault }) => (identityId !== undefined && fault === undefined ? [key] : [])),
+  )
+  const unsaid = said.flatMap(({ key, standing }) => (standing.is === 'unsaid' && well.has(key) ? [key] : []))
   const still = new Set(nameless.map(faultKey))
   const noted = full ? await faultKeys(deps.db, feed.id, people.periods) : []
-  const over = new Set([...strangers, ...noted.filter((key) => !still.has(key) && !heard.has(key))])
+  const over = new Set([...strangers, ...unsaid, ...noted.filter((key) => !still.has(key) && !heard.has(key))])
   await clearFaults(
     deps.db,
     feed.id,

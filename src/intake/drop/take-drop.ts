@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { RevenantError } from '../../domain/error.ts'
 import type { Facts } from '../../domain/leaf.ts'
-import { clearFaults, clearFaultsUntil, noteFault } from '../../store/feed-fault.ts'
+import { clearFaults, faultKeys, noteFault } from '../../store/feed-fault.ts'
 import { heldDepartures } from '../../store/feed-statement.ts'
 import { findSubjects, lastSaid, presentKeys } from '../../store/feed-subject.ts'
 import { askWhereNamed } from '../feed/named-elsewhere.ts'
@@ -102,11 +102,11 @@ async function takeFile(
       faults: read.faults,
       faultTotal: read.faultTotal,
     }
+    const fault = `${quoted(claim.name)} is rejected: ${told(read)}`
+    // A departure may be in it: what other files say well does not take that back. Before it is put away, and read no more.
+    await noteFault(deps.db, feed.id, { key: faultKey(claim), fault, saidAt: at }, deps.now())
     await inFolder(folders.rejected, () => putAway(claim, folders.rejected, report, deps.now()))
     context.log('warn', 'a dropped file was rejected', { file: claim.name, faults: read.faultTotal })
-    const fault = `${quoted(claim.name)} is rejected: ${told(read)}`
-    // A departure may be in it: what other files say well does not take that back.
-    await noteFault(deps.db, feed.id, { key: faultKey(claim), fault, saidAt: at }, deps.now())
     return fault
   }
   const said = [...read.said, ...missing].map((each) => ({ ...each, at }))
@@ -125,9 +125,14 @@ async function takeFile(
     )
     await keep(await tellScope(context, scope, outOfSight))
   }
-  // A list of everybody says all that one before it would have said.
-  if (options.complete) await clearFaultsUntil(deps.db, feed.id, FAULT_KEY, at)
-  else await clearFaults(deps.db, feed.id, [{ key: faultKey(claim), saidAt: at }])
+  // A list of everybody says all that one before it would have said, where it is of the same people.
+  const before = options.complete && scope !== undefined ? await faultKeys(deps.db, feed.id, scope.periods) : []
+  const over = [faultKey(claim), ...before.filter((key) => key.startsWith(FAULT_KEY))]
+  await clearFaults(
+    deps.db,
+    feed.id,
+    over.map((key) => ({ key, saidAt: at })),
+  )
   const report = { ...about, taken: true, outcomes: outcomesOf(results), missing: missing.length, ...faultsOf(results) }
   await inFolder(folders.archive, () => putAway(claim, folders.archive, report, deps.now()))
   context.log('info', 'a dropped file was taken', { file: claim.name, rows: read.rows, ...report.outcomes })

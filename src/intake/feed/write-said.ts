@@ -132,8 +132,14 @@ function outcomeOf({ said, known, plan, doubled }: PlannedSaid, { open, mass, de
     return { ...NOTHING, waits: question !== undefined }
   // Another word than the one that was denied ends it: said again after that, it is news.
   const isOther = said.standing.is !== 'unsaid' && question === undefined && before.some((row) => !saysSame(row))
-  const ends = said.standing.is === 'active' || plan.says !== undefined || isOther
+  // A return that waits is over where he is said to be away after it, though that changes nothing.
+  const isAway = said.standing.is !== 'active' && said.standing.is !== 'unsaid' && before.some(isReturn)
+  const ends = said.standing.is === 'active' || plan.says !== undefined || isOther || isAway
   return { ...NOTHING, apply: true, waits: question !== undefined && !ends, ends }
+}
+
+function isReturn({ key, said }: FeedStatementRow): boolean {
+  return keptSaid(key, said).standing.is === 'active'
 }
 
 function isSameWord(a: SaidStanding, b: SaidStanding): boolean {

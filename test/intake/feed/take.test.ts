@@ -522,6 +522,28 @@ describe.each(STORES.slice(0, 2))('what sources of leavers say, on $name', ({ op
     expect(await take(feed, say(last, { is: 'active' }))).toEqual(['reinstated'])
   })
 
+  it('takes nobody back by a return that waits, once he is said to be away again', async () => {
+    const feed = await one({ mass: { share: 0.1, least: 1, windowMs: 60_000 } })
+    const people = Array.from({ length: 4 }, somebody)
+    for (const who of people) {
+      await take(feed, say(who, { is: 'active' }))
+      await take(feed, say(who, { is: 'inactive' }))
+      house.advance(120_000)
+    }
+    await take(feed, ...people.map((who) => say(who, { is: 'active' })))
+    const [first = ''] = people
+    house.advance(1_000)
+    expect(await take(feed, say(first, { is: 'deleted' }))).toEqual(['unchanged'])
+    const questions = await held(feed)
+    expect(questions).toHaveLength(3)
+    await decide(
+      [feed],
+      questions.map(({ id }) => id),
+      { is: 'apply' },
+    )
+    expect((await Promise.all(people.map(left))).map((at) => at === null)).toEqual([false, true, true, true])
+  })
+
   it('counts a departure from when it was first told of, whatever word renews the question', async () => {
     const feed = await one({ inactive: 'ask', deleted: 'ask' })
     const [who, dated] = [somebody(), somebody()]

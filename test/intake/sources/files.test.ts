@@ -201,7 +201,7 @@ describe('a watched folder', () => {
 
   it('keeps in mind that a file was rejected, until one of its name is taken, or a whole list that is newer', async () => {
     for (const complete of [false, true]) {
-      const { feed, pull } = await watch({ complete })
+      const { feed, pull, using } = await watch({ complete })
       const faults = async () => (await feedFaults(store.db, feed.name, 10)).map(({ key }) => key)
       const bad = 'external_id,status,termination_date\nf1,terminated,tomorrow\n'
       drop('a.csv', bad, 900)
@@ -217,6 +217,13 @@ describe('a watched folder', () => {
       drop('b.csv', 'external_id,status\nf2,active\n', 600)
       await pull()
       expect(await faults()).toEqual(complete ? [] : ['file:a.csv'])
+      // Of whom another folder or pattern would have told, this list says nothing.
+      drop('d.csv', bad, 500)
+      await expect(pull()).rejects.toThrow('rejected')
+      const other = using({ pattern: 'x-*.csv' })
+      drop('x-1.csv', 'external_id,status\nf3,active\n', 400)
+      await other()
+      expect(await faults()).toContain('file:d.csv')
     }
   })
 
