@@ -107,7 +107,7 @@ describe('two replicas on one database', () => {
     await first.running
     await eventually(
       'the first begins',
-      10_000,
+      30_000,
       () => unseen(store.db),
       (n) => n < 400,
     )
@@ -120,7 +120,7 @@ describe('two replicas on one database', () => {
     // A heartbeat alone would take ten to twenty seconds to tell.
     await eventually(
       'the second goes on',
-      5_000,
+      9_000,
       () => unseen(store.db),
       (n) => n < before - 20,
     )
