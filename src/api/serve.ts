@@ -219,6 +219,7 @@ function fail(error: unknown, route: Route, request: FastifyRequest, reply: Fast
   // What is left of a body that nobody wants is not waited for.
   if (hasBody(request) && !request.raw.complete) reply.header('connection', 'close')
   if (problem.status === 500) deps.logger.error({ err: error, operation: route.id }, 'a request failed')
+  if (problem.status === 503) deps.logger.warn({ err: error, operation: route.id }, 'a request found no database')
   if (wantsPage(route, request))
     return void reply.code(problem.status).headers(problem.headers).type('text/html').send(problemPage(problem))
   void sendProblem(reply, problem.status, problem.message, problem.faults, problem)

@@ -56,6 +56,7 @@ const TEST_ROUTES: readonly Route[] = [
       if (id === '500') throw new Error('Zq7secretZq7 of a driver')
       if (id === '404') throw new RevenantError('NOT_FOUND', 'there is none')
       if (id === '503') throw new RevenantError('DATABASE_UNAVAILABLE', 'Zq7secretZq7')
+      if (id === '57') throw Object.assign(new Error('Zq7secretZq7 of a driver'), { code: '57P01' })
       return { body: { id }, next: 'c' }
     },
   }),
@@ -145,6 +146,7 @@ describe('the kernel of the API', () => {
       ['a state that forbids it', 'things', json({ name: 'a', fail: true }), [409, 'CONFLICT']],
       ['what it cannot do', 'things/500', {}, [500]],
       ['while the database is away', 'things/503', {}, [503, 'DATABASE_UNAVAILABLE']],
+      ['while the driver says so', 'things/57', {}, [503, 'DATABASE_UNAVAILABLE']],
       [
         'a key that is none',
         'things',
@@ -193,6 +195,7 @@ describe('the kernel of the API', () => {
 
     it('says in the log what failed, not to whoever asked', () => {
       expect(house.logged()).toContain('"operation":"testThing"')
+      expect(house.logged()).toContain('a request found no database')
     })
   })
 

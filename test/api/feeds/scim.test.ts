@@ -39,6 +39,8 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
   let app: FastifyInstance
   const inactive: Record<string, Departure> = { okta: 'terminate', entra: 'suspend', acme: 'terminate' }
   let organization = 'Acme'
+  /** What the driver says when a write begins. */
+  let away: Error | undefined
   beforeAll(async () => {
     test = await open()
     store = test.store
@@ -62,14 +64,17 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
                 options: { tokens, ...(name === 'acme' ? { organization } : {}) },
               }
             }),
-      intake: ({ name }) => ({ ...house.deps, actor: `feed ${name}` }),
+      intake: ({ name }) => {
+        if (away !== undefined) throw away
+        return { ...house.deps, actor: `feed ${name}` }
+      },
       readReference: async (reference) => {
         const token = new Map<string, string>(Object.entries(TOKENS)).get(reference.slice('env:'.length))
         if (token === undefined) throw new Error('not there')
         return token
       },
       now: house.now,
-      logger: openLogger({ level: 'error', fields: {}, write: (line) => expect.fail(line) }),
+      logger: openLogger({ level: 'error', fields: {}, write: (line) => (away === undefined ? expect.fail(line) : undefined) }),
     })
     await app.ready()
   })
@@ -315,6 +320,19 @@ describe.each(STORES.slice(0, 2))('SCIM, on $name', ({ open }) => {
     house.advance(2_000)
     expect([await stands(who), await stands(gone)]).toEqual(['terminated', 'terminated'])
     expect((await feedFaults(store.db, 'okta', 1_000)).map(({ key }) => key)).toContain(c.id)
+  })
+
+  it('asks to come again while the database is away', async () => {
+    const who = someone()
+    const { id } = await add(who)
+    const leaves = [{ op: 'replace', value: { active: false } }]
+    away = Object.assign(new Error('terminating connection'), { code: '57P01' })
+    const refused = await patch(id, leaves).finally(() => {
+      away = undefined
+    })
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '60'])
+    expect((await patch(id, leaves)).status).toBe(200)
+    expect(await stands(who)).toBe('terminated')
   })
 
   it('knows an id in any case, and deletes whatever is said of the body', async () => {
